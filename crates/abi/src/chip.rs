@@ -1,0 +1,189 @@
+//! What differs between the two chips, as data.
+//!
+//! Numbers are those the vendor's reference runtime uses at its PR #709 (a2a3) and #777 (a5).
+
+/// A chip family.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Chip {
+    /// Ascend 910B and 910C (DAV 2201).
+    A2a3 = 1,
+    /// Ascend 950 (DAV 3510).
+    A5 = 2,
+}
+
+impl Chip {
+    /// Both chips.
+    pub const ALL: [Self; 2] = [Self::A2a3, Self::A5];
+
+    /// The chip with this number in a header, if there is one.
+    #[must_use]
+    pub const fn from_raw(raw: u32) -> Option<Self> {
+        match raw {
+            1 => Some(Self::A2a3),
+            2 => Some(Self::A5),
+            _ => None,
+        }
+    }
+
+    /// Everything that is known about the chip.
+    #[must_use]
+    pub const fn info(self) -> &'static ChipInfo {
+        match self {
+            Self::A2a3 => &A2A3,
+            Self::A5 => &A5,
+        }
+    }
+
+    /// The platform's name on hardware.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.info().name
+    }
+}
+
+/// The kind of an AICore.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CoreType {
+    /// Cube core: matrix multiplication.
+    Aic = 0,
+    /// Vector core.
+    Aiv = 1,
+}
+
+impl CoreType {
+    /// Both core types; the position of each is its number.
+    pub const ALL: [Self; 2] = [Self::Aic, Self::Aiv];
+
+    /// The core type with this number, if there is one.
+    #[must_use]
+    pub const fn from_raw(raw: u32) -> Option<Self> {
+        match raw {
+            0 => Some(Self::Aic),
+            1 => Some(Self::Aiv),
+            _ => None,
+        }
+    }
+
+    /// Lower-case name, as exported files spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aic => "aic",
+            Self::Aiv => "aiv",
+        }
+    }
+}
+
+/// Offsets of the registers in a core's window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegisterMap {
+    /// Dispatch token; written by the AICPU, read by the core.
+    pub data_main_base: u32,
+    /// Core status; written by the core, read by the AICPU.
+    pub cond: u32,
+    /// Opens the fast path to the two registers above, where the chip has such a gate.
+    pub fast_path_enable: Option<u32>,
+    /// Bytes from one cube core's window to the next.
+    pub core_stride_bytes: u64,
+    /// Bytes from a cube core's window to its first vector core's, and from that to the second's.
+    pub sub_core_stride_bytes: u64,
+}
+
+/// Written to [`RegisterMap::fast_path_enable`] before the first dispatch.
+pub const FAST_PATH_OPEN: u32 = 0xE;
+/// Written to [`RegisterMap::fast_path_enable`] after the core has ended.
+pub const FAST_PATH_CLOSE: u32 = 0xF;
+
+/// The facts of one chip that shared code may depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChipInfo {
+    /// Which chip this is.
+    pub chip: Chip,
+    /// The platform's name on hardware.
+    pub name: &'static str,
+    /// The platform's name on the simulated driver.
+    pub sim_name: &'static str,
+    /// Most clusters of one cube and two vector cores in one launch.
+    pub max_clusters: u32,
+    /// Most cores in one launch: three a cluster.
+    pub max_cores: u32,
+    /// Entries of the register table: cores the chip has, usable or not.
+    pub physical_cores: u32,
+    /// Most AICPU threads that may schedule.
+    pub max_threads: u32,
+    /// AICPU threads used when none are asked for.
+    pub default_threads: u32,
+    /// Rate of the system counter, in ticks a second.
+    pub ticks_per_second: u64,
+    /// Register offsets.
+    pub registers: RegisterMap,
+    /// Whether the AICPU must invalidate a line the host has written before it reads it.
+    pub aicpu_invalidates_host_lines: bool,
+}
+
+/// Vector cores in a cluster; a cluster has one cube core.
+pub const AIV_PER_CLUSTER: u32 = 2;
+/// Cores in a cluster.
+pub const CORES_PER_CLUSTER: u32 = 1 + AIV_PER_CLUSTER;
+
+/// Ascend 910B and 910C.
+pub static A2A3: ChipInfo = ChipInfo {
+    chip: Chip::A2a3,
+    name: "a2a3",
+    sim_name: "a2a3sim",
+    max_clusters: 24,
+    max_cores: 72,
+    physical_cores: 75,
+    max_threads: 4,
+    default_threads: 4,
+    ticks_per_second: 50_000_000,
+    registers: RegisterMap {
+        data_main_base: 0xA0,
+        cond: 0x4C8,
+        fast_path_enable: Some(0x18),
+        core_stride_bytes: 0x80_0000,
+        sub_core_stride_bytes: 0x10_0000,
+    },
+    aicpu_invalidates_host_lines: true,
+};
+
+/// Ascend 950.
+pub static A5: ChipInfo = ChipInfo {
+    chip: Chip::A5,
+    name: "a5",
+    sim_name: "a5sim",
+    max_clusters: 36,
+    max_cores: 108,
+    physical_cores: 108,
+    max_threads: 7,
+    default_threads: 5,
+    ticks_per_second: 1_000_000_000,
+    registers: RegisterMap {
+        data_main_base: 0xD0,
+        cond: 0x5108,
+        fast_path_enable: None,
+        core_stride_bytes: 0x30_0000,
+        sub_core_stride_bytes: 0x10_0000,
+    },
+    aicpu_invalidates_host_lines: false,
+};
+
+impl ChipInfo {
+    /// Number of cores in a launch of `clusters` clusters.
+    #[must_use]
+    pub const fn core_count(&self, clusters: u32) -> u32 {
+        clusters * CORES_PER_CLUSTER
+    }
+
+    /// The type of core `core` in a launch of `clusters` clusters: cube cores come first.
+    #[must_use]
+    pub const fn core_type(&self, clusters: u32, core: u32) -> CoreType {
+        if core < clusters {
+            CoreType::Aic
+        } else {
+            CoreType::Aiv
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The AICPU dispatcher that stores a delivered program under a name.

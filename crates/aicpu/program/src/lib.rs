@@ -1,0 +1,1 @@
+//! The AICPU program a chip loads.

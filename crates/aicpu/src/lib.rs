@@ -1,0 +1,1 @@
+//! Stage 2: record (commit, rotate, flush) and schedule (handshake, dispatch), for the chip's own CPUs.

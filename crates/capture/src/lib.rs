@@ -1,0 +1,1 @@
+//! The capture file: write, read, recover; the verdict.

@@ -1,0 +1,1 @@
+//! Stage 5: one file per output format.

@@ -1,0 +1,1 @@
+//! Task graphs on a platform: build, launch, wait, copy back.

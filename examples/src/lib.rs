@@ -1,0 +1,1 @@
+//! Workloads: task graphs, their C++ kernels and independent host checks.

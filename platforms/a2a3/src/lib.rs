@@ -1,0 +1,1 @@
+//! The backend of Ascend 910B and 910C.

@@ -1,0 +1,1 @@
+//! Raw bindings of the vendor driver and their run-time loader.

@@ -1,0 +1,1 @@
+//! What the two backends share: device, streams, memory, programs and launch over cann-sys.

@@ -1,0 +1,1 @@
+//! The simulated vendor driver: the state library behind the vendor's symbols.

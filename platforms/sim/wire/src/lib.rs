@@ -1,0 +1,1 @@
+//! What the simulated driver and its device process say to each other.
