@@ -1,1 +1,19 @@
 //! Task graphs on a platform: build, launch, wait, copy back.
+//!
+//! # Where it sits
+//!
+//! A workload builds a [`Graph`]; a [`Build`] names the device programs and kernels that go with
+//! it. Everything below reaches the chip through `lanescope-platform` and names no backend.
+//!
+//! # Errors
+//!
+//! One enum, [`RuntimeError`]. A graph that cannot run is refused before the device is touched.
+
+mod build;
+mod error;
+mod graph;
+
+pub use build::{Build, Manifest, Toolchains};
+pub use error::{Result, RuntimeError};
+pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId};
+pub use lanescope_abi::CoreType;
