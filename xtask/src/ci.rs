@@ -1,0 +1,42 @@
+//! `cargo xtask ci`: everything CI checks, in the order that fails fastest.
+
+use crate::bindings;
+use crate::workspace::{self, check};
+use crate::{check_deps, tidy};
+use anyhow::{Context, Result};
+use std::process::Command;
+
+pub fn run() -> Result<()> {
+    step("format", || {
+        check(workspace::cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    step("dependency direction", check_deps::run)?;
+    step("tidy", tidy::run)?;
+    step("generated files", bindings::check_all)?;
+    step("lints", || {
+        check(workspace::cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--features",
+            "lanescope/a2a3,lanescope/a5",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    })?;
+    // The same command the README gives.
+    step("tests", || {
+        check(
+            Command::new("cargo")
+                .current_dir(workspace::root())
+                .args(["xtask", "test"]),
+        )
+    })
+}
+
+fn step(name: &str, action: impl FnOnce() -> Result<()>) -> Result<()> {
+    eprintln!("xtask: {name}");
+    action().with_context(|| format!("{name} failed"))
+}
