@@ -111,9 +111,12 @@ fn assemble(selection: &Selection, compiler: &Compiler) -> Result<PathBuf> {
 fn install_driver(selection: &Selection, compiler: &Compiler, folder: &Path) -> Result<()> {
     let host = products(&selection.profile, None);
     let driver = folder.join("driver");
+    let chip = selection.platform.chip.name();
+    // The loader knows a needed library by its bare name, so two chips in one process need two names.
+    let state = format!("lanescope_sim_{chip}");
     install(
         &host.join("liblanescope_sim.so"),
-        &driver.join("liblanescope_sim.so"),
+        &driver.join(format!("lib{state}.so")),
     )?;
     install(
         &host.join("lanescope-sim-device"),
@@ -132,7 +135,7 @@ fn install_driver(selection: &Selection, compiler: &Compiler, folder: &Path) -> 
             format!("-Wl,-soname,{soname}"),
             "-Wl,-rpath,$ORIGIN".to_owned(),
             format!("-L{}", driver.display()),
-            "-llanescope_sim".to_owned(),
+            format!("-l{state}"),
         ];
         let source = forward.join(format!("{name}.c"));
         compiler.shared_object(
@@ -143,7 +146,7 @@ fn install_driver(selection: &Selection, compiler: &Compiler, folder: &Path) -> 
         )?;
         install(&object, &driver.join(&soname))?;
     }
-    let chip = driver.join("chip");
-    std::fs::write(&chip, format!("{}\n", selection.platform.chip.name()))
-        .with_context(|| format!("cannot write {}", chip.display()))
+    let path = driver.join("chip");
+    std::fs::write(&path, format!("{chip}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
