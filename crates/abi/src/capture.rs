@@ -20,7 +20,7 @@ use crate::Section;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// `b"LSCAPT01"` as a little-endian number.
-pub const CAPTURE_MAGIC: u64 = u64::from_le_bytes(*b"LSCAPT01");
+pub const CAPTURE_MAGIC: u64 = 0x3130_5450_4143_534C;
 
 /// The capture region's size is a multiple of this: a huge page.
 pub const CAPTURE_GRANULE_BYTES: u64 = 2 << 20;
@@ -210,3 +210,4 @@ const _: () = assert!(size_of::<LaneDevice>() == 64);
 const _: () = assert!(size_of::<LaneHost>() == 64);
 const _: () = assert!(size_of::<CommitCounters>() == 64);
 const _: () = assert!(size_of::<ReadyEntry>() == 16);
+const _: () = assert!(CAPTURE_MAGIC == u64::from_le_bytes(*b"LSCAPT01"));

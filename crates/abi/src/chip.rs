@@ -14,6 +14,8 @@ pub enum Chip {
 
 impl Chip {
     /// Both chips.
+    ///
+    /// cbindgen:ignore
     pub const ALL: [Self; 2] = [Self::A2a3, Self::A5];
 
     /// The chip with this number in a header, if there is one.
@@ -54,6 +56,8 @@ pub enum CoreType {
 
 impl CoreType {
     /// Both core types; the position of each is its number.
+    ///
+    /// cbindgen:ignore
     pub const ALL: [Self; 2] = [Self::Aic, Self::Aiv];
 
     /// The core type with this number, if there is one.
@@ -90,6 +94,15 @@ pub struct RegisterMap {
     /// Bytes from a cube core's window to its first vector core's, and from that to the second's.
     pub sub_core_stride_bytes: u64,
 }
+
+/// [`RegisterMap::data_main_base`] of [`A2A3`].
+pub const A2A3_DATA_MAIN_BASE: u32 = 0xA0;
+/// [`RegisterMap::cond`] of [`A2A3`].
+pub const A2A3_COND: u32 = 0x4C8;
+/// [`RegisterMap::data_main_base`] of [`A5`].
+pub const A5_DATA_MAIN_BASE: u32 = 0xD0;
+/// [`RegisterMap::cond`] of [`A5`].
+pub const A5_COND: u32 = 0x5108;
 
 /// Written to [`RegisterMap::fast_path_enable`] before the first dispatch.
 pub const FAST_PATH_OPEN: u32 = 0xE;
@@ -140,8 +153,8 @@ pub static A2A3: ChipInfo = ChipInfo {
     default_threads: 4,
     ticks_per_second: 50_000_000,
     registers: RegisterMap {
-        data_main_base: 0xA0,
-        cond: 0x4C8,
+        data_main_base: A2A3_DATA_MAIN_BASE,
+        cond: A2A3_COND,
         fast_path_enable: Some(0x18),
         core_stride_bytes: 0x80_0000,
         sub_core_stride_bytes: 0x10_0000,
@@ -161,8 +174,8 @@ pub static A5: ChipInfo = ChipInfo {
     default_threads: 5,
     ticks_per_second: 1_000_000_000,
     registers: RegisterMap {
-        data_main_base: 0xD0,
-        cond: 0x5108,
+        data_main_base: A5_DATA_MAIN_BASE,
+        cond: A5_COND,
         fast_path_enable: None,
         core_stride_bytes: 0x30_0000,
         sub_core_stride_bytes: 0x10_0000,

@@ -7,7 +7,7 @@ use crate::Section;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// `b"LSCTRL01"` as a little-endian number.
-pub const CONTROL_MAGIC: u64 = u64::from_le_bytes(*b"LSCTRL01");
+pub const CONTROL_MAGIC: u64 = 0x3130_4C52_5443_534C;
 
 /// The start of the control region. Writer: the host, before launch.
 ///
@@ -290,18 +290,16 @@ pub struct LineWord {
     pub reserved: [u32; 15],
 }
 
-macro_rules! numbered {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal, $text:literal;)+ }) => {
-        $(#[$meta])*
-        #[repr(u32)]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$doc])* $variant = $value,)+ }
-
+macro_rules! texts {
+    ($name:ident { $($variant:ident: $text:literal,)+ }) => {
         impl $name {
             /// The variant with this number, if there is one.
             #[must_use]
             pub const fn from_raw(raw: u32) -> Option<Self> {
-                match raw { $($value => Some(Self::$variant),)+ _ => None }
+                match raw {
+                    $(raw if raw == Self::$variant as u32 => Some(Self::$variant),)+
+                    _ => None,
+                }
             }
 
             /// What it says to a user.
@@ -313,83 +311,129 @@ macro_rules! numbered {
     };
 }
 
-numbered! {
-    /// Where a core or an AICPU thread is in a run.
+/// Where a core or an AICPU thread is in a run.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Not entered yet.
+    Absent = 0,
+    /// Checking the header.
+    Attach = 1,
+    /// Waiting for the other side.
+    Handshake = 2,
+    /// Dispatching (AICPU) or taking tokens (core).
+    Running = 3,
+    /// Publishing what is left in the buffers.
+    Flush = 4,
+    /// Waiting for the cores to leave.
+    Exit = 5,
+    /// Left in order.
+    Done = 6,
+    /// Left with an error.
+    Failed = 7,
+}
+
+texts! {
     Phase {
-        /// Not entered yet.
-        Absent = 0, "not started";
-        /// Checking the header.
-        Attach = 1, "attach";
-        /// Waiting for the other side.
-        Handshake = 2, "handshake";
-        /// Dispatching (AICPU) or taking tokens (core).
-        Running = 3, "running";
-        /// Publishing what is left in the buffers.
-        Flush = 4, "flush";
-        /// Waiting for the cores to leave.
-        Exit = 5, "exit";
-        /// Left in order.
-        Done = 6, "done";
-        /// Left with an error.
-        Failed = 7, "failed";
+        Absent: "not started",
+        Attach: "attach",
+        Handshake: "handshake",
+        Running: "running",
+        Flush: "flush",
+        Exit: "exit",
+        Done: "done",
+        Failed: "failed",
     }
 }
 
-numbered! {
-    /// Why a core or an AICPU thread left early; also the AICPU program's return value.
+/// Why a core or an AICPU thread left early; also the AICPU program's return value.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceError {
+    /// No error.
+    None = 0,
+    /// Header and program disagree; see `field` and `detail`.
+    AbiMismatch = 1,
+    /// A section of the header does not lie inside its region.
+    BadLayout = 2,
+    /// A core did not answer the handshake within its limit.
+    HandshakeTimeout = 3,
+    /// No task finished within the scheduler's limit.
+    SchedulerTimeout = 4,
+    /// A core did not leave within the handshake limit.
+    ExitTimeout = 5,
+    /// `COND` named a token that is not in flight.
+    BadCond = 6,
+    /// A core answered with a physical id or type that cannot be.
+    BadAnswer = 7,
+    /// The host asked for the run to end.
+    Aborted = 8,
+    /// Another AICPU thread failed first.
+    Sibling = 9,
+    /// A task names a kernel, successor or core type that cannot be.
+    BadGraph = 10,
+    /// A core ended with an error of its own.
+    CoreFailed = 11,
+    /// A queue index from the host is out of range.
+    CorruptQueue = 12,
+    /// The device program broke one of its own rules.
+    Internal = 13,
+}
+
+texts! {
     DeviceError {
-        /// No error.
-        None = 0, "no error";
-        /// Header and program disagree; see `field` and `detail`.
-        AbiMismatch = 1, "header and device program disagree";
-        /// A section of the header does not lie inside its region.
-        BadLayout = 2, "a section of the header lies outside its region";
-        /// A core did not answer the handshake within its limit.
-        HandshakeTimeout = 3, "a core did not answer the handshake in time";
-        /// No task finished within the scheduler's limit.
-        SchedulerTimeout = 4, "no task finished within the scheduler limit";
-        /// A core did not leave within the handshake limit.
-        ExitTimeout = 5, "a core did not leave in time";
-        /// `COND` named a token that is not in flight.
-        BadCond = 6, "a core's COND names a token that is not in flight";
-        /// A core answered with a physical id or type that cannot be.
-        BadAnswer = 7, "a core answered the handshake with an impossible id or type";
-        /// The host asked for the run to end.
-        Aborted = 8, "the host ended the run";
-        /// Another AICPU thread failed first.
-        Sibling = 9, "another AICPU thread failed";
-        /// A task names a kernel, successor or core type that cannot be.
-        BadGraph = 10, "a task of the graph is malformed";
-        /// A core ended with an error of its own.
-        CoreFailed = 11, "a core reported an error";
-        /// A queue index from the host is out of range.
-        CorruptQueue = 12, "a queue index written by the host is out of range";
-        /// The device program broke one of its own rules.
-        Internal = 13, "internal error of the device program";
+        None: "no error",
+        AbiMismatch: "header and device program disagree",
+        BadLayout: "a section of the header lies outside its region",
+        HandshakeTimeout: "a core did not answer the handshake in time",
+        SchedulerTimeout: "no task finished within the scheduler limit",
+        ExitTimeout: "a core did not leave in time",
+        BadCond: "a core's COND names a token that is not in flight",
+        BadAnswer: "a core answered the handshake with an impossible id or type",
+        Aborted: "the host ended the run",
+        Sibling: "another AICPU thread failed",
+        BadGraph: "a task of the graph is malformed",
+        CoreFailed: "a core reported an error",
+        CorruptQueue: "a queue index written by the host is out of range",
+        Internal: "internal error of the device program",
     }
 }
 
-numbered! {
-    /// The header field that differs, for [`DeviceError::AbiMismatch`].
+/// The header field that differs, for [`DeviceError::AbiMismatch`].
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AbiField {
+    /// None differs.
+    None = 0,
+    /// The magic number.
+    Magic = 1,
+    /// The ABI version.
+    Version = 2,
+    /// The ABI hash.
+    Hash = 3,
+    /// The chip.
+    Chip = 4,
+    /// The ring size.
+    RingSize = 5,
+    /// The issue depth.
+    IssueDepth = 6,
+    /// The number of cores.
+    CoreCount = 7,
+    /// The number of AICPU threads.
+    ThreadCount = 8,
+}
+
+texts! {
     AbiField {
-        /// None differs.
-        None = 0, "none";
-        /// The magic number.
-        Magic = 1, "magic";
-        /// The ABI version.
-        Version = 2, "ABI version";
-        /// The ABI hash.
-        Hash = 3, "ABI hash";
-        /// The chip.
-        Chip = 4, "chip";
-        /// The ring size.
-        RingSize = 5, "ring size";
-        /// The issue depth.
-        IssueDepth = 6, "issue depth";
-        /// The number of cores.
-        CoreCount = 7, "core count";
-        /// The number of AICPU threads.
-        ThreadCount = 8, "AICPU thread count";
+        None: "none",
+        Magic: "magic",
+        Version: "ABI version",
+        Hash: "ABI hash",
+        Chip: "chip",
+        RingSize: "ring size",
+        IssueDepth: "issue depth",
+        CoreCount: "core count",
+        ThreadCount: "AICPU thread count",
     }
 }
 
@@ -399,3 +443,4 @@ const _: () = assert!(size_of::<ThreadStatus>() == 64);
 const _: () = assert!(size_of::<Payload>() == 64);
 const _: () = assert!(size_of::<GraphTask>() == 64);
 const _: () = assert!(size_of::<HostLine>() == 64);
+const _: () = assert!(CONTROL_MAGIC == u64::from_le_bytes(*b"LSCTRL01"));

@@ -15,8 +15,19 @@ use core::mem::{offset_of, size_of};
 /// Raised when a word changes its meaning without changing its place.
 pub const ABI_VERSION: u32 = 1;
 
+/// Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
+/// the build stops when it is not what the layouts say, and the error names the number to write.
+pub const ABI_HASH: u64 = 0xCAE1_BB60_4EFD_AE1F;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only compiled where usize has 64 bits"
+)]
+#[cfg(target_pointer_width = "64")]
+const _: [(); COMPUTED_HASH as usize] = [(); ABI_HASH as usize];
+
 /// FNV-1a over the version, the constants, and the size and field offsets of every structure.
-pub const ABI_HASH: u64 = {
+const COMPUTED_HASH: u64 = {
     let mut hash = fold(0xCBF2_9CE4_8422_2325, ABI_VERSION as u64);
     hash = fold(hash, CONTROL_MAGIC);
     hash = fold(hash, CAPTURE_MAGIC);

@@ -12,6 +12,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
+    ///
+    /// cbindgen:ignore
     pub const ALL: [Self; 1] = [Self::Task];
 
     /// The kind with this number, if there is one.
@@ -77,6 +79,8 @@ pub struct TaskRecord {
 
 impl TaskRecord {
     /// Bytes of a record.
+    ///
+    /// cbindgen:ignore
     pub const BYTES: u32 = 64;
 }
 
