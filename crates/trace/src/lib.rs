@@ -1,1 +1,40 @@
 //! The waist: decoded events on one clock, and importers of other tools' files.
+//!
+//! # Where it sits
+//!
+//! Left of it: a capture (raw records) or a file of another tool. Right of it: exports and reports,
+//! which see a [`Trace`] and nothing of a device. Every reader keeps the promises of [`Trace`].
+//!
+//! # What can be lost
+//!
+//! Nothing is dropped in silence: rows that cannot be placed are counted in [`Trace::notes`], times
+//! that are not known stay 0 and are never averaged, and the verdict of the run travels with it.
+//!
+//! ```
+//! use lanescope_trace::{Session, Task, Trace, TraceParts};
+//!
+//! let trace = Trace::new(TraceParts {
+//!     session: Session::named("a2a3sim", 50_000_000),
+//!     tasks: vec![Task { task_id: 7, start_ticks: 100, end_ticks: 150, ..Task::default() }],
+//!     ..TraceParts::default()
+//! });
+//! assert_eq!(trace.tasks().next().and_then(|task| task.run_ticks()), Some(50));
+//! ```
+
+mod edges;
+mod error;
+mod functions;
+mod phase;
+pub mod records_json;
+mod session;
+mod task;
+mod trace;
+
+pub use edges::EdgeTable;
+pub use error::TraceError;
+pub use functions::Functions;
+pub use lanescope_abi::{Chip, CoreType};
+pub use phase::{Orchestrator, OrchestratorPhase, SchedulerPhase};
+pub use session::{Core, Session};
+pub use task::Task;
+pub use trace::{Note, Tasks, Trace, TraceParts, lost_between};

@@ -1,0 +1,40 @@
+//! What can go wrong while a trace is read.
+
+use std::path::PathBuf;
+
+/// A trace could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The file could not be opened, mapped or read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{}: line {line}, column {column}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1; 0 at the start of a line.
+        column: usize,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// A table outgrew its 32-bit index.
+    #[error("{what}: {count} found, at most {limit} can be read")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: u64,
+        /// How many can be read.
+        limit: u64,
+    },
+}

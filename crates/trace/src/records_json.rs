@@ -1,0 +1,550 @@
+//! Reads `l2_perf_records.json`, versions 1 and 2, as the reference runtime writes it.
+//!
+//! The file holds microseconds since its own base, with three digits, and not the counter's rate.
+//! Where every time is a multiple of 20 ns the ticks are those of the a2a3 counter (50 MHz), else
+//! those of the a5 one (1 GHz): either way the conversion is exact. The base becomes tick
+//! [`Session::origin_ticks`], one second, so that no known time is 0.
+//!
+//! A `dispatch_time_us` of 0 stands for an unknown time as well as for the base; it is taken as
+//! unknown only when `finish_time_us` is 0 too.
+//!
+//! # Errors
+//!
+//! [`TraceError::Malformed`] with file, line, column and what was expected. Nothing is kept of a
+//! file that is refused.
+
+use crate::{
+    Core, EdgeTable, Note, Orchestrator, OrchestratorPhase, SchedulerPhase, Session, Task, Trace,
+    TraceError, TraceParts,
+};
+use lanescope_abi::{Chip, CoreType};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// Reads the file into a trace.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn read(path: &Path) -> Result<Trace, TraceError> {
+    let file = File::open(path).map_err(|source| TraceError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    read_from(BufReader::with_capacity(1 << 20, file), path)
+}
+
+/// Reads from any source; `path` is only what errors call it.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn read_from(source: impl Read, path: &Path) -> Result<Trace, TraceError> {
+    let mut json = serde_json::Deserializer::from_reader(source);
+    let document = Document::deserialize(&mut json)
+        .and_then(|document| json.end().map(|()| document))
+        .map_err(|error| malformed(path, error))?;
+    document.into_trace()
+}
+
+fn malformed(path: &Path, error: serde_json::Error) -> TraceError {
+    let path = path.to_owned();
+    if error.is_io() {
+        let source = error.into();
+        return TraceError::Read { path, source };
+    }
+    let (line, column) = (error.line(), error.column());
+    let mut message = error.to_string();
+    let position = format!(" at line {line} column {column}");
+    if message.ends_with(&position) {
+        message.truncate(message.len() - position.len());
+    }
+    TraceError::Malformed {
+        path,
+        line,
+        column,
+        message,
+    }
+}
+
+/// Everything the file holds, times in nanoseconds since its base.
+#[derive(Default)]
+struct Document {
+    version: u32,
+    tasks: Rows,
+    scheduler: Vec<Vec<SchedulerRow>>,
+    orchestrator: Option<OrchestratorRow>,
+    orchestrator_phases: Vec<Vec<OrchestratorPhaseRow>>,
+    core_to_thread: Vec<i64>,
+}
+
+/// The task rows, taken one at a time, so that no row of text is kept.
+#[derive(Default)]
+struct Rows {
+    /// Times in nanoseconds, [`UNKNOWN_NS`] where not known.
+    tasks: Vec<Task>,
+    edges: Vec<(u64, u64)>,
+    short_fanouts: u64,
+}
+
+/// Stands for an unknown time until the rows have their origin.
+const UNKNOWN_NS: u64 = u64::MAX;
+
+impl Document {
+    fn into_trace(self) -> Result<Trace, TraceError> {
+        let scale = Scale::of(&self);
+        let mut notes = Vec::new();
+        if self.tasks.short_fanouts > 0 {
+            notes.push(Note {
+                count: self.tasks.short_fanouts,
+                text: "tasks whose fanout list does not hold fanout_count entries".to_owned(),
+            });
+        }
+        let mut seen = HashSet::with_capacity(self.tasks.edges.len());
+        let mut edges = self.tasks.edges;
+        edges.retain(|&edge| seen.insert(edge));
+        drop(seen);
+        let mut tasks = self.tasks.tasks;
+        for task in &mut tasks {
+            task.dispatch_ticks = scale.at(task.dispatch_ticks);
+            task.start_ticks = scale.at(task.start_ticks);
+            task.end_ticks = scale.at(task.end_ticks);
+            task.finish_ticks = scale.at(task.finish_ticks);
+        }
+        let session = session(&self.core_to_thread, &tasks, self.version, &scale);
+        let scheduler_phases = by_thread(&self.scheduler, |row| row.phase(&scale));
+        let orchestrator_phases = by_thread(&self.orchestrator_phases, |row| row.phase(&scale));
+        Ok(Trace::new(TraceParts {
+            session,
+            tasks,
+            edges: EdgeTable::named(edges.iter().copied())?,
+            scheduler_phases,
+            orchestrator: self.orchestrator.map(|row| row.totals(&scale)),
+            orchestrator_phases,
+            notes,
+            ..TraceParts::default()
+        }))
+    }
+}
+
+fn by_thread<R, P>(threads: &[Vec<R>], phase: impl Fn(&R) -> P) -> Vec<Vec<P>> {
+    let threads = threads.iter();
+    threads
+        .map(|rows| rows.iter().map(&phase).collect())
+        .collect()
+}
+
+fn session(core_to_thread: &[i64], tasks: &[Task], version: u32, scale: &Scale) -> Session {
+    let mut session = Session::named(
+        &format!("l2_perf_records version {version}"),
+        scale.ticks_per_second,
+    );
+    session.chip = scale.chip;
+    session.origin_ticks = scale.origin_ticks;
+    session.cores = core_to_thread
+        .iter()
+        .map(|&thread| Core {
+            core_type: CoreType::Aiv,
+            thread: u32::try_from(thread).ok(),
+        })
+        .collect();
+    for task in tasks {
+        if let Some(core) = session.cores.get_mut(usize::from(task.core)) {
+            core.core_type = task.core_type;
+        }
+    }
+    let threads = session.cores.iter().filter_map(|core| core.thread);
+    session.threads = threads.max().map_or(0, |last| last.saturating_add(1));
+    session
+}
+
+/// How the file's nanoseconds become ticks.
+struct Scale {
+    chip: Option<Chip>,
+    ticks_per_second: u64,
+    ns_per_tick: u64,
+    origin_ticks: u64,
+}
+
+impl Scale {
+    /// The reference writes one phase array per AICPU thread the chip can have.
+    fn of(document: &Document) -> Self {
+        let threads = document.scheduler.len();
+        let chip = Chip::ALL
+            .into_iter()
+            .find(|chip| chip.info().max_threads as usize == threads);
+        let a2a3 = Chip::A2a3.info().ticks_per_second;
+        let fits = chip != Some(Chip::A5) && document.multiples_of(1_000_000_000 / a2a3);
+        let ticks_per_second = match fits {
+            true => a2a3,
+            false => Chip::A5.info().ticks_per_second,
+        };
+        Self {
+            chip,
+            ticks_per_second,
+            ns_per_tick: 1_000_000_000 / ticks_per_second,
+            origin_ticks: ticks_per_second,
+        }
+    }
+
+    /// The tick of a time since the file's base; 0 when it is not known.
+    fn at(&self, ns: u64) -> u64 {
+        match ns {
+            UNKNOWN_NS => 0,
+            ns => self.origin_ticks + self.span(ns),
+        }
+    }
+
+    /// The ticks of a duration.
+    fn span(&self, ns: u64) -> u64 {
+        ns / self.ns_per_tick
+    }
+}
+
+impl Document {
+    /// Whether every time in the file is a multiple of this.
+    fn multiples_of(&self, ns: u64) -> bool {
+        let tasks = self.tasks.tasks.iter().flat_map(|task| {
+            [
+                task.dispatch_ticks,
+                task.start_ticks,
+                task.end_ticks,
+                task.finish_ticks,
+            ]
+        });
+        let scheduler = self.scheduler.iter().flatten();
+        let scheduler = scheduler.flat_map(|row| [row.start_time_us, row.end_time_us]);
+        let phases = self.orchestrator_phases.iter().flatten();
+        let phases = phases.flat_map(|row| [row.start_time_us, row.end_time_us]);
+        let totals = self.orchestrator.iter();
+        let totals = totals.flat_map(|row| {
+            let [start, end] = [row.start_time_us, row.end_time_us];
+            [start, end].into_iter().chain(row.phase_us.values())
+        });
+        let phases = scheduler.chain(phases).chain(totals).map(|time| time.0);
+        tasks
+            .chain(phases)
+            .all(|time| time == UNKNOWN_NS || time % ns == 0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document;
+
+    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("an object with the keys `version` and `tasks`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let mut document = Document::default();
+        let (mut has_version, mut has_tasks) = (false, false);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "version" => {
+                    let version = map.next_value::<i64>()?;
+                    document.version = match version {
+                        1 => 1,
+                        2 => 2,
+                        _ => {
+                            let text = format!("version {version}, expected 1 or 2");
+                            return Err(A::Error::custom(text));
+                        }
+                    };
+                    has_version = true;
+                }
+                "tasks" => {
+                    document.tasks = map.next_value()?;
+                    has_tasks = true;
+                }
+                "aicpu_scheduler_phases" => document.scheduler = map.next_value()?,
+                "aicpu_orchestrator" => document.orchestrator = map.next_value()?,
+                "aicpu_orchestrator_phases" => document.orchestrator_phases = map.next_value()?,
+                "core_to_thread" => document.core_to_thread = map.next_value()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if !has_version {
+            return Err(A::Error::missing_field("version"));
+        }
+        if !has_tasks {
+            return Err(A::Error::missing_field("tasks"));
+        }
+        Ok(document)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RowsVisitor)
+    }
+}
+
+struct RowsVisitor;
+
+impl<'de> Visitor<'de> for RowsVisitor {
+    type Value = Rows;
+
+    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("an array of task objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
+        let mut rows = Rows::default();
+        while let Some(row) = seq.next_element::<TaskRow>()? {
+            rows.take(&row);
+        }
+        Ok(rows)
+    }
+}
+
+impl Rows {
+    fn take(&mut self, row: &TaskRow) {
+        let core_type = match row.core_type {
+            CoreTypeName::Aic => CoreType::Aic,
+            CoreTypeName::Aiv => CoreType::Aiv,
+        };
+        let finish_ns = match row.finish_time_us.0 {
+            0 => UNKNOWN_NS,
+            ns => ns,
+        };
+        let dispatch_ns = match row.dispatch_time_us.0 {
+            0 if finish_ns == UNKNOWN_NS => UNKNOWN_NS,
+            ns => ns,
+        };
+        self.tasks.push(Task {
+            task_id: row.task_id.0,
+            func_id: row.func_id,
+            core: row.core_id,
+            core_type,
+            dispatch_ticks: dispatch_ns,
+            start_ticks: row.start_time_us.0,
+            end_ticks: row.end_time_us.0,
+            finish_ticks: finish_ns,
+            ..Task::default()
+        });
+        let fanout = row.fanout.iter();
+        self.edges.extend(fanout.map(|to| (row.task_id.0, to.0)));
+        let listed = i64::try_from(row.fanout.len()).ok();
+        if row.fanout_count.is_some() && row.fanout_count != listed {
+            self.short_fanouts += 1;
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TaskRow {
+    task_id: TaskId,
+    func_id: u32,
+    core_id: u16,
+    core_type: CoreTypeName,
+    start_time_us: Nanoseconds,
+    end_time_us: Nanoseconds,
+    #[serde(default)]
+    dispatch_time_us: Nanoseconds,
+    #[serde(default)]
+    finish_time_us: Nanoseconds,
+    #[serde(default)]
+    fanout: Vec<TaskId>,
+    fanout_count: Option<i64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CoreTypeName {
+    Aic,
+    Aiv,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct SchedulerRow {
+    start_time_us: Nanoseconds,
+    end_time_us: Nanoseconds,
+    phase: SchedulerPhaseName,
+    #[serde(default)]
+    loop_iter: u64,
+    #[serde(default)]
+    tasks_processed: u64,
+    pop_hit: Option<u64>,
+    pop_miss: Option<u64>,
+}
+
+impl SchedulerRow {
+    fn phase(&self, scale: &Scale) -> SchedulerPhase {
+        SchedulerPhase {
+            start_ticks: scale.at(self.start_time_us.0),
+            end_ticks: scale.at(self.end_time_us.0),
+            phase: self.phase.0,
+            loop_iter: self.loop_iter,
+            tasks_processed: self.tasks_processed,
+            pops: self.pop_hit.zip(self.pop_miss),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct OrchestratorPhaseRow {
+    start_time_us: Nanoseconds,
+    end_time_us: Nanoseconds,
+    phase: OrchestratorPhaseName,
+    #[serde(default)]
+    submit_idx: u64,
+    task_id: TaskId,
+}
+
+impl OrchestratorPhaseRow {
+    fn phase(&self, scale: &Scale) -> OrchestratorPhase {
+        OrchestratorPhase {
+            start_ticks: scale.at(self.start_time_us.0),
+            end_ticks: scale.at(self.end_time_us.0),
+            phase: self.phase.0,
+            submit_index: self.submit_idx,
+            task_id: self.task_id.0,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct OrchestratorRow {
+    start_time_us: Nanoseconds,
+    end_time_us: Nanoseconds,
+    submit_count: i64,
+    phase_us: OrchestratorTotals,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct OrchestratorTotals {
+    sync: Nanoseconds,
+    alloc: Nanoseconds,
+    params: Nanoseconds,
+    lookup: Nanoseconds,
+    heap: Nanoseconds,
+    insert: Nanoseconds,
+    fanin: Nanoseconds,
+    scope_end: Nanoseconds,
+}
+
+impl OrchestratorTotals {
+    /// In the order of [`Orchestrator::PHASES`].
+    fn values(&self) -> [Nanoseconds; 8] {
+        [
+            self.sync,
+            self.alloc,
+            self.params,
+            self.lookup,
+            self.heap,
+            self.insert,
+            self.fanin,
+            self.scope_end,
+        ]
+    }
+}
+
+impl OrchestratorRow {
+    fn totals(&self, scale: &Scale) -> Orchestrator {
+        Orchestrator {
+            start_ticks: scale.at(self.start_time_us.0),
+            end_ticks: scale.at(self.end_time_us.0),
+            submit_count: self.submit_count,
+            phase_ticks: self.phase_us.values().map(|time| scale.span(time.0)),
+        }
+    }
+}
+
+/// A task id; the negative numbers some writers print are taken modulo 2^64.
+#[derive(Clone, Copy)]
+struct TaskId(u64);
+
+impl<'de> Deserialize<'de> for TaskId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+        impl Visitor<'_> for IdVisitor {
+            type Value = TaskId;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a task id, an integer of 64 bits")
+            }
+
+            fn visit_u64<E>(self, id: u64) -> Result<TaskId, E> {
+                Ok(TaskId(id))
+            }
+
+            fn visit_i64<E>(self, id: i64) -> Result<TaskId, E> {
+                Ok(TaskId(id.cast_unsigned()))
+            }
+        }
+        deserializer.deserialize_u64(IdVisitor)
+    }
+}
+
+/// A time written in microseconds with three digits, as whole nanoseconds.
+#[derive(Clone, Copy, Default)]
+struct Nanoseconds(u64);
+
+/// Differences that wrapped below the base are printed as some 10^17 µs; nothing real is above this.
+const LAST_REAL_US: f64 = 9e12;
+
+impl<'de> Deserialize<'de> for Nanoseconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let us = f64::deserialize(deserializer)?;
+        if us < 0.0 {
+            return Err(D::Error::custom(format!(
+                "{us}, expected microseconds since the file's base, not below 0"
+            )));
+        }
+        if us > LAST_REAL_US {
+            return Ok(Self(UNKNOWN_NS));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0..=9e15, whole, checked above"
+        )]
+        Ok(Self((us * 1000.0).round() as u64))
+    }
+}
+
+/// A scheduler phase by its number.
+#[derive(Clone, Copy)]
+struct SchedulerPhaseName(u32);
+
+impl<'de> Deserialize<'de> for SchedulerPhaseName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self(numbered(&SchedulerPhase::NAMES, 0, &name)))
+    }
+}
+
+/// An orchestrator phase by its number.
+#[derive(Clone, Copy)]
+struct OrchestratorPhaseName(u32);
+
+impl<'de> Deserialize<'de> for OrchestratorPhaseName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let names = &OrchestratorPhase::NAMES;
+        Ok(Self(numbered(names, OrchestratorPhase::FIRST, &name)))
+    }
+}
+
+/// The number of a name, `u32::MAX` when it has none.
+fn numbered(names: &[&str], first: u32, name: &str) -> u32 {
+    let position = names.iter().position(|&known| known == name);
+    let position = position.and_then(|position| u32::try_from(position).ok());
+    position.map_or(u32::MAX, |position| first + position)
+}
