@@ -4,8 +4,7 @@
 //!
 //! Below every backend, above the vendor's shared objects. Nothing is linked: [`load`] opens the
 //! libraries when a device is opened, so a program runs where no driver is installed. The bindings
-//! are made from `include/cann.h` by `bindgen`, one command per line of `bindgen.args`, run in
-//! this folder.
+//! are made from `include/cann.h` with the arguments of `bindgen.args`, by `cargo xtask bindgen`.
 //!
 //! # Errors
 //!
@@ -19,7 +18,7 @@ pub use codes::{Code, hal_code, runtime_code};
 pub use load::{DRIVER_DIR_VARIABLE, Libraries, LoadError, load};
 pub use simulator::Simulator;
 
-/// `libruntime.so`: devices, memory, streams and launches.
+/// The driver's functions, types and values, named as the vendor names them.
 #[allow(
     missing_docs,
     missing_debug_implementations,
@@ -32,37 +31,4 @@ pub use simulator::Simulator;
     reason = "generated; the names are the vendor's"
 )]
 #[rustfmt::skip]
-#[path = "bindings/runtime.rs"]
-pub mod runtime;
-
-/// `libascend_hal.so`: register windows and host views of device memory.
-#[allow(
-    missing_docs,
-    missing_debug_implementations,
-    non_camel_case_types,
-    non_snake_case,
-    clippy::all,
-    clippy::undocumented_unsafe_blocks,
-    clippy::missing_safety_doc,
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "generated; the names are the vendor's"
-)]
-#[rustfmt::skip]
-#[path = "bindings/ascend_hal.rs"]
-pub mod ascend_hal;
-
-/// `libascendcl.so`: forced reset, limits and error texts.
-#[allow(
-    missing_docs,
-    missing_debug_implementations,
-    non_camel_case_types,
-    non_snake_case,
-    clippy::all,
-    clippy::undocumented_unsafe_blocks,
-    clippy::missing_safety_doc,
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "generated; the names are the vendor's"
-)]
-#[rustfmt::skip]
-#[path = "bindings/ascendcl.rs"]
-pub mod ascendcl;
+pub mod bindings;

@@ -7,9 +7,7 @@
 //! CANN installation are searched, then the system's loader by bare name. Libraries are never
 //! unloaded: the vendor's start threads of their own.
 
-use crate::ascend_hal::AscendHal;
-use crate::ascendcl::Ascendcl;
-use crate::runtime::Runtime;
+use crate::bindings::Functions;
 use crate::simulator::Simulator;
 use libloading::Library;
 use libloading::os::unix;
@@ -21,13 +19,16 @@ use std::sync::Mutex;
 pub const DRIVER_DIR_VARIABLE: &str = "LANESCOPE_DRIVER_DIR";
 
 /// The opened driver; lives as long as the process.
+///
+/// Each library is one table of all the driver's functions, of which it offers its own: `rt*` and
+/// `rts*` are found in `runtime`, `hal*` in `hal`, `acl*` in `acl`.
 pub struct Libraries {
     /// `libruntime.so`.
-    pub runtime: Runtime,
+    pub runtime: Functions,
     /// `libascend_hal.so`.
-    pub hal: AscendHal,
+    pub hal: Functions,
     /// `libascendcl.so`, which not every installation has.
-    pub acl: Option<Ascendcl>,
+    pub acl: Option<Functions>,
     /// Controls, when the driver is a simulated one.
     pub simulator: Option<Simulator>,
     /// The file `libruntime.so` was opened from.
@@ -163,14 +164,14 @@ pub fn load(
     }
     let libraries = Libraries {
         // SAFETY: the functions have the types of `cann.h`, which are the vendor's.
-        runtime: unsafe { Runtime::from_library(runtime_library) }
+        runtime: unsafe { Functions::from_library(runtime_library) }
             .expect("each function is optional, so nothing can fail"),
         // SAFETY: as above.
-        hal: unsafe { AscendHal::from_library(hal_library) }
+        hal: unsafe { Functions::from_library(hal_library) }
             .expect("each function is optional, so nothing can fail"),
         acl: acl_library.map(|(library, _)| {
             // SAFETY: as above.
-            unsafe { Ascendcl::from_library(library) }
+            unsafe { Functions::from_library(library) }
                 .expect("each function is optional, so nothing can fail")
         }),
         simulator,

@@ -19,6 +19,20 @@ pub const CANN_RT_SCHEDULE_BATCH: u32 = 1;
 pub const CANN_RT_LOAD_LAZY: u32 = 1;
 pub const CANN_RT_LOAD_MAGIC: u32 = 2;
 pub const CANN_RT_LOAD_CPU_KERNEL_MODE: u32 = 3;
+pub const CANN_HAL_DEV_SVM_MAP_HOST: u32 = 2;
+pub const CANN_HAL_CTRL_ADDR_MAP: u32 = 0;
+pub const CANN_HAL_CTRL_ADDR_UNMAP: u32 = 1;
+pub const CANN_HAL_REG_AIC_CTRL: u32 = 2;
+pub const CANN_HAL_REG_AIC_PMU_CTRL: u32 = 3;
+pub const CANN_HAL_PROCESS_CP1: u32 = 0;
+pub const CANN_HAL_RES_AICORE: u32 = 0;
+pub const CANN_HAL_MODULE_AICPU: u32 = 1;
+pub const CANN_HAL_MODULE_AICORE: u32 = 4;
+pub const CANN_HAL_MODULE_VECTOR_CORE: u32 = 7;
+pub const CANN_HAL_INFO_CORE_NUM: u32 = 3;
+pub const CANN_HAL_INFO_OCCUPY: u32 = 8;
+pub const CANN_ACL_LIMIT_CUBE: u32 = 0;
+pub const CANN_ACL_LIMIT_VECTOR: u32 = 1;
 pub type rtError_t = i32;
 pub type rtMemType_t = u32;
 pub type rtMemcpyKind_t = u32;
@@ -299,7 +313,61 @@ impl Default for rtKernelLaunchCfg_t {
         }
     }
 }
-pub struct Runtime {
+pub type drvError_t = u32;
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct AddrMapInPara {
+    pub addr_type: u32,
+    pub devid: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of AddrMapInPara"][::std::mem::size_of::<AddrMapInPara>() - 8usize];
+    ["Alignment of AddrMapInPara"][::std::mem::align_of::<AddrMapInPara>() - 4usize];
+    ["Offset of field: AddrMapInPara::addr_type"]
+        [::std::mem::offset_of!(AddrMapInPara, addr_type) - 0usize];
+    ["Offset of field: AddrMapInPara::devid"]
+        [::std::mem::offset_of!(AddrMapInPara, devid) - 4usize];
+};
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct AddrMapOutPara {
+    pub ptr: u64,
+    pub len: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of AddrMapOutPara"][::std::mem::size_of::<AddrMapOutPara>() - 16usize];
+    ["Alignment of AddrMapOutPara"][::std::mem::align_of::<AddrMapOutPara>() - 8usize];
+    ["Offset of field: AddrMapOutPara::ptr"][::std::mem::offset_of!(AddrMapOutPara, ptr) - 0usize];
+    ["Offset of field: AddrMapOutPara::len"][::std::mem::offset_of!(AddrMapOutPara, len) - 8usize];
+};
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct res_map_info {
+    pub target_proc_type: u32,
+    pub res_type: u32,
+    pub res_id: u32,
+    pub flag: u32,
+    pub rsv: [u32; 1usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of res_map_info"][::std::mem::size_of::<res_map_info>() - 20usize];
+    ["Alignment of res_map_info"][::std::mem::align_of::<res_map_info>() - 4usize];
+    ["Offset of field: res_map_info::target_proc_type"]
+        [::std::mem::offset_of!(res_map_info, target_proc_type) - 0usize];
+    ["Offset of field: res_map_info::res_type"]
+        [::std::mem::offset_of!(res_map_info, res_type) - 4usize];
+    ["Offset of field: res_map_info::res_id"]
+        [::std::mem::offset_of!(res_map_info, res_id) - 8usize];
+    ["Offset of field: res_map_info::flag"][::std::mem::offset_of!(res_map_info, flag) - 12usize];
+    ["Offset of field: res_map_info::rsv"][::std::mem::offset_of!(res_map_info, rsv) - 16usize];
+};
+pub type aclError = ::std::os::raw::c_int;
+pub type aclrtStream = *mut ::std::os::raw::c_void;
+pub type aclrtDevResLimitType = u32;
+pub struct Functions {
     __library: ::libloading::Library,
     pub rtSetDevice: Result<unsafe extern "C" fn(device: i32) -> rtError_t, ::libloading::Error>,
     pub rtDeviceReset: Result<unsafe extern "C" fn(device: i32) -> rtError_t, ::libloading::Error>,
@@ -407,8 +475,104 @@ pub struct Runtime {
         ) -> rtError_t,
         ::libloading::Error,
     >,
+    pub halHostRegister: Result<
+        unsafe extern "C" fn(
+            source: *mut ::std::os::raw::c_void,
+            size: u64,
+            flag: u32,
+            device: u32,
+            host: *mut *mut ::std::os::raw::c_void,
+        ) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halHostUnregister: Result<
+        unsafe extern "C" fn(source: *mut ::std::os::raw::c_void, device: u32) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halHostUnregisterEx: Result<
+        unsafe extern "C" fn(
+            source: *mut ::std::os::raw::c_void,
+            device: u32,
+            flag: u32,
+        ) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halMemCtl: Result<
+        unsafe extern "C" fn(
+            type_: ::std::os::raw::c_int,
+            in_: *mut ::std::os::raw::c_void,
+            in_size: usize,
+            out: *mut ::std::os::raw::c_void,
+            out_size: *mut usize,
+        ) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halResMap: Result<
+        unsafe extern "C" fn(
+            device: ::std::os::raw::c_uint,
+            resource: *mut res_map_info,
+            address: *mut ::std::os::raw::c_ulong,
+            length: *mut ::std::os::raw::c_uint,
+        ) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halResUnmap: Result<
+        unsafe extern "C" fn(
+            device: ::std::os::raw::c_uint,
+            resource: *mut res_map_info,
+        ) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halGetDeviceInfo: Result<
+        unsafe extern "C" fn(device: u32, module: i32, info: i32, value: *mut i64) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub halGetDeviceInfoByBuff: Result<
+        unsafe extern "C" fn(
+            device: u32,
+            module: i32,
+            info: i32,
+            buffer: *mut ::std::os::raw::c_void,
+            size: *mut i32,
+        ) -> drvError_t,
+        ::libloading::Error,
+    >,
+    pub aclInit: Result<
+        unsafe extern "C" fn(config_path: *const ::std::os::raw::c_char) -> aclError,
+        ::libloading::Error,
+    >,
+    pub aclFinalize: Result<unsafe extern "C" fn() -> aclError, ::libloading::Error>,
+    pub aclrtSetDevice: Result<unsafe extern "C" fn(device: i32) -> aclError, ::libloading::Error>,
+    pub aclrtResetDevice:
+        Result<unsafe extern "C" fn(device: i32) -> aclError, ::libloading::Error>,
+    pub aclrtResetDeviceForce:
+        Result<unsafe extern "C" fn(device: i32) -> aclError, ::libloading::Error>,
+    pub aclrtGetDevice:
+        Result<unsafe extern "C" fn(device: *mut i32) -> aclError, ::libloading::Error>,
+    pub aclrtSynchronizeStreamWithTimeout: Result<
+        unsafe extern "C" fn(stream: aclrtStream, timeout_ms: i32) -> aclError,
+        ::libloading::Error,
+    >,
+    pub aclrtSynchronizeDeviceWithTimeout:
+        Result<unsafe extern "C" fn(timeout_ms: i32) -> aclError, ::libloading::Error>,
+    pub aclrtSetOpExecuteTimeOutV2: Result<
+        unsafe extern "C" fn(timeout_us: u64, actual_us: *mut u64) -> aclError,
+        ::libloading::Error,
+    >,
+    pub aclrtGetStreamResLimit: Result<
+        unsafe extern "C" fn(
+            stream: aclrtStream,
+            type_: aclrtDevResLimitType,
+            value: *mut u32,
+        ) -> aclError,
+        ::libloading::Error,
+    >,
+    pub aclrtGetSocName:
+        Result<unsafe extern "C" fn() -> *const ::std::os::raw::c_char, ::libloading::Error>,
+    pub aclGetRecentErrMsg:
+        Result<unsafe extern "C" fn() -> *const ::std::os::raw::c_char, ::libloading::Error>,
 }
-impl Runtime {
+impl Functions {
     pub unsafe fn new<P>(path: P) -> Result<Self, ::libloading::Error>
     where
         P: AsRef<::std::ffi::OsStr>,
@@ -448,7 +612,34 @@ impl Runtime {
         let rtsBinaryUnload = unsafe { __library.get(b"rtsBinaryUnload\0") }.map(|sym| *sym);
         let rtsFuncGetByName = unsafe { __library.get(b"rtsFuncGetByName\0") }.map(|sym| *sym);
         let rtsLaunchCpuKernel = unsafe { __library.get(b"rtsLaunchCpuKernel\0") }.map(|sym| *sym);
-        Ok(Runtime {
+        let halHostRegister = unsafe { __library.get(b"halHostRegister\0") }.map(|sym| *sym);
+        let halHostUnregister = unsafe { __library.get(b"halHostUnregister\0") }.map(|sym| *sym);
+        let halHostUnregisterEx =
+            unsafe { __library.get(b"halHostUnregisterEx\0") }.map(|sym| *sym);
+        let halMemCtl = unsafe { __library.get(b"halMemCtl\0") }.map(|sym| *sym);
+        let halResMap = unsafe { __library.get(b"halResMap\0") }.map(|sym| *sym);
+        let halResUnmap = unsafe { __library.get(b"halResUnmap\0") }.map(|sym| *sym);
+        let halGetDeviceInfo = unsafe { __library.get(b"halGetDeviceInfo\0") }.map(|sym| *sym);
+        let halGetDeviceInfoByBuff =
+            unsafe { __library.get(b"halGetDeviceInfoByBuff\0") }.map(|sym| *sym);
+        let aclInit = unsafe { __library.get(b"aclInit\0") }.map(|sym| *sym);
+        let aclFinalize = unsafe { __library.get(b"aclFinalize\0") }.map(|sym| *sym);
+        let aclrtSetDevice = unsafe { __library.get(b"aclrtSetDevice\0") }.map(|sym| *sym);
+        let aclrtResetDevice = unsafe { __library.get(b"aclrtResetDevice\0") }.map(|sym| *sym);
+        let aclrtResetDeviceForce =
+            unsafe { __library.get(b"aclrtResetDeviceForce\0") }.map(|sym| *sym);
+        let aclrtGetDevice = unsafe { __library.get(b"aclrtGetDevice\0") }.map(|sym| *sym);
+        let aclrtSynchronizeStreamWithTimeout =
+            unsafe { __library.get(b"aclrtSynchronizeStreamWithTimeout\0") }.map(|sym| *sym);
+        let aclrtSynchronizeDeviceWithTimeout =
+            unsafe { __library.get(b"aclrtSynchronizeDeviceWithTimeout\0") }.map(|sym| *sym);
+        let aclrtSetOpExecuteTimeOutV2 =
+            unsafe { __library.get(b"aclrtSetOpExecuteTimeOutV2\0") }.map(|sym| *sym);
+        let aclrtGetStreamResLimit =
+            unsafe { __library.get(b"aclrtGetStreamResLimit\0") }.map(|sym| *sym);
+        let aclrtGetSocName = unsafe { __library.get(b"aclrtGetSocName\0") }.map(|sym| *sym);
+        let aclGetRecentErrMsg = unsafe { __library.get(b"aclGetRecentErrMsg\0") }.map(|sym| *sym);
+        Ok(Functions {
             __library,
             rtSetDevice,
             rtDeviceReset,
@@ -469,6 +660,26 @@ impl Runtime {
             rtsBinaryUnload,
             rtsFuncGetByName,
             rtsLaunchCpuKernel,
+            halHostRegister,
+            halHostUnregister,
+            halHostUnregisterEx,
+            halMemCtl,
+            halResMap,
+            halResUnmap,
+            halGetDeviceInfo,
+            halGetDeviceInfoByBuff,
+            aclInit,
+            aclFinalize,
+            aclrtSetDevice,
+            aclrtResetDevice,
+            aclrtResetDeviceForce,
+            aclrtGetDevice,
+            aclrtSynchronizeStreamWithTimeout,
+            aclrtSynchronizeDeviceWithTimeout,
+            aclrtSetOpExecuteTimeOutV2,
+            aclrtGetStreamResLimit,
+            aclrtGetSocName,
+            aclGetRecentErrMsg,
         })
     }
     pub unsafe fn rtSetDevice(&self, device: i32) -> rtError_t {
@@ -684,6 +895,233 @@ impl Runtime {
                 .expect("Expected function, got error."))(
                 function, blocks, stream, config, args
             )
+        }
+    }
+    pub unsafe fn halHostRegister(
+        &self,
+        source: *mut ::std::os::raw::c_void,
+        size: u64,
+        flag: u32,
+        device: u32,
+        host: *mut *mut ::std::os::raw::c_void,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halHostRegister
+                .as_ref()
+                .expect("Expected function, got error."))(
+                source, size, flag, device, host
+            )
+        }
+    }
+    pub unsafe fn halHostUnregister(
+        &self,
+        source: *mut ::std::os::raw::c_void,
+        device: u32,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halHostUnregister
+                .as_ref()
+                .expect("Expected function, got error."))(source, device)
+        }
+    }
+    pub unsafe fn halHostUnregisterEx(
+        &self,
+        source: *mut ::std::os::raw::c_void,
+        device: u32,
+        flag: u32,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halHostUnregisterEx
+                .as_ref()
+                .expect("Expected function, got error."))(source, device, flag)
+        }
+    }
+    pub unsafe fn halMemCtl(
+        &self,
+        type_: ::std::os::raw::c_int,
+        in_: *mut ::std::os::raw::c_void,
+        in_size: usize,
+        out: *mut ::std::os::raw::c_void,
+        out_size: *mut usize,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halMemCtl
+                .as_ref()
+                .expect("Expected function, got error."))(
+                type_, in_, in_size, out, out_size
+            )
+        }
+    }
+    pub unsafe fn halResMap(
+        &self,
+        device: ::std::os::raw::c_uint,
+        resource: *mut res_map_info,
+        address: *mut ::std::os::raw::c_ulong,
+        length: *mut ::std::os::raw::c_uint,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halResMap
+                .as_ref()
+                .expect("Expected function, got error."))(
+                device, resource, address, length
+            )
+        }
+    }
+    pub unsafe fn halResUnmap(
+        &self,
+        device: ::std::os::raw::c_uint,
+        resource: *mut res_map_info,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halResUnmap
+                .as_ref()
+                .expect("Expected function, got error."))(device, resource)
+        }
+    }
+    pub unsafe fn halGetDeviceInfo(
+        &self,
+        device: u32,
+        module: i32,
+        info: i32,
+        value: *mut i64,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halGetDeviceInfo
+                .as_ref()
+                .expect("Expected function, got error."))(device, module, info, value)
+        }
+    }
+    pub unsafe fn halGetDeviceInfoByBuff(
+        &self,
+        device: u32,
+        module: i32,
+        info: i32,
+        buffer: *mut ::std::os::raw::c_void,
+        size: *mut i32,
+    ) -> drvError_t {
+        unsafe {
+            (self
+                .halGetDeviceInfoByBuff
+                .as_ref()
+                .expect("Expected function, got error."))(
+                device, module, info, buffer, size
+            )
+        }
+    }
+    pub unsafe fn aclInit(&self, config_path: *const ::std::os::raw::c_char) -> aclError {
+        unsafe {
+            (self
+                .aclInit
+                .as_ref()
+                .expect("Expected function, got error."))(config_path)
+        }
+    }
+    pub unsafe fn aclFinalize(&self) -> aclError {
+        unsafe {
+            (self
+                .aclFinalize
+                .as_ref()
+                .expect("Expected function, got error."))()
+        }
+    }
+    pub unsafe fn aclrtSetDevice(&self, device: i32) -> aclError {
+        unsafe {
+            (self
+                .aclrtSetDevice
+                .as_ref()
+                .expect("Expected function, got error."))(device)
+        }
+    }
+    pub unsafe fn aclrtResetDevice(&self, device: i32) -> aclError {
+        unsafe {
+            (self
+                .aclrtResetDevice
+                .as_ref()
+                .expect("Expected function, got error."))(device)
+        }
+    }
+    pub unsafe fn aclrtResetDeviceForce(&self, device: i32) -> aclError {
+        unsafe {
+            (self
+                .aclrtResetDeviceForce
+                .as_ref()
+                .expect("Expected function, got error."))(device)
+        }
+    }
+    pub unsafe fn aclrtGetDevice(&self, device: *mut i32) -> aclError {
+        unsafe {
+            (self
+                .aclrtGetDevice
+                .as_ref()
+                .expect("Expected function, got error."))(device)
+        }
+    }
+    pub unsafe fn aclrtSynchronizeStreamWithTimeout(
+        &self,
+        stream: aclrtStream,
+        timeout_ms: i32,
+    ) -> aclError {
+        unsafe {
+            (self
+                .aclrtSynchronizeStreamWithTimeout
+                .as_ref()
+                .expect("Expected function, got error."))(stream, timeout_ms)
+        }
+    }
+    pub unsafe fn aclrtSynchronizeDeviceWithTimeout(&self, timeout_ms: i32) -> aclError {
+        unsafe {
+            (self
+                .aclrtSynchronizeDeviceWithTimeout
+                .as_ref()
+                .expect("Expected function, got error."))(timeout_ms)
+        }
+    }
+    pub unsafe fn aclrtSetOpExecuteTimeOutV2(
+        &self,
+        timeout_us: u64,
+        actual_us: *mut u64,
+    ) -> aclError {
+        unsafe {
+            (self
+                .aclrtSetOpExecuteTimeOutV2
+                .as_ref()
+                .expect("Expected function, got error."))(timeout_us, actual_us)
+        }
+    }
+    pub unsafe fn aclrtGetStreamResLimit(
+        &self,
+        stream: aclrtStream,
+        type_: aclrtDevResLimitType,
+        value: *mut u32,
+    ) -> aclError {
+        unsafe {
+            (self
+                .aclrtGetStreamResLimit
+                .as_ref()
+                .expect("Expected function, got error."))(stream, type_, value)
+        }
+    }
+    pub unsafe fn aclrtGetSocName(&self) -> *const ::std::os::raw::c_char {
+        unsafe {
+            (self
+                .aclrtGetSocName
+                .as_ref()
+                .expect("Expected function, got error."))()
+        }
+    }
+    pub unsafe fn aclGetRecentErrMsg(&self) -> *const ::std::os::raw::c_char {
+        unsafe {
+            (self
+                .aclGetRecentErrMsg
+                .as_ref()
+                .expect("Expected function, got error."))()
         }
     }
 }
