@@ -27,6 +27,32 @@ pub enum TraceError {
         /// What was found and what was expected.
         message: String,
     },
+    /// A capture could not be read.
+    #[error("{}", path.display())]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: lanescope_capture::CaptureError,
+    },
+    /// A capture has no run.
+    #[error("{}: the capture holds no run", path.display())]
+    NoRun {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder holds nothing that can be read.
+    #[error(
+        "{}: neither {} nor {} is in this folder",
+        path.display(),
+        lanescope_capture::CAPTURE_FILE_NAME,
+        crate::records_json::FILE_NAME
+    )]
+    NothingToRead {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A table outgrew its 32-bit index.
     #[error("{what}: {count} found, at most {limit} can be read")]
     TooMany {

@@ -21,6 +21,7 @@
 //! assert_eq!(trace.tasks().next().and_then(|task| task.run_ticks()), Some(50));
 //! ```
 
+pub mod capture;
 mod edges;
 mod error;
 mod functions;
@@ -34,7 +35,8 @@ pub use edges::EdgeTable;
 pub use error::TraceError;
 pub use functions::Functions;
 pub use lanescope_abi::{Chip, CoreType};
+pub use lanescope_capture::{Clock, Outcome, Verdict};
 pub use phase::{Orchestrator, OrchestratorPhase, SchedulerPhase};
 pub use session::{Core, Session};
-pub use task::Task;
-pub use trace::{Note, Tasks, Trace, TraceParts, lost_between};
+pub use task::{Task, lost_before, lost_between};
+pub use trace::{Note, Tasks, Trace, TraceParts};

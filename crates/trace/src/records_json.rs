@@ -25,6 +25,9 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+/// The name the file has in an output folder.
+pub const FILE_NAME: &str = "l2_perf_records.json";
+
 /// Reads the file into a trace.
 ///
 /// # Errors
@@ -150,6 +153,7 @@ fn session(core_to_thread: &[i64], tasks: &[Task], version: u32, scale: &Scale) 
         .map(|&thread| Core {
             core_type: CoreType::Aiv,
             thread: u32::try_from(thread).ok(),
+            first_token: None,
         })
         .collect();
     for task in tasks {

@@ -37,6 +37,8 @@ pub struct Core {
     pub core_type: CoreType,
     /// The AICPU thread that owned it, when it is known.
     pub thread: Option<u32>,
+    /// The first token the core could get in this run, when it is known.
+    pub first_token: Option<u32>,
 }
 
 impl Session {
@@ -67,6 +69,7 @@ impl Session {
         let unnamed = Core {
             core_type: CoreType::Aiv,
             thread: None,
+            first_token: None,
         };
         self.cores.resize(given.max(named.unwrap_or(0)), unnamed);
         for task in tasks {

@@ -1,6 +1,6 @@
 //! One executed task on one core.
 
-use lanescope_abi::{CoreType, TaskRecord};
+use lanescope_abi::{CoreType, Token};
 
 /// One executed task on one core: its key is (run, core, token).
 ///
@@ -51,27 +51,6 @@ impl Default for Task {
 }
 
 impl Task {
-    /// The task a record describes, or `None` when its core type is not one.
-    #[must_use]
-    pub const fn from_record(record: &TaskRecord) -> Option<Self> {
-        let Some(core_type) = CoreType::from_raw(record.core_type as u32) else {
-            return None;
-        };
-        Some(Self {
-            task_id: record.task_id,
-            func_id: record.func_id,
-            core: record.core,
-            core_type,
-            token: record.token,
-            run_id: record.run_id,
-            dispatch_ticks: record.dispatch_ticks,
-            receive_ticks: record.receive_ticks,
-            start_ticks: record.start_ticks,
-            end_ticks: record.end_ticks,
-            finish_ticks: record.finish_ticks,
-        })
-    }
-
     /// Kernel time: start to end.
     #[must_use]
     pub const fn run_ticks(&self) -> Option<u64> {
@@ -133,4 +112,93 @@ const fn between(from: u64, to: u64) -> Option<u64> {
         return None;
     }
     to.checked_sub(from)
+}
+
+/// How many tasks a core ran between two of its rows that have no row themselves.
+///
+/// Tokens count dispatches, so a step of more than one is that many lost records. 0 when either
+/// row has no token, or when they do not go forward.
+#[must_use]
+pub fn lost_between(earlier: &Task, later: &Task) -> u32 {
+    let (Some(from), Some(to)) = (Token::new(earlier.token), Token::new(later.token)) else {
+        return 0;
+    };
+    steps_forward(from, to).saturating_sub(1)
+}
+
+/// How many tasks a core ran from its first token to a row, without rows of their own.
+#[must_use]
+pub fn lost_before(first_token: u32, task: &Task) -> u32 {
+    let (Some(first), Some(to)) = (Token::new(first_token), Token::new(task.token)) else {
+        return 0;
+    };
+    steps_forward(first, to)
+}
+
+/// A step of more than half the range is a step back: rows out of order, not loss.
+fn steps_forward(from: Token, to: Token) -> u32 {
+    let steps = from.distance_to(to);
+    if steps > lanescope_abi::token::TOKEN_COUNT / 2 {
+        return 0;
+    }
+    steps
+}
+
+/// Where a task stands among those of its core; 0 when none of its times is known.
+pub(crate) fn order_ticks(task: &Task) -> u64 {
+    [
+        task.start_ticks,
+        task.receive_ticks,
+        task.dispatch_ticks,
+        task.end_ticks,
+        task.finish_ticks,
+    ]
+    .into_iter()
+    .find(|&ticks| ticks != 0)
+    .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lanescope_abi::token::{TOKEN_FIRST, TOKEN_LAST};
+
+    fn token(token: u32) -> Task {
+        Task {
+            token,
+            ..Task::default()
+        }
+    }
+
+    #[test]
+    fn lost_records_are_counted_across_the_wrap() {
+        assert_eq!(lost_between(&token(20), &token(21)), 0);
+        assert_eq!(lost_between(&token(20), &token(25)), 4);
+        let wrapped = lost_between(&token(TOKEN_LAST - 1), &token(TOKEN_FIRST + 1));
+        assert_eq!(wrapped, 2);
+        assert_eq!(lost_before(16, &token(16)), 0);
+        assert_eq!(lost_before(16, &token(19)), 3);
+    }
+
+    #[test]
+    fn rows_without_order_or_token_count_nothing() {
+        assert_eq!(lost_between(&token(25), &token(20)), 0);
+        assert_eq!(lost_between(&token(0), &token(20)), 0);
+        assert_eq!(lost_before(20, &token(16)), 0);
+    }
+
+    #[test]
+    fn an_unknown_or_reversed_time_gives_no_distance() {
+        let task = Task {
+            dispatch_ticks: 10,
+            start_ticks: 30,
+            end_ticks: 20,
+            ..Task::default()
+        };
+        assert_eq!(task.head_wait_ticks(), Some(20));
+        assert_eq!(task.run_ticks(), None);
+        assert_eq!(task.tail_wait_ticks(), None);
+        assert_eq!(task.first_ticks(), Some(10));
+        assert_eq!(task.last_ticks(), Some(30));
+    }
 }

@@ -1,0 +1,259 @@
+//! Reads captures: one trace per run, the records staying in the mapped file.
+//!
+//! # Where it sits
+//!
+//! `lanescope_capture` checks the file; here its rows are checked against the session: each core
+//! must exist, and the rows of a core must come in order of start. Where they do, a trace is a list
+//! of blocks in the mapping and takes no memory per task. Where they do not, the good rows are
+//! copied and sorted, and a [`Note`] says so.
+//!
+//! # Errors
+//!
+//! [`TraceError::Capture`] when the file is no capture or a block of it is malformed,
+//! [`TraceError::NoRun`] when it holds no run. Damage and a missing end are notes, not errors.
+
+use crate::{
+    Core, EdgeTable, Functions, Note, Session, Task, Trace, TraceError, TraceParts,
+    task::order_ticks, trace::Rows,
+};
+use lanescope_abi::TaskRecord;
+use lanescope_capture::{Capture, CaptureFile, CaptureRun, SessionInfo};
+use std::path::Path;
+use std::sync::Arc;
+use zerocopy::FromBytes;
+
+/// Reads every run of a capture file, in the order in which they began; never an empty list.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn read(path: &Path) -> Result<Vec<Trace>, TraceError> {
+    let failed = |source| TraceError::Capture {
+        path: path.to_owned(),
+        source,
+    };
+    let file = Arc::new(CaptureFile::open(path).map_err(failed)?);
+    let capture = file.read().map_err(failed)?;
+    let mut traces = Vec::new();
+    for run in capture.runs().map_err(failed)? {
+        traces.push(trace_of(&file, &capture, &run)?);
+    }
+    if traces.is_empty() {
+        let path = path.to_owned();
+        return Err(TraceError::NoRun { path });
+    }
+    Ok(traces)
+}
+
+fn trace_of(
+    file: &Arc<CaptureFile>,
+    capture: &Capture<'_>,
+    run: &CaptureRun<'_>,
+) -> Result<Trace, TraceError> {
+    let session = session(run.session());
+    let mut notes = file_notes(capture, run);
+    let (edges, stray_edges) = edge_table(run)?;
+    note(&mut notes, stray_edges, "edges that name no task");
+    let checked = Checked::of(run, &session);
+    let what = "records that name a core the session does not have";
+    note(&mut notes, checked.foreign, what);
+    note(
+        &mut notes,
+        checked.disordered,
+        "records that came after a later one of their core",
+    );
+    let functions = run.functions().iter();
+    let functions: Functions = functions
+        .map(|function| (function.func_id, function.name.as_str()))
+        .collect();
+    let parts = TraceParts {
+        session,
+        functions,
+        edges,
+        verdict: run.verdict().cloned(),
+        clocks: run.clocks().flatten().copied().collect(),
+        notes,
+        ..TraceParts::default()
+    };
+    if checked.foreign == 0 && checked.disordered == 0 {
+        let blocks = MappedRecords {
+            file: Arc::clone(file),
+            blocks: checked.blocks,
+        };
+        return Ok(Trace::with_rows(parts, Rows::Mapped(blocks)));
+    }
+    let tasks = run.task_records().flatten();
+    let tasks = tasks.filter_map(|record| mapped_task(record, &parts.session));
+    let tasks = tasks.collect();
+    Ok(Trace::new(TraceParts { tasks, ..parts }))
+}
+
+fn session(info: &SessionInfo) -> Session {
+    let cores = info.core_types.iter().enumerate();
+    let cores = cores.map(|(core, &core_type)| Core {
+        core_type,
+        thread: info.core_to_thread.get(core).copied(),
+        first_token: info.first_tokens.get(core).copied(),
+    });
+    Session {
+        platform: info.platform.clone(),
+        chip: Some(info.chip),
+        ticks_per_second: match info.ticks_per_second {
+            0 => info.chip.info().ticks_per_second,
+            rate => rate,
+        },
+        origin_ticks: 0,
+        cores: cores.collect(),
+        threads: info.thread_count,
+        level: Some(info.swimlane_level),
+        ring_size: Some(info.ring_size),
+        issue_depth: Some(info.issue_depth),
+        workload: info.workload.clone(),
+        seed: info.seed,
+    }
+}
+
+fn file_notes(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for damage in capture.damage() {
+        let text = format!(
+            "bytes left out at byte {}: {}",
+            damage.offset, damage.reason
+        );
+        note(&mut notes, damage.bytes, &text);
+    }
+    let unended = u64::from(!run.is_ended());
+    note(&mut notes, unended, "run without its end in the capture");
+    notes
+}
+
+fn note(notes: &mut Vec<Note>, count: u64, text: &str) {
+    if count > 0 {
+        let text = text.to_owned();
+        notes.push(Note { count, text });
+    }
+}
+
+/// The edges of the run, and how many were left out because they name no task.
+fn edge_table(run: &CaptureRun<'_>) -> Result<(EdgeTable, u64), TraceError> {
+    let blocks: Vec<&[lanescope_capture::Edge]> = run.edges().collect();
+    let pairs = blocks.iter().copied().flatten();
+    let pairs = pairs.map(|edge| (edge.producer, edge.consumer));
+    let task_ids: Vec<u64> = run.task_ids().flatten().copied().collect();
+    if !task_ids.is_empty() {
+        let id = |index: u32| task_ids.get(index as usize).copied();
+        let named = pairs.clone();
+        let named = named.filter_map(|(from, to)| id(from).zip(id(to)));
+        let stray = pairs.count() - named.clone().count();
+        return Ok((EdgeTable::named(named)?, stray as u64));
+    }
+    let (count, last) = pairs.clone().fold((0_u64, 0), |(count, last), (from, to)| {
+        (count + 1, from.max(to).max(last))
+    });
+    // A table of all indices up to the last would be mostly empty: keep the ones in use.
+    if u64::from(last) / 16 > count + 4096 {
+        let named = pairs.map(|(from, to)| (u64::from(from), u64::from(to)));
+        return Ok((EdgeTable::named(named)?, 0));
+    }
+    let node_count = if count == 0 {
+        0
+    } else {
+        last.saturating_add(1)
+    };
+    EdgeTable::dense(node_count, pairs)
+}
+
+/// What one pass over the records of a run found.
+struct Checked {
+    blocks: Vec<MappedBlock>,
+    foreign: u64,
+    disordered: u64,
+}
+
+impl Checked {
+    fn of(run: &CaptureRun<'_>, session: &Session) -> Self {
+        let mut checked = Self {
+            blocks: Vec::new(),
+            foreign: 0,
+            disordered: 0,
+        };
+        let mut latest = vec![0; session.cores.len()];
+        let blocks = run.record_blocks(lanescope_abi::Kind::Task);
+        for (block, records) in blocks.zip(run.task_records()) {
+            checked.blocks.push(MappedBlock {
+                payload: block.offset + size_of::<lanescope_capture::BlockHeader>() as u64,
+                count: block.header.count,
+            });
+            for record in records {
+                checked.row(record, &mut latest, session);
+            }
+        }
+        checked
+    }
+
+    fn row(&mut self, record: &TaskRecord, latest: &mut [u64], session: &Session) {
+        let Some(task) = mapped_task(record, session) else {
+            self.foreign += 1;
+            return;
+        };
+        let latest = &mut latest[usize::from(task.core)];
+        match order_ticks(&task) {
+            0 => {}
+            ticks if ticks < *latest => self.disordered += 1,
+            ticks => *latest = ticks,
+        }
+    }
+}
+
+/// Task records that stay in the mapped file.
+#[derive(Clone, Debug)]
+pub(crate) struct MappedRecords {
+    file: Arc<CaptureFile>,
+    blocks: Vec<MappedBlock>,
+}
+
+/// Where a block's records are; proved to lie in the file, aligned, when the capture was read.
+#[derive(Clone, Copy, Debug)]
+struct MappedBlock {
+    payload: u64,
+    count: u32,
+}
+
+impl MappedRecords {
+    pub(crate) fn block_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    pub(crate) fn task_count(&self) -> u64 {
+        let counts = self.blocks.iter().map(|block| u64::from(block.count));
+        counts.sum()
+    }
+
+    pub(crate) fn records(&self, block: usize) -> &[TaskRecord] {
+        let MappedBlock { payload, count } = self.blocks[block];
+        let start = usize::try_from(payload).expect("a mapped file fits the address space");
+        let bytes = count as usize * size_of::<TaskRecord>();
+        <[TaskRecord]>::ref_from_bytes(&self.file.bytes()[start..start + bytes])
+            .expect("a checked block holds whole records at a multiple of 8")
+    }
+}
+
+/// The task of a record, or `None` when the session has no such core.
+///
+/// A core type that is none is replaced by the core's own.
+pub(crate) fn mapped_task(record: &TaskRecord, session: &Session) -> Option<Task> {
+    let core_type = session.cores.get(usize::from(record.core))?.core_type;
+    Some(Task {
+        task_id: record.task_id,
+        func_id: record.func_id,
+        core: record.core,
+        core_type,
+        token: record.token,
+        run_id: record.run_id,
+        dispatch_ticks: record.dispatch_ticks,
+        receive_ticks: record.receive_ticks,
+        start_ticks: record.start_ticks,
+        end_ticks: record.end_ticks,
+        finish_ticks: record.finish_ticks,
+    })
+}
