@@ -32,7 +32,7 @@ pub enum PlatformError {
         hint: String,
     },
     /// A driver call failed.
-    #[error("{call} failed with {code} ({name})")]
+    #[error("{call} failed with {code} ({name}){}{detail}", if .detail.is_empty() { "" } else { ": " })]
     Driver {
         /// The function.
         call: &'static str,
@@ -40,6 +40,8 @@ pub enum PlatformError {
         code: i64,
         /// The code's name, `unknown` when it has none.
         name: &'static str,
+        /// The driver's own words; empty when it has none.
+        detail: String,
         /// What usually causes it and what to do; empty when nothing is known.
         hint: &'static str,
     },

@@ -17,9 +17,11 @@
 
 mod error;
 mod mapping;
+mod program;
 
 pub use error::{PlatformError, Result};
 pub use mapping::{Mapping, MappingExt, Range};
+pub use program::{check_programs, describe_program};
 
 use lanescope_abi::{Chip, ChipInfo};
 use std::fmt;
@@ -78,7 +80,13 @@ pub struct OpenOptions {
     pub driver_settings: Vec<(String, String)>,
     /// How programs are launched; by default the newest form the driver offers.
     pub launch_form: Option<LaunchForm>,
+    /// After which time the driver itself ends an operation, 45 s by default; longer than the
+    /// scheduler's limit, shorter than the limit of [`Device::synchronize`].
+    pub op_limit: Option<Duration>,
 }
+
+/// The driver's own limit of an operation unless [`OpenOptions::op_limit`] says otherwise.
+pub const DEFAULT_OP_LIMIT: Duration = Duration::from_secs(45);
 
 /// The two ways the driver knows to launch an AICPU program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
