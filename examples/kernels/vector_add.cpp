@@ -1,0 +1,20 @@
+// core: aiv
+//
+// z = x + y, elementwise in f32; z may be x.
+//
+// Arguments: z, x, y, element count. Runs on a vector core.
+#include "kernel.h"
+
+KERNEL_ENTRY(args) {
+    KERNEL_GM float *z = kernel::pointer<float>(args[0]);
+    KERNEL_GM const float *x = kernel::pointer<const float>(args[1]);
+    KERNEL_GM const float *y = kernel::pointer<const float>(args[2]);
+    const uint64_t count = args[3];
+    for (uint64_t i = 0; i < count; ++i) {
+        z[i] = x[i] + y[i];
+    }
+}
+
+KERNEL_COST(args, cost) {
+    kernel::elementwise_cost(cost, args[3], 1, 2);
+}
