@@ -1,5 +1,6 @@
 //! A task graph: tensors, functions, tasks and the edges between them.
 
+mod contents;
 mod order;
 
 pub(crate) use order::Order;
