@@ -1,0 +1,233 @@
+//! The control region as an AICPU thread sees it: attached, its header checked.
+
+use crate::region::Region;
+use crate::{Failure, MAX_CORES};
+use core::mem::offset_of;
+use lanescope_abi::control::{
+    AbiField, CONTROL_MAGIC, ControlHeader, CoreAnswer, CoreConfig, CoreOrder, DeviceError,
+    GraphTask, HostLine, Payload, SchedulerWords, ThreadStatus,
+};
+use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, ChipInfo, CoreType, Device, Token};
+use zerocopy::{FromBytes, IntoBytes};
+
+const HEADER_WORDS: usize = size_of::<ControlHeader>() / 8;
+
+/// An attached control region; one per AICPU thread and run.
+///
+/// # Errors
+///
+/// Attaching compares magic, version, hash, chip and ring size with those of this program, and
+/// proves that every section lies inside the region: [`DeviceError::AbiMismatch`] with the field,
+/// else [`DeviceError::BadLayout`].
+#[derive(Debug)]
+pub struct Control<'d, D> {
+    pub(crate) region: Region<'d, D>,
+    pub(crate) header: ControlHeader,
+    pub(crate) chip: &'static ChipInfo,
+}
+
+impl<'d, D: Device> Control<'d, D> {
+    /// Attaches to the control region at `address`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Control`]. Where the header can be trusted as far as `threads`, the caller can still
+    /// write a status line: [`Control::refused_status`].
+    ///
+    /// # Safety
+    ///
+    /// - `address` is a control region of this device that the host keeps for the whole run, and its
+    ///   header's `control_bytes`, when magic, version and hash are ours, is its length.
+    pub unsafe fn attach(
+        device: &'d D,
+        address: u64,
+        chip: Chip,
+        ring_size: u32,
+    ) -> Result<Self, Failure> {
+        // SAFETY: the caller says so.
+        let control = unsafe { Self::read(device, address, chip) }?;
+        control.check_build(ring_size)?;
+        control.check_layout()?;
+        Ok(control)
+    }
+
+    /// The region with its header, once it is known to be a header of this very ABI.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Control::attach`].
+    unsafe fn read(device: &'d D, address: u64, chip: Chip) -> Result<Self, Failure> {
+        let header_bytes = size_of::<ControlHeader>() as u64;
+        // SAFETY: a control region begins with its header.
+        let front = unsafe { Region::attach(device, address, header_bytes) };
+        let front = front.ok_or(DeviceError::BadLayout)?;
+        front.invalidate_range(0, header_bytes);
+        let mut words = [0u64; HEADER_WORDS];
+        for (offset, word) in (0u64..).step_by(8).zip(&mut words) {
+            *word = front.load64(offset);
+        }
+        let header = ControlHeader::read_from_bytes(words.as_bytes())
+            .expect("the words are as many bytes as the header");
+        if header.magic != CONTROL_MAGIC {
+            return Err(Failure::mismatch(AbiField::Magic, CONTROL_MAGIC));
+        }
+        if header.abi_version != ABI_VERSION {
+            let version = u64::from(ABI_VERSION);
+            return Err(Failure::mismatch(AbiField::Version, version));
+        }
+        if header.abi_hash != ABI_HASH {
+            return Err(Failure::mismatch(AbiField::Hash, ABI_HASH));
+        }
+        if header.control_bytes < header_bytes {
+            return Err(DeviceError::BadLayout.into());
+        }
+        // SAFETY: magic, version and hash are ours, so the host says `control_bytes` is the length.
+        let region = unsafe { Region::attach(device, address, header.control_bytes) };
+        Ok(Self {
+            region: region.ok_or(DeviceError::BadLayout)?,
+            header,
+            chip: chip.info(),
+        })
+    }
+
+    /// Writes the status line of `thread` for a failure of [`Control::attach`], if the header can be
+    /// trusted that far.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Control::attach`]; the calling thread is the line's writer.
+    pub unsafe fn refused_status(
+        device: &'d D,
+        address: u64,
+        chip: Chip,
+        thread: u32,
+        failure: &Failure,
+    ) {
+        // SAFETY: the caller says so.
+        let Ok(control) = (unsafe { Self::read(device, address, chip) }) else {
+            return;
+        };
+        let threads = &control.header.threads;
+        if thread < threads.count && control.region.holds::<ThreadStatus>(threads, 1) {
+            crate::record::Status::new(&control, thread).fail(failure);
+        }
+    }
+
+    /// What the host wrote before launch.
+    #[must_use]
+    pub fn header(&self) -> &ControlHeader {
+        &self.header
+    }
+
+    /// What is known of the chip.
+    #[must_use]
+    pub fn chip(&self) -> &'static ChipInfo {
+        self.chip
+    }
+
+    /// The device interface.
+    #[must_use]
+    pub fn device(&self) -> &'d D {
+        self.region.device()
+    }
+
+    /// What the host decided for a core.
+    pub(crate) fn core_config(&self, core: u32) -> Result<Assigned, Failure> {
+        let offset = self.header.cores.at(core);
+        let load = |field: usize| self.region.load32(offset + field as u64);
+        let assigned = Assigned {
+            thread: load(offset_of!(CoreConfig, thread)),
+            core_type: CoreType::from_raw(load(offset_of!(CoreConfig, core_type)))
+                .ok_or(Failure::new(DeviceError::BadLayout).on_core(core))?,
+            first_token: Token::new(load(offset_of!(CoreConfig, first_token)))
+                .ok_or(Failure::new(DeviceError::BadLayout).on_core(core))?,
+        };
+        if assigned.thread >= self.header.thread_count {
+            return Err(Failure::new(DeviceError::BadLayout).on_core(core));
+        }
+        Ok(assigned)
+    }
+
+    /// Whether the host has asked for this run to end.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        let line = self.header.host.offset_bytes;
+        self.region.invalidate(line);
+        let offset = line + offset_of!(HostLine, abort_run) as u64;
+        self.region.load32(offset) == self.header.run_id
+    }
+
+    fn check_build(&self, ring_size: u32) -> Result<(), Failure> {
+        let (header, chip) = (&self.header, self.chip);
+        let check = |is_right: bool, field: AbiField, device: u32| {
+            if is_right {
+                Ok(())
+            } else {
+                Err(Failure::mismatch(field, u64::from(device)))
+            }
+        };
+        let id = chip.chip as u32;
+        check(header.chip == id, AbiField::Chip, id)?;
+        check(header.ring_size == ring_size, AbiField::RingSize, ring_size)?;
+        check(
+            (1..=ring_size).contains(&header.issue_depth),
+            AbiField::IssueDepth,
+            ring_size,
+        )?;
+        check(
+            (1..=chip.max_cores).contains(&header.core_count),
+            AbiField::CoreCount,
+            chip.max_cores,
+        )?;
+        check(
+            (1..=chip.max_threads).contains(&header.thread_count),
+            AbiField::ThreadCount,
+            chip.max_threads,
+        )
+    }
+
+    fn check_layout(&self) -> Result<(), Failure> {
+        let (header, region) = (&self.header, &self.region);
+        let (cores, threads, tasks) = (header.core_count, header.thread_count, header.task_count);
+        let physical_cores = self.chip.physical_cores;
+        let holds = region.holds::<HostLine>(&header.host, 1)
+            && region.holds::<CoreConfig>(&header.cores, cores)
+            && region.holds::<u64>(&header.registers, physical_cores)
+            && region.holds::<CoreOrder>(&header.orders, cores)
+            && region.holds::<CoreAnswer>(&header.answers, cores)
+            && region.holds::<ThreadStatus>(&header.threads, threads)
+            && region.holds::<Payload>(&header.payloads, cores * header.ring_size)
+            && region.holds::<SchedulerWords>(&header.scheduler, 1)
+            && region.holds::<GraphTask>(&header.tasks, tasks)
+            && region.holds::<u64>(&header.args, 0)
+            && region.holds::<u32>(&header.successors, 0)
+            && region.holds::<u32>(&header.fan_in, tasks)
+            && header
+                .ready
+                .iter()
+                .all(|ready| region.holds::<u32>(ready, 0));
+        let is_sane = holds
+            && cores as usize <= MAX_CORES
+            && header.payloads.stride_bytes as usize == size_of::<Payload>()
+            && header.run_id != 0
+            && header.swimlane_level <= 4
+            && (header.swimlane_level == 0 || header.capture_address != 0);
+        if !is_sane {
+            return Err(DeviceError::BadLayout.into());
+        }
+        for section in [&header.cores, &header.registers] {
+            let end = section.end().expect("checked above");
+            let bytes = end - section.offset_bytes;
+            self.region.invalidate_range(section.offset_bytes, bytes);
+        }
+        Ok(())
+    }
+}
+
+/// [`CoreConfig`], checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assigned {
+    pub(crate) thread: u32,
+    pub(crate) core_type: CoreType,
+    pub(crate) first_token: Token,
+}

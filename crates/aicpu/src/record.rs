@@ -1,0 +1,31 @@
+//! Record: what the cores have staged becomes records in the host's buffers.
+//!
+//! # Where it sits
+//!
+//! A scheduler (ours in [`crate::schedule`], or one in C++ through the C API) tells a [`Recorder`]
+//! of every token it hands out and shows it every `COND` it reads. The recorder answers which tokens
+//! have finished; committing their records, rotating buffers and counting losses happen inside and
+//! cannot be asked for. Level 0 touches no capture region: one predictable branch a task.
+//!
+//! # Ordering
+//!
+//! FIN (or a later ACK) seen, then slot line invalidated, then token, run and seal compared, then
+//! record committed. Every attempt adds one to `total` first, then to exactly one of dropped or
+//! mismatched, or the record goes into a buffer. Record, buffer count, ready entry, ready tail: each
+//! visible before the next.
+//!
+//! # What can be lost
+//!
+//! A record that needs a buffer when none is free, by the lane's policy; it is counted. What is in a
+//! buffer always stays.
+
+mod buffers;
+mod lane;
+mod queues;
+mod recorder;
+mod state;
+mod status;
+
+pub use recorder::{Finished, Recorder};
+pub use state::{RecordState, Task};
+pub use status::Status;

@@ -1,0 +1,346 @@
+//! The recorder of one AICPU thread.
+
+use super::lane::{Lane, Outcome};
+use super::state::{Core, Dispatched, RecordState, Task, ring_size};
+use super::status::Status;
+use crate::{Control, Failure};
+use core::mem::offset_of;
+use core::ops::Deref;
+use lanescope_abi::control::{CoreAnswer, CoreOrder, DeviceError};
+use lanescope_abi::{Barrier, CoreType, Device, LINE_BYTES, Token};
+
+/// Follows the tokens of one AICPU thread's cores and commits their records.
+///
+/// Cores are core indices of the launch; one that the thread does not own is
+/// [`DeviceError::Internal`].
+#[derive(Debug)]
+pub struct Recorder<'a, D, const RING: usize> {
+    control: &'a Control<'a, D>,
+    state: &'a mut RecordState<RING>,
+    lane: Option<Lane<'a, D>>,
+    status: Status<'a, D>,
+    /// Whether `dispatch` and `finish` are taken.
+    is_timed: bool,
+    completed: u64,
+}
+
+/// The tags of the tasks that a `COND` has proven finished, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished<const RING: usize> {
+    tags: [u32; RING],
+    count: usize,
+}
+
+impl<const RING: usize> Deref for Finished<RING> {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.tags[..self.count]
+    }
+}
+
+impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
+    /// Attaches as AICPU thread `thread`: finds its cores and its lane, and fills the order line of
+    /// each core up to, but not including, `ready_run`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::BadLayout`], [`DeviceError::AbiMismatch`] or [`DeviceError::CorruptQueue`];
+    /// the status line says so already.
+    pub fn attach(
+        control: &'a Control<'a, D>,
+        thread: u32,
+        state: &'a mut RecordState<RING>,
+    ) -> Result<Self, Failure> {
+        if thread >= control.header.thread_count || control.header.ring_size != ring_size::<RING>()
+        {
+            return Err(DeviceError::Internal.into());
+        }
+        let mut status = Status::new(control, thread);
+        match open_lane_and_cores(control, thread, state) {
+            Ok(lane) => Ok(Self {
+                control,
+                state,
+                lane,
+                status,
+                is_timed: control.header.swimlane_level >= 2,
+                completed: 0,
+            }),
+            Err(failure) => {
+                status.fail(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    /// The thread's cores, in the order of their indices.
+    pub fn cores(&self) -> impl Iterator<Item = (u32, CoreType)> + '_ {
+        (0u32..)
+            .zip(&self.state.cores)
+            .filter(|(_, core)| core.is_owned)
+            .map(|(index, core)| (index, core.core_type))
+    }
+
+    /// The token that the next dispatch to `core` gets, and so the payload slot to fill.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Internal`] when as many tokens are in flight as may be.
+    #[inline]
+    pub fn next_token(&self, core: u32) -> Result<Token, Failure> {
+        let core = self.core(core)?;
+        if core.count >= self.control.header.issue_depth {
+            return Err(DeviceError::Internal.into());
+        }
+        Ok(core.next_token())
+    }
+
+    /// Tokens in flight on `core`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Internal`].
+    #[inline]
+    pub fn in_flight(&self, core: u32) -> Result<u32, Failure> {
+        Ok(self.core(core)?.count)
+    }
+
+    /// The oldest token in flight on `core`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Internal`].
+    pub fn oldest(&self, core: u32) -> Result<Option<Token>, Failure> {
+        let core = self.core(core)?;
+        Ok((core.count != 0).then_some(core.oldest))
+    }
+
+    /// Notes that `task` goes to `core` and returns its token. Called when the payload stands and is
+    /// visible, right before the token is written to `DATA_MAIN_BASE`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Internal`] when as many tokens are in flight as may be.
+    #[inline]
+    pub fn dispatched(&mut self, core: u32, task: Task) -> Result<Token, Failure> {
+        let token = self.next_token(core)?;
+        let region = self.control.region;
+        let core = &mut self.state.cores[core as usize];
+        core.dispatched += 1;
+        region.store64(
+            core.order + offset_of!(CoreOrder, dispatched) as u64,
+            core.dispatched,
+        );
+        core.count += 1;
+        let ticks = if self.is_timed {
+            region.device().ticks()
+        } else {
+            0
+        };
+        core.in_flight[token.slot(ring_size::<RING>()) as usize] = Dispatched { task, ticks };
+        Ok(token)
+    }
+
+    /// Commits every token of `core` that `cond`, as just read, proves finished.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::BadCond`] when the core cannot have said that; [`DeviceError::CorruptQueue`].
+    #[inline]
+    pub fn commit(&mut self, core: u32, cond: u32) -> Result<Finished<RING>, Failure> {
+        let state = self.core(core)?;
+        match state.proven(cond) {
+            Some(proven) => self.commit_oldest(core, proven),
+            None => {
+                let mut failure = Failure::new(DeviceError::BadCond).on_core(core);
+                failure.token = state.oldest.raw();
+                failure.cond = cond;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Commits what `core` has finished although its `COND` no longer says so: after an EXIT that
+    /// cut the run short, the core's answer names the last token that began, and a core that has
+    /// left has finished it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::CorruptQueue`].
+    pub fn commit_after_exit(&mut self, core: u32) -> Result<Finished<RING>, Failure> {
+        let state = self.core(core)?;
+        let region = self.control.region;
+        let answer = self.control.header.answers.at(core);
+        region.invalidate(answer);
+        let token = region.load32(answer + offset_of!(CoreAnswer, token) as u64);
+        let exited = region.load32(answer + offset_of!(CoreAnswer, exited_run) as u64);
+        let proven = match Token::new(token) {
+            Some(token) if exited == self.control.header.run_id => {
+                let distance = state.oldest.distance_to(token);
+                if distance < state.count {
+                    distance + 1
+                } else {
+                    0
+                }
+            }
+            _ => 0,
+        };
+        self.commit_oldest(core, proven)
+    }
+
+    /// Hands over what is left in the buffers.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::CorruptQueue`].
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        match &mut self.lane {
+            Some(lane) => Ok(lane.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Tasks seen finished on this thread's cores.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    /// The thread's status line.
+    pub fn status(&mut self) -> &mut Status<'a, D> {
+        &mut self.status
+    }
+
+    /// The control region.
+    #[must_use]
+    pub fn control(&self) -> &'a Control<'a, D> {
+        self.control
+    }
+
+    #[inline]
+    fn commit_oldest(&mut self, core: u32, proven: u32) -> Result<Finished<RING>, Failure> {
+        let mut finished = Finished {
+            tags: [0; RING],
+            count: 0,
+        };
+        if proven == 0 {
+            return Ok(finished);
+        }
+        let header = &self.control.header;
+        let region = self.control.region;
+        let index = core;
+        let core = &mut self.state.cores[index as usize];
+        // COND, then the slots it speaks of.
+        region.barrier(Barrier::Load);
+        let finish_ticks = if self.is_timed {
+            region.device().ticks()
+        } else {
+            0
+        };
+        let mut result = Ok(());
+        for _ in 0..proven {
+            let token = core.oldest;
+            let slot = token.slot(ring_size::<RING>());
+            let Dispatched { task, ticks } = core.in_flight[slot as usize];
+            if let Some(lane) = &mut self.lane {
+                let outcome = Outcome {
+                    task_id: task.task_id,
+                    func_id: task.func_id,
+                    core_and_type: (core.core_type as u32) << 16 | index,
+                    token_and_run: u64::from(header.run_id) << 32 | u64::from(token.raw()),
+                    dispatch_ticks: ticks,
+                    finish_ticks,
+                };
+                let committed = lane.commit(core, slot, &outcome);
+                result = result.and(committed);
+            }
+            core.oldest = token.next();
+            core.count -= 1;
+            core.completed += 1;
+            finished.tags[finished.count] = task.tag;
+            finished.count += 1;
+        }
+        region.store64(
+            core.order + offset_of!(CoreOrder, completed) as u64,
+            core.completed,
+        );
+        self.completed += u64::from(proven);
+        self.status.completed(self.completed);
+        match result {
+            Ok(()) => Ok(finished),
+            Err(error) => Err(Failure::new(error).on_core(index)),
+        }
+    }
+
+    #[inline]
+    fn core(&self, index: u32) -> Result<&Core<RING>, Failure> {
+        match self.state.cores.get(index as usize) {
+            Some(core) if core.is_owned => Ok(core),
+            _ => Err(DeviceError::Internal.into()),
+        }
+    }
+}
+
+fn open_lane_and_cores<'a, D: Device, const RING: usize>(
+    control: &Control<'a, D>,
+    thread: u32,
+    state: &mut RecordState<RING>,
+) -> Result<Option<Lane<'a, D>>, Failure> {
+    let lane = match control.header.swimlane_level {
+        0 => None,
+        _ => Some(Lane::attach(control, thread)?),
+    };
+    *state = RecordState::new();
+    for index in 0..control.header.core_count {
+        let assigned = control.core_config(index)?;
+        if assigned.thread != thread {
+            continue;
+        }
+        let core = &mut state.cores[index as usize];
+        core.is_owned = true;
+        core.core_type = assigned.core_type;
+        core.oldest = assigned.first_token;
+        core.order = control.header.orders.at(index);
+        if let Some(lane) = &lane {
+            core.staged = lane.staged(index);
+        }
+        let staging_address = lane.as_ref().map_or(0, |lane| lane.staging_address(index));
+        fill_order(
+            control,
+            thread,
+            index,
+            assigned.first_token,
+            staging_address,
+        );
+    }
+    Ok(lane)
+}
+
+/// Fills a core's order line, but for the two words that set the core going.
+fn fill_order<D: Device>(
+    control: &Control<'_, D>,
+    thread: u32,
+    core: u32,
+    first_token: Token,
+    staging_address: u64,
+) {
+    let (region, header) = (control.region, &control.header);
+    let order = header.orders.at(core);
+    let payloads = header.payloads.at(core * header.ring_size);
+    let store32 = |field: usize, value: u32| region.store32(order + field as u64, value);
+    let store64 = |field: usize, value: u64| region.store64(order + field as u64, value);
+    store32(offset_of!(CoreOrder, first_token), first_token.raw());
+    store32(offset_of!(CoreOrder, swimlane_level), header.swimlane_level);
+    store64(offset_of!(CoreOrder, staging_address), staging_address);
+    store64(
+        offset_of!(CoreOrder, payload_address),
+        region.address(payloads),
+    );
+    store64(offset_of!(CoreOrder, dispatched), 0);
+    store64(offset_of!(CoreOrder, completed), 0);
+    store32(offset_of!(CoreOrder, thread), thread);
+    region.barrier(Barrier::Store);
+}
+
+/// Payloads of a core are its slots side by side, a line each.
+const _: () = assert!(size_of::<lanescope_abi::control::Payload>() as u64 == LINE_BYTES);
