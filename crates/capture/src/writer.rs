@@ -218,6 +218,14 @@ impl<W: Write> CaptureWriter<W> {
         })
     }
 
+    /// Whether a run was begun and not yet closed.
+    #[must_use]
+    pub fn has_session(&self, run_id: u32) -> bool {
+        self.runs
+            .get(&run_id)
+            .is_some_and(|run| run.sequences.contains_key(&BlockKind::Session.raw()))
+    }
+
     /// Bytes written so far.
     #[must_use]
     pub const fn written_bytes(&self) -> u64 {

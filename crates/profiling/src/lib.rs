@@ -1,1 +1,62 @@
 //! Stages 3 and 4: buffer pool, drain and writer threads, collectors, reconcile.
+//!
+//! # Where it sits
+//!
+//! The device's `record` module commits records into the buffers of the capture region;
+//! [`Profiler`] owns that region, drains it into a capture file while a run goes on, and says at the
+//! end in a [`Verdict`](lanescope_capture::Verdict) whether everything arrived. `runtime` starts and
+//! stops it around every launch.
+//!
+//! # Who writes what
+//!
+//! The host writes the whole region before the first launch. After that it writes the entries of
+//! the free queues and the [`LaneHost`](lanescope_abi::LaneHost) lines, from the drain thread alone.
+//!
+//! # Threads
+//!
+//! Two while a run goes on: the drain thread, attached to the device, copies full buffers out of the
+//! mapping, returns them at once and checks the copy; the writer thread appends the copies to the
+//! capture. Between them is a bounded set of host blocks, so host memory is the same however long
+//! the run. A [`Collector`] has no thread of its own.
+//!
+//! # Ordering
+//!
+//! Ready tail, then entry, then buffer, then ready head; free entry, then free tail. On a mapping
+//! that is not coherent each arrow is a copy that has returned.
+//!
+//! # What can be lost
+//!
+//! Nothing in silence. What the device dropped it has counted; what the host could not write, or
+//! could not believe, is a finding of the verdict.
+//!
+//! # Errors
+//!
+//! [`ProfilingError`] for what keeps a run from starting; whatever goes wrong later is a finding, so
+//! that a run that failed still yields what was captured.
+
+mod collector;
+mod drain;
+mod error;
+mod findings;
+mod lane;
+mod layout;
+mod ledger;
+mod pool;
+mod profiler;
+mod queues;
+mod reconcile;
+mod region;
+mod stats;
+mod swimlane;
+mod writer;
+
+pub use collector::{Collector, LaneSettings};
+pub use error::{ProfilingError, Result};
+pub use findings::Findings;
+pub use layout::{CaptureLayout, RegionShape};
+pub use ledger::{Ledger, RecordKey};
+pub use pool::{BufferState, Pool, PoolError};
+pub use profiler::{Profiler, ProfilerOptions, Recording, RunEnd, Stopped};
+pub use reconcile::verdict_without_records;
+pub use stats::DrainStats;
+pub use swimlane::Swimlane;

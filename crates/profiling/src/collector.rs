@@ -1,0 +1,55 @@
+//! A collector: a record kind, the settings of its lanes and the consumer of its records.
+
+use crate::{Findings, Ledger};
+use lanescope_abi::Kind;
+use lanescope_abi::capture::Policy;
+use lanescope_capture::SessionInfo;
+use std::fmt;
+use std::time::Duration;
+
+/// Decides what is recorded and checks what arrives. It has no thread: the drain thread calls it.
+pub trait Collector: Send + fmt::Debug {
+    /// The record kind; no two collectors of a profiler have the same.
+    fn kind(&self) -> Kind;
+
+    /// The shape of its lanes, one per AICPU thread.
+    fn lanes(&self) -> LaneSettings;
+
+    /// Forgets the last run and begins another.
+    fn begin(&mut self, session: &SessionInfo);
+
+    /// Checks the records of one drained buffer of `thread`; `records` holds whole records, begins
+    /// at a multiple of 8, and may be anything a hostile device writes.
+    fn consume(&mut self, thread: u32, records: &[u8], findings: &mut Findings);
+
+    /// Takes back what [`Collector::consume`] counted: these records did not get into the capture.
+    fn withdraw(&mut self, thread: u32, records: &[u8]);
+
+    /// What was collected, per core.
+    fn ledger(&self) -> &Ledger;
+}
+
+/// The shape of a collector's lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneSettings {
+    /// Buffers of each lane; a power of two.
+    pub buffers: u32,
+    /// Records a buffer holds; 1 or more.
+    pub records_per_buffer: u32,
+    /// What happens to a record when no buffer is free.
+    pub policy: Policy,
+    /// Longest wait of one commit, with [`Policy::Block`].
+    pub block_limit: Duration,
+}
+
+impl Default for LaneSettings {
+    /// 32 buffers of 1024 records, waiting at most a second: 8 MiB of task records on four threads.
+    fn default() -> Self {
+        Self {
+            buffers: 32,
+            records_per_buffer: 1024,
+            policy: Policy::Block,
+            block_limit: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The drain: empties the ready queues, returns the buffers, checks the copies.
+
+use crate::lane::{Filled, Lane};
+use crate::reconcile::{LaneReckoning, LaneSnapshot, Reckoning};
+use crate::region::Region;
+use crate::writer::{HostBlock, Outlet, Returned};
+use crate::{Collector, DrainStats, Findings};
+use lanescope_abi::Kind;
+use lanescope_capture::{CaptureError, FindingKind, RecordBlock, SessionInfo};
+use lanescope_platform::PlatformError;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+type Step<T> = std::result::Result<T, PlatformError>;
+
+/// State of the drain; lives as long as the region, and in the drain thread while a run goes on.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    region: Arc<Region>,
+    lanes: Vec<Lane>,
+    collectors: Vec<Box<dyn Collector>>,
+    blocks: HostBlocks,
+    run_id: u32,
+    findings: Findings,
+    stats: DrainStats,
+    buffers: Vec<u64>,
+    before: Vec<LaneSnapshot>,
+    after: Option<Vec<LaneSnapshot>>,
+    unwritten: u64,
+    /// Blocks that went down with the writer thread.
+    lost_blocks: usize,
+    /// The lane a pass begins with, so that none is always last.
+    first_lane: usize,
+}
+
+impl Drain {
+    pub(crate) fn new(
+        region: &Arc<Region>,
+        collectors: Vec<Box<dyn Collector>>,
+        host_blocks: u32,
+    ) -> Self {
+        let layout = region.layout();
+        let threads = layout.header().thread_count as usize;
+        let lanes: Vec<Lane> = (0..)
+            .zip(layout.lanes())
+            .map(|(index, &config)| {
+                let collector = index as usize / threads;
+                let kind = collectors[collector].kind();
+                Lane::new(region, index, config, kind, collector)
+            })
+            .collect();
+        let block_bytes = layout.lanes().iter().map(Lane::buffer_bytes).max();
+        Self {
+            region: Arc::clone(region),
+            buffers: vec![0; lanes.len()],
+            lanes,
+            collectors,
+            blocks: HostBlocks::new(host_blocks, block_bytes.unwrap_or_default()),
+            run_id: 0,
+            findings: Findings::default(),
+            stats: DrainStats::default(),
+            before: Vec::new(),
+            after: None,
+            unwritten: 0,
+            lost_blocks: 0,
+            first_lane: 0,
+        }
+    }
+
+    /// Forgets the last run; indices and buffers go on where they are.
+    pub(crate) fn begin(&mut self, session: &SessionInfo) {
+        self.run_id = session.run_id;
+        self.findings = Findings::default();
+        self.stats = DrainStats {
+            host_block_bytes: self.blocks.held_bytes(),
+            ..DrainStats::default()
+        };
+        self.buffers.fill(0);
+        self.before.clear();
+        self.after = None;
+        self.unwritten = 0;
+        self.lost_blocks = 0;
+        for collector in &mut self.collectors {
+            collector.begin(session);
+        }
+        for lane in self.lanes.iter().filter(|lane| lane.is_retired()) {
+            let name = lane.name();
+            self.findings.add(FindingKind::Corruption, 1, || {
+                format!("{name}: retired in an earlier run; nothing is collected from it")
+            });
+        }
+    }
+
+    /// Reads the counters the run starts from.
+    pub(crate) fn snapshot_before(&mut self) -> Step<()> {
+        self.before = self.snapshot()?;
+        Ok(())
+    }
+
+    /// Drains until `stop` is set and a whole pass has found nothing, then reads the counters.
+    pub(crate) fn run(&mut self, outlet: &Outlet, stop: &AtomicBool) {
+        if let Err(error) = self
+            .drain_all(outlet, stop)
+            .and_then(|()| self.finish(outlet))
+        {
+            self.findings.add(FindingKind::ReadFailed, 1, || {
+                format!("the capture region cannot be read any more: {error}")
+            });
+        }
+    }
+
+    fn drain_all(&mut self, outlet: &Outlet, stop: &AtomicBool) -> Step<()> {
+        let mut idle = Idle::default();
+        loop {
+            // Read before the pass: what was published before `stop` is found by this pass.
+            let is_stopping = stop.load(Ordering::Acquire);
+            if self.tick(outlet)? {
+                idle = Idle::default();
+            } else if is_stopping {
+                return Ok(());
+            } else {
+                idle.wait();
+            }
+        }
+    }
+
+    /// One pass: at most one buffer of each lane. All copies are made and returned to the device
+    /// before any of them is checked. Says whether there was anything to do.
+    fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
+        let copied_before = self.region.mapping().copied_bytes();
+        self.region.pull_lane_devices()?;
+        let mut copies = Vec::new();
+        let mut has_news = false;
+        for turn in 0..self.lanes.len() {
+            let index = (self.first_lane + turn) % self.lanes.len();
+            if !self.lanes[index].look(&mut self.findings)? {
+                continue;
+            }
+            has_news = true;
+            if let Some(copy) = self.empty_one(index, outlet, copies.is_empty())? {
+                copies.push(copy);
+            }
+        }
+        if has_news {
+            self.region.push_lane_hosts()?;
+            self.first_lane = (self.first_lane + 1) % self.lanes.len();
+        }
+        let copied = self.region.mapping().copied_bytes() - copied_before;
+        self.stats.ticks += 1;
+        if has_news {
+            self.stats.ticks_with_news += 1;
+            self.stats.copied_bytes += copied;
+        } else {
+            self.stats.idle_copied_bytes += copied;
+        }
+        for block in copies {
+            self.hand_on(block, outlet);
+        }
+        Ok(has_news)
+    }
+
+    /// Copies the next buffer of a lane and returns it. Waits for a host block only if `may_wait`:
+    /// a pass that has copies in hand checks those first.
+    fn empty_one(
+        &mut self,
+        index: usize,
+        outlet: &Outlet,
+        may_wait: bool,
+    ) -> Step<Option<HostBlock>> {
+        let Some(mut block) = self.block(outlet, may_wait) else {
+            return Ok(None);
+        };
+        let lane = &mut self.lanes[index];
+        let Some(filled) = lane.next_filled(&mut self.findings)? else {
+            self.blocks.put(block);
+            return Ok(None);
+        };
+        self.stats.lanes_with_news += 1;
+        let bytes = lane.bytes_of(&filled);
+        lane.copy(&filled, block.room(bytes))?;
+        lane.give_back(filled.buffer, &mut self.findings)?;
+        self.buffers[index] += 1;
+        if bytes == 0 {
+            self.blocks.put(block);
+            return Ok(None);
+        }
+        self.label(&mut block, index, &filled);
+        Ok(Some(block))
+    }
+
+    fn label(&mut self, block: &mut HostBlock, index: usize, filled: &Filled) {
+        let lane = &self.lanes[index];
+        block.lane = lane.index;
+        block.thread = lane.thread;
+        block.kind = lane.kind;
+        block.collector = lane.collector;
+        block.run_id = self.run_id;
+        block.sequence = filled.sequence;
+        self.stats.buffers += 1;
+        self.stats.records += u64::from(filled.count - filled.first);
+        self.stats.record_bytes += block.bytes as u64;
+    }
+
+    /// Checks a copy and gives it to the writer thread.
+    fn hand_on(&mut self, mut block: HostBlock, outlet: &Outlet) {
+        block.checksum = RecordBlock::checksum(block.records());
+        self.collectors[block.collector].consume(block.thread, block.records(), &mut self.findings);
+        if let Err(unsent) = outlet.full.send(block) {
+            // The writer thread is gone; the verdict says so when the run is settled.
+            self.take_back(Returned {
+                block: unsent.0,
+                is_written: false,
+            });
+        }
+    }
+
+    /// A host block; `None` when all are with the writer thread and `may_wait` is false.
+    fn block(&mut self, outlet: &Outlet, may_wait: bool) -> Option<HostBlock> {
+        while let Ok(returned) = outlet.returned.try_recv() {
+            self.take_back(returned);
+        }
+        loop {
+            if let Some(block) = self.blocks.take() {
+                self.stats.host_block_bytes = self.blocks.held_bytes();
+                return Some(block);
+            }
+            if !may_wait {
+                return None;
+            }
+            self.stats.writer_waits += 1;
+            match outlet.returned.recv() {
+                Ok(returned) => self.take_back(returned),
+                // The writer thread is gone with the blocks it had.
+                Err(_) => self.lost_blocks += self.blocks.forget_absent(),
+            }
+        }
+    }
+
+    fn take_back(&mut self, returned: Returned) {
+        let Returned { block, is_written } = returned;
+        if !is_written {
+            self.collectors[block.collector].withdraw(block.thread, block.records());
+            self.unwritten += block.bytes as u64 / u64::from(block.kind.record_bytes());
+        }
+        self.blocks.put(block);
+    }
+
+    /// The streams have ended: salvages what was never handed over and reads the last counts.
+    fn finish(&mut self, outlet: &Outlet) -> Step<()> {
+        self.after = Some(self.snapshot()?);
+        for index in 0..self.lanes.len() {
+            let Some(filled) = self.lanes[index].salvage(&mut self.findings) else {
+                continue;
+            };
+            let Some(mut block) = self.block(outlet, true) else {
+                unreachable!("a block is waited for");
+            };
+            let bytes = self.lanes[index].bytes_of(&filled);
+            self.lanes[index].copy(&filled, block.room(bytes))?;
+            self.label(&mut block, index, &filled);
+            self.hand_on(block, outlet);
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Step<Vec<LaneSnapshot>> {
+        self.region.pull_lane_devices()?;
+        self.region.pull_counters()?;
+        let cores = self.region.layout().header().core_count;
+        Ok(self
+            .lanes
+            .iter()
+            .map(|lane| LaneSnapshot {
+                device: self.region.lane_device(lane.index),
+                counters: (0..cores)
+                    .map(|core| self.region.counters(lane.index, core))
+                    .collect(),
+            })
+            .collect())
+    }
+
+    /// Both threads have ended: takes back the last blocks and says what was not written.
+    pub(crate) fn settle(&mut self, returned: &Receiver<Returned>, failure: Option<&CaptureError>) {
+        while let Ok(returned) = returned.try_recv() {
+            self.take_back(returned);
+        }
+        self.lost_blocks += self.blocks.forget_absent();
+        let (unwritten, lost) = (self.unwritten, self.lost_blocks);
+        if let Some(error) = failure {
+            self.findings.add(FindingKind::WriteFailed, unwritten, || {
+                format!("{unwritten} records are not in the capture: {error}")
+            });
+        } else if unwritten != 0 || lost != 0 {
+            self.findings.add(FindingKind::WriteFailed, unwritten, || {
+                format!(
+                    "the writer thread ended early; {unwritten} records and {lost} blocks are not \
+                     in the capture"
+                )
+            });
+        }
+    }
+
+    /// What there is to judge.
+    pub(crate) fn reckon(&mut self) -> (Reckoning, DrainStats) {
+        let mut after = self.after.take().map(Vec::into_iter);
+        let mut before = mem::take(&mut self.before).into_iter();
+        let lanes = self
+            .lanes
+            .iter()
+            .zip(&self.buffers)
+            .map(|(lane, &buffers)| LaneReckoning {
+                kind: lane.kind,
+                thread: lane.thread,
+                buffers,
+                next_sequence: lane.next_sequence(),
+                is_retired: lane.is_retired(),
+                before: before.next().unwrap_or_default(),
+                after: after.as_mut().and_then(Iterator::next),
+            })
+            .collect();
+        let ledgers = self
+            .collectors
+            .iter()
+            .map(|collector| (collector.kind(), collector.ledger().clone()))
+            .collect::<Vec<(Kind, _)>>();
+        let reckoning = Reckoning {
+            lanes,
+            ledgers,
+            findings: mem::take(&mut self.findings),
+        };
+        (reckoning, self.stats)
+    }
+}
+
+/// Host blocks that are at hand; the others are with the writer thread.
+#[derive(Debug)]
+struct HostBlocks {
+    at_hand: Vec<HostBlock>,
+    made: usize,
+    limit: usize,
+    block_bytes: usize,
+}
+
+impl HostBlocks {
+    fn new(limit: u32, block_bytes: usize) -> Self {
+        Self {
+            at_hand: Vec::new(),
+            made: 0,
+            limit: limit as usize,
+            block_bytes,
+        }
+    }
+
+    /// The block that came back last, which is the likeliest to be in a cache; else a new one.
+    fn take(&mut self) -> Option<HostBlock> {
+        if let Some(block) = self.at_hand.pop() {
+            return Some(block);
+        }
+        if self.made == self.limit {
+            return None;
+        }
+        self.made += 1;
+        Some(HostBlock::new(self.block_bytes))
+    }
+
+    fn put(&mut self, block: HostBlock) {
+        self.at_hand.push(block);
+    }
+
+    /// Gives up blocks that cannot come back any more, and says how many they were.
+    fn forget_absent(&mut self) -> usize {
+        let absent = self.made - self.at_hand.len();
+        self.made = self.at_hand.len();
+        absent
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.made as u64 * self.block_bytes as u64
+    }
+}
+
+/// How long to wait between passes that find nothing: not at all, then a little, then 200 µs.
+#[derive(Debug, Default)]
+struct Idle {
+    passes: u32,
+}
+
+impl Idle {
+    const SPINS: u32 = 64;
+    const YIELDS: u32 = 32;
+    const LONGEST: Duration = Duration::from_micros(200);
+
+    fn wait(&mut self) {
+        self.passes = self.passes.saturating_add(1);
+        if self.passes <= Self::SPINS {
+            for _ in 0..16 {
+                std::hint::spin_loop();
+            }
+        } else if self.passes <= Self::SPINS + Self::YIELDS {
+            thread::yield_now();
+        } else {
+            let doublings = (self.passes - Self::SPINS - Self::YIELDS).min(8);
+            let time = Duration::from_micros(1 << doublings).min(Self::LONGEST);
+            thread::park_timeout(time);
+        }
+    }
+}

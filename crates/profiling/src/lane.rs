@@ -1,0 +1,293 @@
+//! One lane on the host: its two queues, its pool, and what it is believed.
+
+use crate::pool::{Pool, PoolError};
+use crate::queues::{FreeQueue, ReadyQueue};
+use crate::region::Region;
+use crate::{BufferState, Findings};
+use lanescope_abi::capture::NO_BUFFER;
+use lanescope_abi::{Kind, LaneConfig, ReadyEntry};
+use lanescope_capture::FindingKind;
+use lanescope_platform::{MappingExt, PlatformError};
+use lanescope_ring::{Consumer, Producer, RingError};
+use std::sync::Arc;
+
+/// Passes after which a buffer that still does not fit into the free queue is corruption: on a
+/// mapping that is not coherent one pass may see a ready tail and not yet the free head before it.
+const RETURN_PASSES: u32 = 3;
+
+/// The host's side of a lane.
+///
+/// Nothing it reads from the device is used before it is checked. What cannot be is a finding, and
+/// retires the lane: its buffers are kept aside and its queues are not looked at again.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) index: u32,
+    pub(crate) kind: Kind,
+    pub(crate) thread: u32,
+    /// Index of its collector.
+    pub(crate) collector: usize,
+    region: Arc<Region>,
+    config: LaneConfig,
+    ready: Consumer<ReadyQueue>,
+    free: Producer<FreeQueue>,
+    pool: Pool,
+    next_sequence: u64,
+    /// A drained buffer that the free queue had no room for, and the passes since.
+    unreturned: Option<(u32, u32)>,
+    /// Records already taken out of a buffer that the device has not handed over.
+    salvaged: Option<(u32, u32)>,
+    is_retired: bool,
+}
+
+/// Records to copy: those from `first` to `count` of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filled {
+    pub(crate) buffer: u32,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) sequence: u64,
+}
+
+/// What a lane's step came to, errors of the driver apart.
+type Step<T> = std::result::Result<T, PlatformError>;
+
+impl Lane {
+    /// A lane whose buffers are all in its free queue, as the region's first image says.
+    pub(crate) fn new(
+        region: &Arc<Region>,
+        index: u32,
+        config: LaneConfig,
+        kind: Kind,
+        collector: usize,
+    ) -> Self {
+        let ready = ReadyQueue {
+            region: Arc::clone(region),
+            lane: index,
+            entries_offset: config.ready_offset_bytes,
+        };
+        let free = FreeQueue {
+            region: Arc::clone(region),
+            lane: index,
+            entries_offset: config.free_offset_bytes,
+        };
+        let fresh = "the view holds the region's first image";
+        Self {
+            index,
+            kind,
+            thread: config.thread,
+            collector,
+            region: Arc::clone(region),
+            config,
+            ready: Consumer::attach(ready, config.capacity).expect(fresh),
+            free: Producer::attach(free, config.capacity).expect(fresh),
+            pool: Pool::new(config.capacity),
+            next_sequence: 0,
+            unreturned: None,
+            salvaged: None,
+            is_retired: false,
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn name(&self) -> String {
+        format!("lane {} of thread {}", self.kind.name(), self.thread)
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.is_retired
+    }
+
+    /// Sequence number of the next ready entry.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Most bytes a buffer holds.
+    pub(crate) fn buffer_bytes(config: &LaneConfig) -> usize {
+        let bytes = u64::from(config.records_per_buffer) * u64::from(config.record_bytes);
+        usize::try_from(bytes).expect("the layout was checked")
+    }
+
+    /// Looks at the device's indices; the tick has pulled them. Says whether there is work.
+    pub(crate) fn look(&mut self, findings: &mut Findings) -> Step<bool> {
+        if self.is_retired {
+            return Ok(false);
+        }
+        let available = match self.ready.refresh() {
+            Ok(available) => available,
+            Err(error) => {
+                return self
+                    .distrust_queue("ready", error, findings)
+                    .map(|()| false);
+            }
+        };
+        if available == 0 && self.unreturned.is_none() {
+            return Ok(false);
+        }
+        match self.free.refresh() {
+            Ok(room) => {
+                let taken = self.pool.taken(self.config.capacity - room);
+                if let Err(error) = taken {
+                    self.distrust_pool(error, findings);
+                    return Ok(false);
+                }
+            }
+            Err(error) => return self.distrust_queue("free", error, findings).map(|()| false),
+        }
+        if let Some((buffer, passes)) = self.unreturned.take() {
+            self.return_buffer(buffer, passes, findings)?;
+        }
+        Ok(!self.is_retired)
+    }
+
+    /// The next full buffer, checked; its ready entry is taken with [`Lane::give_back`].
+    pub(crate) fn next_filled(&mut self, findings: &mut Findings) -> Step<Option<Filled>> {
+        if self.is_retired || self.unreturned.is_some() {
+            return Ok(None);
+        }
+        let entry = match self.ready.peek(0) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(None),
+            Err(error) => return self.distrust_queue("ready", error, findings).map(|()| None),
+        };
+        let ReadyEntry {
+            buffer,
+            count,
+            sequence,
+        } = entry;
+        if let Err(error) = self.pool.ready(buffer) {
+            self.distrust_pool(error, findings);
+            return Ok(None);
+        }
+        let first = match self.salvaged.take() {
+            Some((salvaged, count)) if salvaged == buffer => count,
+            _ => 0,
+        };
+        let records = self.config.records_per_buffer;
+        if count == 0 || count > records || count < first {
+            let text = format!(
+                "{}: {count} records in buffer {buffer}, expected {}..={records}",
+                self.name(),
+                first.max(1),
+            );
+            self.retire(1, text, findings);
+            return Ok(None);
+        }
+        if sequence != self.next_sequence {
+            let (name, expected) = (self.name(), self.next_sequence);
+            findings.add(FindingKind::BufferGap, 1, || {
+                format!("{name}: buffer with sequence number {sequence}, expected {expected}")
+            });
+        }
+        self.next_sequence = sequence.wrapping_add(1);
+        self.pool.drain(buffer);
+        Ok(Some(Filled {
+            buffer,
+            first,
+            count,
+            sequence,
+        }))
+    }
+
+    /// Bytes of the records of a filled buffer.
+    pub(crate) fn bytes_of(&self, filled: &Filled) -> usize {
+        let bytes = u64::from(filled.count - filled.first) * u64::from(self.config.record_bytes);
+        usize::try_from(bytes).expect("at most a buffer")
+    }
+
+    /// Copies the records of a filled buffer to the host.
+    pub(crate) fn copy(&self, filled: &Filled, to: &mut [u8]) -> Step<()> {
+        let begin = Region::buffer_offset(&self.config, filled.buffer)
+            + u64::from(filled.first) * u64::from(self.config.record_bytes);
+        let mapping = self.region.mapping();
+        mapping.invalidate(begin..begin + to.len() as u64)?;
+        mapping.read_bytes(begin, to);
+        Ok(())
+    }
+
+    /// Returns a copied buffer to the device and takes its ready entry.
+    pub(crate) fn give_back(&mut self, buffer: u32, findings: &mut Findings) -> Step<()> {
+        self.return_buffer(buffer, 0, findings)?;
+        if self.is_retired {
+            return Ok(());
+        }
+        match self.ready.release(1) {
+            Ok(()) => Ok(()),
+            Err(error) => self.distrust_queue("ready", error, findings),
+        }
+    }
+
+    /// What is in the buffer that the device was filling when it stopped. The device lines have been
+    /// pulled. What is salvaged once is skipped when the device hands the buffer over after all.
+    pub(crate) fn salvage(&mut self, findings: &mut Findings) -> Option<Filled> {
+        let device = self.region.lane_device(self.index);
+        let (buffer, count) = (device.filling_buffer, device.filling_count);
+        if self.is_retired || buffer == NO_BUFFER || count == 0 {
+            return None;
+        }
+        let first = match self.salvaged {
+            Some((salvaged, count)) if salvaged == buffer => count,
+            _ => 0,
+        };
+        let records = self.config.records_per_buffer;
+        if self.pool.next() != Some(buffer) || count > records || count < first {
+            let name = self.name();
+            findings.add(FindingKind::Corruption, 1, || {
+                format!(
+                    "{name}: says that it fills buffer {buffer} and has {count} records in it, \
+                     expected {:?} and {first}..={records}",
+                    self.pool.next(),
+                )
+            });
+            return None;
+        }
+        self.salvaged = Some((buffer, count));
+        (first < count).then_some(Filled {
+            buffer,
+            first,
+            count,
+            sequence: self.next_sequence,
+        })
+    }
+
+    fn return_buffer(&mut self, buffer: u32, passes: u32, findings: &mut Findings) -> Step<()> {
+        match self.free.push(buffer) {
+            Ok(()) => {
+                self.pool.recycle(buffer);
+                Ok(())
+            }
+            Err(RingError::Full { .. }) if passes < RETURN_PASSES => {
+                self.unreturned = Some((buffer, passes + 1));
+                Ok(())
+            }
+            Err(error) => self.distrust_queue("free", error, findings),
+        }
+    }
+
+    fn distrust_queue(
+        &mut self,
+        queue: &str,
+        error: RingError<PlatformError>,
+        findings: &mut Findings,
+    ) -> Step<()> {
+        if let RingError::Memory(error) = error {
+            return Err(error);
+        }
+        let text = format!("{}, {queue} queue: {error}", self.name());
+        self.retire(1, text, findings);
+        Ok(())
+    }
+
+    fn distrust_pool(&mut self, error: PoolError, findings: &mut Findings) {
+        let text = format!("{}: {error}", self.name());
+        self.retire(1, text, findings);
+    }
+
+    fn retire(&mut self, count: u64, text: String, findings: &mut Findings) {
+        self.is_retired = true;
+        self.unreturned = None;
+        self.pool.retire_all();
+        debug_assert_eq!(self.pool.count(BufferState::Retired), self.config.capacity);
+        findings.add(FindingKind::Corruption, count, || text);
+    }
+}

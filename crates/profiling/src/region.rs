@@ -1,0 +1,145 @@
+//! The capture region of an opened device: memory, mapping and layout.
+
+use crate::CaptureLayout;
+use crate::error::Result;
+use lanescope_abi::capture::LaneDevice;
+use lanescope_abi::{CommitCounters, LaneConfig, LaneHost, Section};
+use lanescope_platform::{
+    Device, DeviceAddress, DeviceMemory, Mapping, MappingExt, PlatformError, Range,
+};
+use std::mem::offset_of;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Device memory and its host view; both are released with the last user, the view first.
+#[derive(Debug)]
+pub(crate) struct Region {
+    mapping: Box<dyn Mapping>,
+    memory: Arc<dyn DeviceMemory>,
+    layout: CaptureLayout,
+}
+
+impl Region {
+    /// Allocates, maps, and writes everything the device finds on its first launch.
+    pub(crate) fn new(device: &dyn Device, layout: CaptureLayout) -> Result<Self> {
+        let memory = device.allocate(layout.bytes())?;
+        let mapping = device.map(&memory, layout.bytes())?;
+        let region = Self {
+            mapping,
+            memory,
+            layout,
+        };
+        region.initialise()?;
+        Ok(region)
+    }
+
+    fn initialise(&self) -> Result<()> {
+        let image = self.layout.initial_image();
+        self.mapping.write_bytes(0, &image);
+        let zeros = vec![0; 1 << 20];
+        let mut offset = image.len() as u64;
+        while offset < self.layout.bytes() {
+            let bytes = (self.layout.bytes() - offset).min(zeros.len() as u64);
+            let length = usize::try_from(bytes).expect("at most 1 MiB");
+            self.mapping.write_bytes(offset, &zeros[..length]);
+            offset += bytes;
+        }
+        self.mapping.flush(0..self.layout.bytes())?;
+        Ok(())
+    }
+
+    pub(crate) fn address(&self) -> DeviceAddress {
+        self.memory.address()
+    }
+
+    pub(crate) fn layout(&self) -> &CaptureLayout {
+        &self.layout
+    }
+
+    pub(crate) fn mapping(&self) -> &dyn Mapping {
+        &*self.mapping
+    }
+
+    /// Pulls the device lines of all lanes: one copy at most.
+    pub(crate) fn pull_lane_devices(&self) -> std::result::Result<(), PlatformError> {
+        self.mapping
+            .invalidate(range(self.layout.header().lane_devices))
+    }
+
+    /// Pulls all counters: one copy at most.
+    pub(crate) fn pull_counters(&self) -> std::result::Result<(), PlatformError> {
+        self.mapping
+            .invalidate(range(self.layout.header().counters))
+    }
+
+    /// Pushes the host lines of all lanes, which nobody else writes: one copy at most.
+    pub(crate) fn push_lane_hosts(&self) -> std::result::Result<(), PlatformError> {
+        self.mapping.flush(range(self.layout.header().lane_hosts))
+    }
+
+    pub(crate) fn load_device32(&self, lane: u32, field: usize) -> u32 {
+        self.mapping
+            .load32(self.device_word(lane, field), Ordering::Acquire)
+    }
+
+    pub(crate) fn load_host32(&self, lane: u32, field: usize) -> u32 {
+        self.mapping
+            .load32(self.host_word(lane, field), Ordering::Relaxed)
+    }
+
+    pub(crate) fn store_host32(&self, lane: u32, field: usize, value: u32) {
+        self.mapping
+            .store32(self.host_word(lane, field), value, Ordering::Release);
+    }
+
+    /// The device line of a lane, each word read once.
+    pub(crate) fn lane_device(&self, lane: u32) -> LaneDevice {
+        let long = |field| {
+            self.mapping
+                .load64(self.device_word(lane, field), Ordering::Acquire)
+        };
+        LaneDevice {
+            ready_tail: self.load_device32(lane, offset_of!(LaneDevice, ready_tail)),
+            free_head: self.load_device32(lane, offset_of!(LaneDevice, free_head)),
+            filling_buffer: self.load_device32(lane, offset_of!(LaneDevice, filling_buffer)),
+            filling_count: self.load_device32(lane, offset_of!(LaneDevice, filling_count)),
+            sequence: long(offset_of!(LaneDevice, sequence)),
+            waits: long(offset_of!(LaneDevice, waits)),
+            blocked_ticks: long(offset_of!(LaneDevice, blocked_ticks)),
+            reserved: [0; 3],
+        }
+    }
+
+    /// The counters of a lane and core, each word read once.
+    pub(crate) fn counters(&self, lane: u32, core: u32) -> CommitCounters {
+        let header = self.layout.header();
+        let line = header.counters.at(lane * header.core_count + core);
+        let word = |field: usize| self.mapping.load64(line + field as u64, Ordering::Acquire);
+        let dropped = offset_of!(CommitCounters, dropped);
+        CommitCounters {
+            total: word(offset_of!(CommitCounters, total)),
+            mismatched: word(offset_of!(CommitCounters, mismatched)),
+            dropped: std::array::from_fn(|reason| word(dropped + reason * size_of::<u64>())),
+            reserved: [0; 2],
+        }
+    }
+
+    /// Where a buffer of a lane begins; the caller has checked the index.
+    pub(crate) fn buffer_offset(config: &LaneConfig, buffer: u32) -> u64 {
+        let buffer_bytes = u64::from(config.records_per_buffer) * u64::from(config.record_bytes);
+        config.buffers_offset_bytes + u64::from(buffer) * buffer_bytes
+    }
+
+    fn device_word(&self, lane: u32, field: usize) -> u64 {
+        self.layout.header().lane_devices.at(lane) + field as u64
+    }
+
+    fn host_word(&self, lane: u32, field: usize) -> u64 {
+        debug_assert!(field < size_of::<LaneHost>());
+        self.layout.header().lane_hosts.at(lane) + field as u64
+    }
+}
+
+fn range(section: Section) -> Range {
+    section.offset_bytes..section.end().expect("sections lie inside the region")
+}

@@ -1,0 +1,68 @@
+//! The swimlane collector: one record per executed task.
+
+use crate::{Collector, Findings, LaneSettings, Ledger, RecordKey};
+use lanescope_abi::{Kind, TaskRecord};
+use lanescope_capture::SessionInfo;
+use zerocopy::FromBytes;
+
+/// Collects [`TaskRecord`]s.
+#[derive(Debug, Default)]
+pub struct Swimlane {
+    settings: LaneSettings,
+    ledger: Ledger,
+}
+
+impl Swimlane {
+    /// A collector with these lanes.
+    #[must_use]
+    pub fn new(settings: LaneSettings) -> Self {
+        Self {
+            settings,
+            ledger: Ledger::default(),
+        }
+    }
+}
+
+impl Collector for Swimlane {
+    fn kind(&self) -> Kind {
+        Kind::Task
+    }
+
+    fn lanes(&self) -> LaneSettings {
+        self.settings
+    }
+
+    fn begin(&mut self, session: &SessionInfo) {
+        self.ledger = Ledger::new(session);
+    }
+
+    fn consume(&mut self, thread: u32, records: &[u8], findings: &mut Findings) {
+        for record in task_records(records) {
+            self.ledger.enter(thread, key(record), findings);
+        }
+    }
+
+    fn withdraw(&mut self, thread: u32, records: &[u8]) {
+        for record in task_records(records) {
+            self.ledger.withdraw(thread, key(record));
+        }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+fn task_records(bytes: &[u8]) -> &[TaskRecord] {
+    <[TaskRecord]>::ref_from_bytes(bytes)
+        .expect("the drain hands over whole records at a multiple of 8")
+}
+
+fn key(record: &TaskRecord) -> RecordKey {
+    RecordKey {
+        run_id: record.run_id,
+        core: record.core,
+        core_type: record.core_type,
+        token: record.token,
+    }
+}

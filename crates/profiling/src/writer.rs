@@ -1,0 +1,97 @@
+//! The writer thread, and the blocks that travel to it and back.
+
+use lanescope_abi::Kind;
+use lanescope_capture::{CaptureError, CaptureWriter, RecordBlock};
+use std::io::Write;
+use std::sync::mpsc::{Receiver, Sender};
+use zerocopy::IntoBytes;
+
+/// A host block: the copy of one device buffer on its way to the file.
+#[derive(Debug)]
+pub(crate) struct HostBlock {
+    words: Box<[u64]>,
+    pub(crate) bytes: usize,
+    /// Index of the collector that checked it.
+    pub(crate) collector: usize,
+    pub(crate) kind: Kind,
+    pub(crate) thread: u32,
+    pub(crate) lane: u32,
+    pub(crate) run_id: u32,
+    pub(crate) sequence: u64,
+    pub(crate) checksum: u32,
+}
+
+impl HostBlock {
+    pub(crate) fn new(capacity_bytes: usize) -> Self {
+        Self {
+            words: vec![0; capacity_bytes.div_ceil(size_of::<u64>())].into_boxed_slice(),
+            bytes: 0,
+            collector: 0,
+            kind: Kind::Task,
+            thread: 0,
+            lane: 0,
+            run_id: 0,
+            sequence: 0,
+            checksum: 0,
+        }
+    }
+
+    /// The records in it; begins at a multiple of 8.
+    pub(crate) fn records(&self) -> &[u8] {
+        &self.words.as_bytes()[..self.bytes]
+    }
+
+    /// Room for `bytes` bytes of records.
+    pub(crate) fn room(&mut self, bytes: usize) -> &mut [u8] {
+        self.bytes = bytes;
+        &mut self.words.as_mut_bytes()[..bytes]
+    }
+}
+
+/// A block that comes back from the writer thread.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) block: HostBlock,
+    pub(crate) is_written: bool,
+}
+
+/// The drain thread's ends of the two channels. Their length is bounded by the number of blocks.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) full: Sender<HostBlock>,
+    pub(crate) returned: Receiver<Returned>,
+}
+
+/// What the writer thread leaves.
+pub(crate) struct WriterEnd<W> {
+    pub(crate) writer: CaptureWriter<W>,
+    pub(crate) failure: Option<CaptureError>,
+}
+
+/// The writer thread: appends blocks until the drain thread has no more. After a failed write the
+/// blocks still come back, unwritten, so that the lanes go on.
+pub(crate) fn write_blocks<W: Write>(
+    mut writer: CaptureWriter<W>,
+    blocks: &Receiver<HostBlock>,
+    give_back: &Sender<Returned>,
+) -> WriterEnd<W> {
+    let mut failure = None;
+    while let Ok(block) = blocks.recv() {
+        let written = writer.records(&RecordBlock {
+            kind: block.kind,
+            lane: block.lane,
+            run_id: block.run_id,
+            sequence: block.sequence,
+            bytes: block.records(),
+            checksum: block.checksum,
+        });
+        let is_written = written.is_ok();
+        if let Err(error) = written {
+            failure.get_or_insert(error);
+        }
+        if give_back.send(Returned { block, is_written }).is_err() {
+            break;
+        }
+    }
+    WriterEnd { writer, failure }
+}
