@@ -1,5 +1,6 @@
 //! Why a workload cannot be built or is wrong.
 
+use lanescope_trace::TraceError;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -43,6 +44,9 @@ pub enum WorkloadError {
         /// Why.
         source: AnyError,
     },
+    /// A recording that cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// A recording that cannot be replayed.
     #[error("replay {}: {reason}", .path.display())]
     Recording {

@@ -53,7 +53,8 @@ impl WorkloadOptions {
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::Size`], naming the option; [`WorkloadError::Recording`].
+    /// [`WorkloadError::Size`], naming the option; [`WorkloadError::Trace`] and
+    /// [`WorkloadError::Recording`] for a recording.
     pub fn open(self) -> Result<Box<dyn Workload>> {
         Ok(match self {
             Self::Vector(options) => Box::new(Vector::new(options)?),

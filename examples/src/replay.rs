@@ -50,9 +50,9 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::Recording`](crate::WorkloadError::Recording) when the file is not a
-    /// recording, has no row, or its edges form a cycle, which it names;
-    /// [`WorkloadError::Size`](crate::WorkloadError::Size).
+    /// [`WorkloadError::Trace`](crate::WorkloadError::Trace) when the file is not a recording;
+    /// [`WorkloadError::Recording`](crate::WorkloadError::Recording) when it has no row, or its
+    /// edges form a cycle, which it names; [`WorkloadError::Size`](crate::WorkloadError::Size).
     pub fn open(options: &ReplayOptions) -> Result<Self> {
         let recording = Recording::read(&options.file)?;
         let tasks = options.tasks.unwrap_or(recording.rows.len() as u64);

@@ -32,7 +32,7 @@ pub trait Workload: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`WorkloadError::Kernel`]; for a replay, [`WorkloadError::Recording`].
+    /// [`WorkloadError::Kernel`].
     fn build(&self, target: &Target<'_>) -> Result<Built>;
 }
 

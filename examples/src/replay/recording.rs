@@ -5,7 +5,6 @@ use lanescope_abi::{ChipInfo, CoreType};
 use lanescope_trace::{Trace, records_json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::error::Error;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +48,7 @@ impl Row {
 impl Recording {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let trace = records_json::read(path).map_err(|error| refuse(path, with_causes(&error)))?;
+        let trace = records_json::read(path)?;
         Self::new(path, &trace)
     }
 
@@ -285,17 +284,6 @@ impl IdGraph {
             path = shown.join(" -> ")
         )
     }
-}
-
-/// An error and what is behind it, in one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn refuse(path: &Path, reason: String) -> WorkloadError {
