@@ -1,10 +1,11 @@
 //! What can go wrong with a graph, a build or a run.
 
+use crate::failure::DeviceFailure;
 use lanescope_platform::PlatformError;
 use std::path::PathBuf;
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, RuntimeError>;
+pub type Result<T, E = RuntimeError> = std::result::Result<T, E>;
 
 /// A graph, build or run that cannot be, or that failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +36,44 @@ pub enum RuntimeError {
         reason: String,
     },
     /// The driver or the device refused something.
-    #[error("{doing}: {source}")]
+    #[error("{doing}")]
     Platform {
         /// What was being done.
         doing: &'static str,
         /// The failure.
         source: PlatformError,
     },
+    /// The device ended the run early and said why.
+    #[error("{0}")]
+    Device(Box<DeviceFailure>),
+    /// The capture could not be written.
+    #[error("cannot write {}", .path.display())]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The profiler could not be set up.
+    #[error("cannot profile the run")]
+    Profiling {
+        /// Why.
+        source: lanescope_profiling::ProfilingError,
+    },
+}
+
+impl RuntimeError {
+    /// What to do about it, when something is known; one line.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Platform { source, .. } => source.hint(),
+            Self::Device(failure) => failure.hint(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn platform(doing: &'static str, source: PlatformError) -> Self {
+        Self::Platform { doing, source }
+    }
 }

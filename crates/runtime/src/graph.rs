@@ -278,10 +278,6 @@ impl Graph {
         &self.tasks
     }
 
-    pub(crate) fn edges(&self) -> &[(TaskId, TaskId)] {
-        &self.edges
-    }
-
     /// The arguments of a task of this graph.
     pub(crate) fn args_of(&self, task: &Task) -> &[Arg] {
         let first = usize::try_from(task.first_arg).expect("an index of a vector");

@@ -10,10 +10,26 @@
 //! One enum, [`RuntimeError`]. A graph that cannot run is refused before the device is touched.
 
 mod build;
+mod control;
 mod error;
+mod failure;
 mod graph;
+mod kernels;
+mod layout;
+mod options;
+mod outcome;
+mod recording;
+mod session;
+mod tensors;
+mod upload;
+mod watch;
 
 pub use build::{Build, Manifest, Toolchains};
 pub use error::{Result, RuntimeError};
+pub use failure::{Agent, DeviceFailure};
 pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId};
 pub use lanescope_abi::CoreType;
+pub use options::{Limits, RunOptions, SessionOptions};
+pub use outcome::RunOutcome;
+pub use session::Session;
+pub use watch::Progress;

@@ -17,7 +17,7 @@ pub(crate) struct Order {
 impl Order {
     pub(super) fn new(graph: &Graph) -> Result<Self> {
         let tasks = graph.tasks().len();
-        if u32::try_from(tasks).is_err() || u32::try_from(graph.edges().len()).is_err() {
+        if u32::try_from(tasks).is_err() || u32::try_from(graph.edge_list().len()).is_err() {
             return Err(graph.refuse("more than 4294967295 tasks or edges".to_owned()));
         }
         let order = Self::sorted(graph, tasks)?;
@@ -32,7 +32,7 @@ impl Order {
 
     fn sorted(graph: &Graph, tasks: usize) -> Result<Self> {
         let mut first = vec![0u32; tasks + 1];
-        for (number, &(from, to)) in graph.edges().iter().enumerate() {
+        for (number, &(from, to)) in graph.edge_list().iter().enumerate() {
             for end in [from, to] {
                 if end.index() >= tasks {
                     let end = end.index();
@@ -47,8 +47,8 @@ impl Order {
             first[task + 1] += first[task];
         }
         let mut next = first.clone();
-        let mut successors = vec![0u32; graph.edges().len()];
-        for &(from, TaskId(to)) in graph.edges() {
+        let mut successors = vec![0u32; graph.edge_list().len()];
+        for &(from, TaskId(to)) in graph.edge_list() {
             let place = &mut next[from.index()];
             successors[*place as usize] = to;
             *place += 1;

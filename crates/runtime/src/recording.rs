@@ -1,0 +1,292 @@
+//! Records a run: the profiler, the capture file and the verdict around one launch.
+
+use crate::graph::{Graph, Order};
+use crate::options::RunOptions;
+use crate::session::{Run, RunStatus};
+use crate::{Result, RuntimeError};
+use lanescope_abi::CoreType;
+use lanescope_capture::{
+    CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, FunctionName, SessionInfo,
+    VERDICT_FILE_NAME, Verdict,
+};
+use lanescope_platform::Device;
+use lanescope_profiling::{
+    DrainStats, LaneSettings, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, Swimlane,
+    verdict_without_records,
+};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Edges that are handed to the capture at a time.
+const EDGES_PER_BLOCK: usize = 1 << 16;
+
+/// What a capture is written to: a file, or nothing.
+type Sink = Box<dyn Write + Send>;
+
+/// The profiler of a session, and the run it is recording.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    // Dropped first: the threads that use the profiler's region.
+    current: Option<Current>,
+    profiler: Option<(RegionShape, LaneSettings, Profiler)>,
+}
+
+/// The run that is being recorded.
+#[derive(Debug)]
+struct Current {
+    session: SessionInfo,
+    recording: Option<Recording<Sink>>,
+    folder: Option<PathBuf>,
+}
+
+/// What recording a run came to.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) verdict: Verdict,
+    pub(crate) capture: Option<PathBuf>,
+    pub(crate) drain: Option<DrainStats>,
+}
+
+impl Recorder {
+    /// Begins to record a run, unless its swimlane level is 0. Called before the launch.
+    pub(crate) fn begin(
+        &mut self,
+        run: &Run<'_>,
+        device: &Arc<dyn Device>,
+        platform: &str,
+        graph: &Graph,
+        order: &Order,
+        options: &RunOptions,
+    ) -> Result<()> {
+        self.current = None;
+        let mut session = session_info(run, platform, graph, options);
+        let recording = if run.shape.level == 0 {
+            None
+        } else {
+            let profiler = self.profiler(run, device, options)?;
+            profiler.describe(&mut session);
+            let writer = open_capture(options.capture.as_deref(), &session, graph, order)?;
+            Some(profiler.start(&session, writer).map_err(profiling)?)
+        };
+        self.current = Some(Current {
+            session,
+            recording,
+            folder: options.capture.clone(),
+        });
+        Ok(())
+    }
+
+    /// Address and size of the capture region for the header of the current run.
+    pub(crate) fn capture_region(&self) -> (u64, u64) {
+        match (&self.current, &self.profiler) {
+            (
+                Some(Current {
+                    recording: Some(_), ..
+                }),
+                Some((_, _, profiler)),
+            ) => (profiler.address().0, profiler.bytes()),
+            _ => (0, 0),
+        }
+    }
+
+    /// Stops recording, reconciles, and writes verdict and end of the run, whatever the run came to.
+    pub(crate) fn end(
+        &mut self,
+        status: &RunStatus,
+        failure: Option<&RuntimeError>,
+    ) -> Result<Recorded> {
+        let Current {
+            session,
+            recording,
+            folder,
+        } = self.current.take().expect("a run has begun");
+        let end = RunEnd {
+            is_ended: failure.is_none(),
+            failure: failure.map(ToString::to_string),
+            dispatched: status.dispatched.clone(),
+            expected_tasks: session.task_count,
+        };
+        let Some(recording) = recording else {
+            return Ok(Recorded {
+                verdict: verdict_without_records(session.run_id, &end),
+                capture: None,
+                drain: None,
+            });
+        };
+        let stopped = recording.stop(&end);
+        let capture = folder.as_ref().map(|folder| folder.join(CAPTURE_FILE_NAME));
+        // After a failed write the verdict tells of it, and the file takes no more blocks.
+        if let (Some(mut writer), None) = (stopped.writer, &stopped.write_error) {
+            writer
+                .verdict(&stopped.verdict)
+                .and_then(|()| writer.end_run(session.run_id))
+                .map_err(|source| cannot_write(capture.clone().unwrap_or_default(), source))?;
+        }
+        if let Some(folder) = &folder {
+            let path = folder.join(VERDICT_FILE_NAME);
+            std::fs::write(&path, stopped.verdict.to_json())
+                .map_err(|source| cannot_write(path, source))?;
+        }
+        Ok(Recorded {
+            verdict: stopped.verdict,
+            capture,
+            drain: Some(stopped.stats),
+        })
+    }
+
+    /// The profiler for the shape of this run: the one of the run before where that fits.
+    fn profiler(
+        &mut self,
+        run: &Run<'_>,
+        device: &Arc<dyn Device>,
+        options: &RunOptions,
+    ) -> Result<&Profiler> {
+        let shape = RegionShape {
+            core_count: run.shape.cores,
+            thread_count: run.shape.threads,
+            ring_size: run.ring_size,
+            ticks_per_second: run.chip.ticks_per_second,
+        };
+        let default = LaneSettings::default();
+        let lanes = LaneSettings {
+            buffers: options.buffers.unwrap_or(default.buffers),
+            records_per_buffer: options
+                .records_per_buffer
+                .unwrap_or(default.records_per_buffer),
+            policy: options.policy,
+            block_limit: options.limits.block,
+        };
+        if !matches!(&self.profiler, Some((for_shape, with, _)) if (for_shape, with) == (&shape, &lanes))
+        {
+            // The old region is released before the new one is made.
+            self.profiler = None;
+            let profiler = Profiler::open(
+                Arc::clone(device),
+                &ProfilerOptions::new(shape),
+                vec![Box::new(Swimlane::new(lanes))],
+            )
+            .map_err(profiling)?;
+            self.profiler = Some((shape, lanes, profiler));
+        }
+        let (_, _, profiler) = self.profiler.as_ref().expect("it was just made");
+        Ok(profiler)
+    }
+}
+
+fn session_info(run: &Run<'_>, platform: &str, graph: &Graph, options: &RunOptions) -> SessionInfo {
+    let core_type = |core| CoreType::from_raw(core).expect("the host wrote a core type");
+    SessionInfo {
+        run_id: run.run_id,
+        platform: platform.to_owned(),
+        chip: run.chip.chip,
+        device: run.device.info().logical_id,
+        core_types: run
+            .cores
+            .iter()
+            .map(|core| core_type(core.core_type))
+            .collect(),
+        thread_count: run.shape.threads,
+        core_to_thread: run.cores.iter().map(|core| core.thread).collect(),
+        first_tokens: run.cores.iter().map(|core| core.first_token).collect(),
+        ring_size: run.ring_size,
+        issue_depth: run.shape.issue_depth,
+        swimlane_level: run.shape.level,
+        ticks_per_second: run.chip.ticks_per_second,
+        policy: options.policy.name().to_owned(),
+        workload: options
+            .workload
+            .clone()
+            .unwrap_or_else(|| graph.name().to_owned()),
+        task_count: Some(u64::from(run.sizes.tasks)),
+        seed: options.seed,
+        settings: options.settings.clone(),
+        ..SessionInfo::default()
+    }
+}
+
+/// Begins the capture with all that is known before the launch, so that it survives a crash.
+fn open_capture(
+    folder: Option<&Path>,
+    session: &SessionInfo,
+    graph: &Graph,
+    order: &Order,
+) -> Result<CaptureWriter<Sink>> {
+    let path = folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
+    let sink: Sink = match &path {
+        None => Box::new(io::sink()),
+        Some(path) => {
+            Box::new(File::create(path).map_err(|source| cannot_write(path.clone(), source))?)
+        }
+    };
+    let described = CaptureWriter::new(sink).and_then(|mut writer| {
+        writer.session(session)?;
+        writer.functions(session.run_id, &function_names(graph))?;
+        write_edges(&mut writer, session.run_id, order)?;
+        write_task_ids(&mut writer, session.run_id, graph)?;
+        Ok(writer)
+    });
+    described.map_err(|source| cannot_write(path.unwrap_or_default(), source))
+}
+
+/// One name per number: functions that share one are rows of one kind.
+fn function_names(graph: &Graph) -> Vec<FunctionName> {
+    let mut names = BTreeMap::new();
+    for function in graph.functions() {
+        names.entry(function.func_id).or_insert(&function.name);
+    }
+    names
+        .into_iter()
+        .map(|(func_id, name)| FunctionName {
+            func_id,
+            name: name.clone(),
+        })
+        .collect()
+}
+
+fn write_edges(
+    writer: &mut CaptureWriter<Sink>,
+    run_id: u32,
+    order: &Order,
+) -> Result<(), CaptureError> {
+    let mut edges = Vec::with_capacity(EDGES_PER_BLOCK);
+    for (producer, number) in (0u32..).zip(0..order.predecessors.len()) {
+        for &consumer in order.successors_of(number) {
+            edges.push(Edge { producer, consumer });
+            if edges.len() == EDGES_PER_BLOCK {
+                writer.edges(run_id, &edges)?;
+                edges.clear();
+            }
+        }
+    }
+    writer.edges(run_id, &edges)
+}
+
+/// Needed only where an id is not the task's index.
+fn write_task_ids(
+    writer: &mut CaptureWriter<Sink>,
+    run_id: u32,
+    graph: &Graph,
+) -> Result<(), CaptureError> {
+    let ids: Vec<u64> = graph.tasks().iter().map(|task| task.task_id).collect();
+    if (0u64..).zip(&ids).all(|(index, &id)| index == id) {
+        return Ok(());
+    }
+    writer.task_ids(run_id, &ids)
+}
+
+fn profiling(source: lanescope_profiling::ProfilingError) -> RuntimeError {
+    RuntimeError::Profiling { source }
+}
+
+fn cannot_write(
+    path: PathBuf,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> RuntimeError {
+    RuntimeError::Capture {
+        path,
+        source: source.into(),
+    }
+}

@@ -1,0 +1,388 @@
+//! An opened device that runs graphs, one after the other.
+
+use crate::control::ControlRegion;
+use crate::failure::{DeviceFailure, duration_to_ticks};
+use crate::graph::{Graph, TensorId};
+use crate::kernels::Kernels;
+use crate::layout::GraphSizes;
+use crate::options::{RunOptions, SessionOptions, Shape};
+use crate::outcome::RunOutcome;
+use crate::recording::Recorder;
+use crate::tensors::Tensors;
+use crate::watch::{Progress, ProgressCallback, Watch};
+use crate::{Build, Result, RuntimeError};
+use lanescope_abi::control::{CONTROL_MAGIC, ControlHeader, CoreConfig};
+use lanescope_abi::{ABI_HASH, ABI_VERSION, ChipInfo, Token};
+use lanescope_platform::{Device, Launch, PlatformError, StreamKind, check_programs};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+/// An opened device with its programs loaded.
+///
+/// What a run leaves behind serves the next: kernels, tensors and control region stay on the
+/// device, and each core's tokens go on where they stopped, also after a failed run.
+#[derive(Debug)]
+pub struct Session {
+    // Dropped in this order: mappings and memory before the device.
+    recorder: Recorder,
+    control: Option<ControlRegion>,
+    kernels: Kernels,
+    tensors: Tensors,
+    device: Arc<dyn Device>,
+    chip: &'static ChipInfo,
+    ring_size: u32,
+    platform: String,
+    registers: Vec<u64>,
+    next_tokens: Vec<Token>,
+    next_run: u32,
+    progress: Option<ProgressCallback>,
+}
+
+impl Session {
+    /// Checks the programs of a build, loads them and reads the register table.
+    ///
+    /// # Errors
+    ///
+    /// [`PlatformError::AbiMismatch`] when the programs were built for another ABI than this
+    /// host's or another ring size than the manifest says; the driver's refusals.
+    pub fn open(device: Arc<dyn Device>, build: &Build, options: &SessionOptions) -> Result<Self> {
+        let chip = device.info().chip;
+        let opening = |source| RuntimeError::platform("loading the device programs", source);
+        if build.chip() != chip {
+            return Err(opening(PlatformError::AbiMismatch {
+                program: "build",
+                field: "chip",
+                host: chip.name().to_owned(),
+                device: build.chip().name().to_owned(),
+            }));
+        }
+        let programs = build.programs()?;
+        let ring_size = check_programs(&programs, chip).map_err(opening)?;
+        if ring_size != build.ring_size() {
+            return Err(opening(PlatformError::AbiMismatch {
+                program: "AICPU program",
+                field: "ring size",
+                host: format!("{} (manifest)", build.ring_size()),
+                device: ring_size.to_string(),
+            }));
+        }
+        device.load_programs(&programs).map_err(opening)?;
+        let registers = device
+            .register_table()
+            .map_err(|source| RuntimeError::platform("reading the register table", source))?;
+        let chip = chip.info();
+        Ok(Self {
+            recorder: Recorder::default(),
+            control: None,
+            kernels: Kernels::default(),
+            tensors: Tensors::default(),
+            device,
+            chip,
+            ring_size,
+            platform: options
+                .platform_name
+                .clone()
+                .unwrap_or_else(|| build.platform().to_owned()),
+            registers,
+            next_tokens: vec![options.first_token; chip.max_cores as usize],
+            next_run: 1,
+            progress: None,
+        })
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> &Arc<dyn Device> {
+        &self.device
+    }
+
+    /// The chip behind it.
+    #[must_use]
+    pub fn chip(&self) -> &'static ChipInfo {
+        self.chip
+    }
+
+    /// Calls `callback` some times a second during later runs, from a thread of the session.
+    pub fn on_progress(&mut self, callback: impl Fn(Progress) + Send + Sync + 'static) {
+        self.progress = Some(ProgressCallback(Arc::new(callback)));
+    }
+
+    /// Refuses a graph and options that [`Session::run`] would refuse, without touching the device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`], before anything is uploaded.
+    pub fn check(&self, graph: &Graph, options: &RunOptions) -> Result<()> {
+        Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
+        graph.check()
+    }
+
+    /// Runs a graph to its end.
+    ///
+    /// Whatever happens, profiling is stopped and what was captured is written.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Graph`] and [`RuntimeError::Option`] before the device is touched;
+    /// [`RuntimeError::Device`] when the device ended the run and said why; else the driver's error.
+    pub fn run(&mut self, graph: &Graph, options: &RunOptions) -> Result<RunOutcome> {
+        let begin = Instant::now();
+        let shape = Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
+        let order = graph.order()?;
+        let sizes = GraphSizes::new(graph, &order)?;
+        let kernels = self.kernels.addresses(&*self.device, graph)?;
+        self.tensors.upload(&*self.device, graph)?;
+        self.reserve_control(&sizes)?;
+        let control = self.control.as_ref().expect("reserve_control made it");
+        control.upload_graph(&*self.device, graph, &order, &kernels, &self.tensors)?;
+
+        let run_id = self.next_run;
+        self.next_run = self.next_run.checked_add(1).unwrap_or(1);
+        let cores = self.core_configs(&shape);
+        let run = Run {
+            device: &*self.device,
+            control,
+            chip: self.chip,
+            ring_size: self.ring_size,
+            shape,
+            run_id,
+            sizes,
+            cores: &cores,
+        };
+        self.recorder
+            .begin(&run, &self.device, &self.platform, graph, &order, options)?;
+        let header = run.header(options, self.recorder.capture_region());
+        let (ended, watched) = run.execute(&header, options, self.progress.as_ref());
+        let status = RunStatus::read(&run, watched);
+        if let Some(dispatched) = &status.dispatched {
+            advance(&mut self.next_tokens, &cores, dispatched);
+        }
+        let failure = ended
+            .err()
+            .map(|error| status.explain(&header, self.chip, error));
+        let recorded = self.recorder.end(&status, failure.as_ref());
+        if let Some(failure) = failure {
+            // What keeps the partial capture from being written matters less than why it is partial.
+            if let Err(error) = recorded {
+                log::warn!("{error}");
+            }
+            return Err(failure);
+        }
+        Ok(RunOutcome::new(&run, &status, recorded?, begin.elapsed()))
+    }
+
+    /// What a tensor of the last graph holds now.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal; a tensor that the graph does not have.
+    pub fn read(&self, tensor: TensorId) -> Result<Vec<u8>> {
+        self.tensors.read(&*self.device, tensor)
+    }
+
+    /// The control region is made at the first run and again only when a graph needs more room.
+    fn reserve_control(&mut self, sizes: &GraphSizes) -> Result<()> {
+        if let Some(control) = &mut self.control
+            && control.fit(self.chip, self.ring_size, sizes)?
+        {
+            return Ok(());
+        }
+        self.control = None;
+        self.control = Some(ControlRegion::new(
+            &*self.device,
+            self.chip,
+            self.ring_size,
+            sizes,
+            &self.registers,
+        )?);
+        Ok(())
+    }
+
+    fn core_configs(&self, shape: &Shape) -> Vec<CoreConfig> {
+        (0..shape.cores)
+            .zip(&self.next_tokens)
+            .map(|(core, token)| CoreConfig {
+                first_token: token.raw(),
+                core_type: self.chip.core_type(shape.clusters, core) as u32,
+                thread: shape.thread_of(core),
+                reserved: 0,
+            })
+            .collect()
+    }
+}
+
+/// Each core goes on behind its last dispatched token.
+fn advance(next: &mut [Token], cores: &[CoreConfig], dispatched: &[u64]) {
+    for ((next, core), &dispatched) in next.iter_mut().zip(cores).zip(dispatched) {
+        let first = Token::new(core.first_token).expect("the host wrote a token");
+        *next = first.advance(dispatched);
+    }
+}
+
+/// One run under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) device: &'a dyn Device,
+    pub(crate) control: &'a ControlRegion,
+    pub(crate) chip: &'static ChipInfo,
+    pub(crate) ring_size: u32,
+    pub(crate) shape: Shape,
+    pub(crate) run_id: u32,
+    pub(crate) sizes: GraphSizes,
+    pub(crate) cores: &'a [CoreConfig],
+}
+
+impl Run<'_> {
+    fn header(
+        &self,
+        options: &RunOptions,
+        (capture_address, capture_bytes): (u64, u64),
+    ) -> ControlHeader {
+        let ticks = |limit| duration_to_ticks(limit, self.chip.ticks_per_second);
+        ControlHeader {
+            magic: CONTROL_MAGIC,
+            abi_hash: ABI_HASH,
+            abi_version: ABI_VERSION,
+            chip: self.chip.chip as u32,
+            ring_size: self.ring_size,
+            issue_depth: self.shape.issue_depth,
+            core_count: self.shape.cores,
+            thread_count: self.shape.threads,
+            run_id: self.run_id,
+            swimlane_level: self.shape.level,
+            capture_address,
+            capture_bytes,
+            handshake_limit_ticks: ticks(options.limits.handshake),
+            scheduler_limit_ticks: ticks(options.limits.scheduler),
+            task_count: self.sizes.tasks,
+            ..*self.control.sections()
+        }
+    }
+
+    /// Launches and waits; also returns the last status lines seen on the way.
+    fn execute(
+        &self,
+        header: &ControlHeader,
+        options: &RunOptions,
+        progress: Option<&ProgressCallback>,
+    ) -> (Result<()>, Vec<lanescope_abi::ThreadStatus>) {
+        let watch = Watch::default();
+        std::thread::scope(|scope| {
+            let (running, stop) = channel::<()>();
+            let watcher = scope.spawn({
+                let (watch, run) = (&watch, (self.run_id, self.shape.threads));
+                let total = u64::from(self.sizes.tasks);
+                move || watch.look(self.device, self.control, run, total, progress, &stop)
+            });
+            let ended = self
+                .control
+                .write_header(header, self.cores)
+                .and_then(|()| self.launch())
+                .and_then(|()| self.wait(options, &watch));
+            drop(running);
+            let watched = watcher.join().unwrap_or_default();
+            (ended, watched)
+        })
+    }
+
+    fn launch(&self) -> Result<()> {
+        let launch = Launch {
+            control: self.control.address(),
+            clusters: self.shape.clusters,
+            threads: self.shape.threads,
+        };
+        self.device
+            .launch(&launch, &|| self.abort())
+            .map_err(|source| RuntimeError::platform("launching the device programs", source))
+    }
+
+    /// Waits for the AICPU stream, then the AICore stream; after a failure of the first the cores
+    /// are told to leave, and are waited for all the same.
+    fn wait(&self, options: &RunOptions, watch: &Watch) -> Result<()> {
+        let limit = options.limits.sync;
+        let mut completed = 0;
+        let scheduled = loop {
+            match self.device.synchronize(StreamKind::Aicpu, limit) {
+                // The limit is for a device without news: a long run is no failure.
+                Err(PlatformError::Timeout { .. }) if watch.completed() > completed => {
+                    completed = watch.completed();
+                }
+                ended => break ended,
+            }
+        };
+        if let Err(error) = &scheduled {
+            self.abort();
+            if matches!(error, PlatformError::Timeout { .. }) {
+                let grace = options.limits.handshake * 2;
+                let late = self.device.synchronize(StreamKind::Aicpu, grace);
+                log::debug!("the AICPU stream after the abort: {late:?}");
+            }
+        }
+        let left = self.device.synchronize(StreamKind::Aicore, limit);
+        scheduled
+            .map_err(|source| RuntimeError::platform("waiting for the AICPU program", source))?;
+        left.map_err(|source| RuntimeError::platform("waiting for the AICore program", source))
+    }
+
+    fn abort(&self) {
+        if let Err(error) = self.control.abort(self.run_id) {
+            log::debug!("run {} could not be told to end: {error}", self.run_id);
+        }
+    }
+}
+
+/// What the device said of a run when it was over.
+#[derive(Debug)]
+pub(crate) struct RunStatus {
+    pub(crate) threads: Vec<lanescope_abi::ThreadStatus>,
+    pub(crate) answers: Vec<lanescope_abi::CoreAnswer>,
+    /// Tokens dispatched per core; `None` when the device cannot be read any more.
+    pub(crate) dispatched: Option<Vec<u64>>,
+    /// Tokens proven finished per core.
+    pub(crate) completed: Option<Vec<u64>>,
+}
+
+impl RunStatus {
+    fn read(run: &Run<'_>, watched: Vec<lanescope_abi::ThreadStatus>) -> Self {
+        let threads = run.control.threads(run.shape.threads).unwrap_or(watched);
+        let answers = run.control.answers(run.shape.cores).unwrap_or_default();
+        let orders = run.control.orders(run.shape.cores).ok();
+        let counts = |count: fn(&lanescope_abi::CoreOrder) -> u64| {
+            orders.as_ref().map(|orders| {
+                // A line that does not name this run was not reached in it.
+                let of_run = |order: &lanescope_abi::CoreOrder| order.ready_run == run.run_id;
+                orders
+                    .iter()
+                    .map(|order| if of_run(order) { count(order) } else { 0 })
+                    .collect()
+            })
+        };
+        Self {
+            threads,
+            answers,
+            dispatched: counts(|order| order.dispatched),
+            completed: counts(|order| order.completed),
+        }
+    }
+
+    /// Prefers what the device says of itself to the driver's code.
+    fn explain(
+        &self,
+        header: &ControlHeader,
+        chip: &ChipInfo,
+        error: RuntimeError,
+    ) -> RuntimeError {
+        let RuntimeError::Platform { source, .. } = &error else {
+            return error;
+        };
+        let ticks_per_second = chip.ticks_per_second;
+        match DeviceFailure::find(header, &self.threads, &self.answers, ticks_per_second) {
+            Some(mut failure) => {
+                failure.driver = Some(source.clone());
+                RuntimeError::Device(Box::new(failure))
+            }
+            None => error,
+        }
+    }
+}
