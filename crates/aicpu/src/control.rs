@@ -5,7 +5,7 @@ use crate::{Failure, MAX_CORES};
 use core::mem::offset_of;
 use lanescope_abi::control::{
     AbiField, CONTROL_MAGIC, ControlHeader, CoreAnswer, CoreConfig, CoreOrder, DeviceError,
-    GraphTask, HostLine, Payload, SchedulerWords, ThreadStatus,
+    GraphTask, HostLine, Payload, Phase, SchedulerWords, ThreadStatus,
 };
 use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, ChipInfo, CoreType, Device, Token};
 use zerocopy::{FromBytes, IntoBytes};
@@ -31,8 +31,7 @@ impl<'d, D: Device> Control<'d, D> {
     ///
     /// # Errors
     ///
-    /// See [`Control`]. Where the header can be trusted as far as `threads`, the caller can still
-    /// write a status line: [`Control::refused_status`].
+    /// See [`Control`].
     ///
     /// # Safety
     ///
@@ -90,26 +89,24 @@ impl<'d, D: Device> Control<'d, D> {
         })
     }
 
-    /// Writes the status line of `thread` for a failure of [`Control::attach`], if the header can be
-    /// trusted that far.
+    /// A control region that [`Control::attach`] refused, when its header is of this very ABI, so
+    /// that a status line can say why.
     ///
     /// # Safety
     ///
-    /// - As for [`Control::attach`]; the calling thread is the line's writer.
-    pub unsafe fn refused_status(
-        device: &'d D,
-        address: u64,
-        chip: Chip,
-        thread: u32,
-        failure: &Failure,
-    ) {
+    /// - As for [`Control::attach`].
+    pub(crate) unsafe fn refused(device: &'d D, address: u64, chip: Chip) -> Option<Self> {
         // SAFETY: the caller says so.
-        let Ok(control) = (unsafe { Self::read(device, address, chip) }) else {
-            return;
-        };
-        let threads = &control.header.threads;
-        if thread < threads.count && control.region.holds::<ThreadStatus>(threads, 1) {
-            crate::record::Status::new(&control, thread).fail(failure);
+        unsafe { Self::read(device, address, chip) }.ok()
+    }
+
+    /// Writes why the region was refused into the status line of `thread`, if there is one.
+    pub(crate) fn refuse(&self, thread: u32, failure: &Failure) {
+        let threads = &self.header.threads;
+        if thread < threads.count && self.region.holds::<ThreadStatus>(threads, 1) {
+            let mut status = crate::record::Status::new(self, thread);
+            status.enter(Phase::Attach);
+            status.fail(failure);
         }
     }
 

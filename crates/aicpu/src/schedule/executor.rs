@@ -1,0 +1,289 @@
+//! The main loop of one AICPU thread: poll, complete, dispatch, idle.
+
+use super::cores::Cores;
+use super::graph::Graph;
+use super::shared::Shared;
+use crate::record::{Recorder, Task};
+use crate::{Control, Failure, MAX_CORES};
+use core::mem::offset_of;
+use lanescope_abi::control::{DeviceError, GraphTask, Payload, Phase};
+use lanescope_abi::device::AwaitedBy;
+use lanescope_abi::{Awaited, AwaitedWord, Barrier, CoreType, Device, Token};
+
+/// A thread that is never idle still looks for an abort once in so many rounds.
+const ROUNDS_BETWEEN_ABORT_CHECKS: u32 = 256;
+
+/// One AICPU thread's execution of a graph.
+#[derive(Debug)]
+pub(crate) struct Executor<'a, D, const RING: usize> {
+    control: &'a Control<'a, D>,
+    recorder: Recorder<'a, D, RING>,
+    shared: &'a Shared<'a>,
+    graph: Graph<'a>,
+    cores: Cores,
+    stall: Stall,
+}
+
+/// When a task last finished anywhere.
+#[derive(Debug)]
+struct Stall {
+    unfinished: u32,
+    since_ticks: u64,
+}
+
+impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
+    pub(crate) fn new(
+        recorder: Recorder<'a, D, RING>,
+        shared: &'a Shared<'a>,
+        graph: Graph<'a>,
+    ) -> Self {
+        let control = recorder.control();
+        let cores = Cores::new(recorder.cores());
+        Self {
+            control,
+            recorder,
+            shared,
+            graph,
+            cores,
+            stall: Stall {
+                unfinished: u32::MAX,
+                since_ticks: 0,
+            },
+        }
+    }
+
+    /// Handshake, tasks, flush, exit.
+    pub(crate) fn execute(&mut self) -> Result<(), Failure> {
+        self.recorder.status().enter(Phase::Handshake);
+        self.cores.open(self.control, self.shared)?;
+        self.recorder.status().enter(Phase::Running);
+        self.run_tasks()?;
+        self.recorder.status().enter(Phase::Flush);
+        self.recorder.flush()?;
+        self.recorder.status().enter(Phase::Exit);
+        self.cores.close(self.control)?;
+        self.recorder.status().leave();
+        Ok(())
+    }
+
+    /// Leaves a run that cannot go on: says why, hands over what there is, and makes the cores leave.
+    pub(crate) fn abandon(&mut self, failure: Failure) -> Failure {
+        let failure = self.with_registers(failure);
+        self.shared.fail(failure.error);
+        self.recorder.status().fail(&failure);
+        // What fails now is a consequence; the first failure is the one to report.
+        let _ = self.recorder.flush();
+        let _ = self.cores.close(self.control);
+        for core in self.cores.as_slice() {
+            let _ = self.recorder.commit_after_exit(core.index);
+        }
+        let _ = self.recorder.flush();
+        self.recorder.status().leave();
+        failure
+    }
+
+    fn run_tasks(&mut self) -> Result<(), Failure> {
+        self.stall.since_ticks = self.control.device().ticks();
+        let mut rounds = 0u32;
+        loop {
+            let seen = Seen::now(self.shared);
+            if seen.unfinished == 0 {
+                return Ok(());
+            }
+            let has_finished = self.collect_finished()?;
+            let has_dispatched = self.dispatch_ready()?;
+            if self.shared.is_faulty() {
+                return Err(DeviceError::Sibling.into());
+            }
+            rounds = rounds.wrapping_add(1);
+            let is_idle = !has_finished && !has_dispatched;
+            if (is_idle || rounds.is_multiple_of(ROUNDS_BETWEEN_ABORT_CHECKS))
+                && self.control.is_aborted()
+            {
+                return Err(DeviceError::Aborted.into());
+            }
+            if is_idle {
+                self.idle(&seen)?;
+            }
+        }
+    }
+
+    /// Reads the `COND` of every core in use and releases the successors of what has finished.
+    fn collect_finished(&mut self) -> Result<bool, Failure> {
+        let device = self.control.device();
+        let mut has_finished = false;
+        for core in self.cores.as_mut_slice() {
+            if self.recorder.in_flight(core.index)? == 0 {
+                continue;
+            }
+            let cond = core.read_cond(device);
+            let finished = self
+                .recorder
+                .commit(core.index, cond)
+                .map_err(|mut failure| {
+                    failure.data_main_base = core.data_main_base;
+                    failure.cond = cond;
+                    failure
+                })?;
+            for &task in finished.iter() {
+                self.graph.complete(self.shared, task)?;
+            }
+            has_finished |= !finished.is_empty();
+        }
+        Ok(has_finished)
+    }
+
+    /// Hands out ready tasks: to idle cores first, then behind the tokens already in flight.
+    fn dispatch_ready(&mut self) -> Result<bool, Failure> {
+        let mut has_dispatched = false;
+        for depth in 0..self.control.header().issue_depth {
+            for core_type in CoreType::ALL {
+                for position in 0..self.cores.as_slice().len() {
+                    let core = self.cores.as_slice()[position];
+                    if core.core_type != core_type || self.recorder.in_flight(core.index)? != depth
+                    {
+                        continue;
+                    }
+                    let Some((index, task)) = self.graph.pop(self.shared, core_type)? else {
+                        break;
+                    };
+                    self.dispatch(position, index, task)?;
+                    has_dispatched = true;
+                }
+            }
+        }
+        Ok(has_dispatched)
+    }
+
+    fn dispatch(&mut self, position: usize, index: u32, task: &GraphTask) -> Result<(), Failure> {
+        let core = &mut self.cores.as_mut_slice()[position];
+        let token = self.recorder.next_token(core.index)?;
+        write_payload(self.control, core.index, token, task);
+        let token = self.recorder.dispatched(
+            core.index,
+            Task {
+                task_id: task.task_id,
+                func_id: task.func_id,
+                tag: index,
+            },
+        )?;
+        core.write_data_main_base(self.control.device(), token.raw());
+        Ok(())
+    }
+
+    /// Waits until a core, another thread or the clock says something new.
+    fn idle(&mut self, seen: &Seen) -> Result<(), Failure> {
+        let device = self.control.device();
+        let header = self.control.header();
+        let now = device.ticks();
+        if seen.unfinished != self.stall.unfinished {
+            self.stall.unfinished = seen.unfinished;
+            self.stall.since_ticks = now;
+        }
+        let limit = header.scheduler_limit_ticks;
+        if now.saturating_sub(self.stall.since_ticks) >= limit {
+            return Err(Failure::new(DeviceError::SchedulerTimeout).after(limit));
+        }
+        let deadline = self.stall.since_ticks.saturating_add(limit);
+        let mut registers = [0u64; MAX_CORES];
+        let mut register_count = 0;
+        let mut has_room = [false; 2];
+        for core in self.cores.as_slice() {
+            let in_flight = self.recorder.in_flight(core.index)?;
+            if in_flight != 0 {
+                registers[register_count] = core.cond_address;
+                register_count += 1;
+            }
+            has_room[core.core_type as usize] |= in_flight < header.issue_depth;
+        }
+        let word = |word: super::shared::Word<'_>, seen: u32| AwaitedWord {
+            address: word.address,
+            seen,
+            by: AwaitedBy::Device as u32,
+            pair_address: 0,
+        };
+        let mut words = [word(self.shared.fault, DeviceError::None as u32); 4];
+        let mut word_count = 1;
+        for core_type in CoreType::ALL {
+            let kind = core_type as usize;
+            if has_room[kind] {
+                words[word_count] = word(self.shared.ready_tail[kind], seen.ready_tail[kind]);
+                word_count += 1;
+            }
+        }
+        // While a core is in use there is something unfinished: its COND will tell.
+        if register_count == 0 {
+            words[word_count] = word(self.shared.unfinished, seen.unfinished);
+            word_count += 1;
+        }
+        device.relax(&Awaited::new(
+            "a finished or a ready task",
+            &registers[..register_count],
+            &words[..word_count],
+            deadline,
+        ));
+        Ok(())
+    }
+
+    /// The failure with the registers of the core that holds the thread up, if it names none.
+    fn with_registers(&self, failure: Failure) -> Failure {
+        let stuck = self.cores.as_slice().iter().find_map(|core| {
+            let oldest = self.recorder.oldest(core.index).ok().flatten()?;
+            (failure.core == u32::MAX || failure.core == core.index).then_some((core, oldest))
+        });
+        match stuck {
+            Some((core, token)) => {
+                let mut described = core.describe(failure);
+                described.token = token.raw();
+                described
+            }
+            None => failure,
+        }
+    }
+}
+
+/// The shared words as they were before a round looked for something to do.
+#[derive(Debug)]
+struct Seen {
+    unfinished: u32,
+    ready_tail: [u32; 2],
+}
+
+impl Seen {
+    #[inline]
+    fn now(shared: &Shared<'_>) -> Self {
+        use core::sync::atomic::Ordering::Acquire;
+        Self {
+            ready_tail: shared.ready_tail.map(|word| word.value.load(Acquire)),
+            unfinished: shared.unfinished(),
+        }
+    }
+}
+
+/// Writes the payload of `token` and makes it visible.
+#[inline]
+fn write_payload<D: Device>(control: &Control<'_, D>, core: u32, token: Token, task: &GraphTask) {
+    let (region, header) = (control.region, &control.header);
+    let slot = token.slot(header.ring_size);
+    let line = header.payloads.at(core * header.ring_size + slot);
+    let store = |field: usize, value: u64| region.store64(line + field as u64, value);
+    let pair = |first: u32, second: u32| u64::from(second) << 32 | u64::from(first);
+    store(offset_of!(Payload, kernel_address), task.kernel_address);
+    store(offset_of!(Payload, args_address), task.args_address);
+    store(
+        offset_of!(Payload, arg_count),
+        pair(task.arg_count, token.raw()),
+    );
+    store(offset_of!(Payload, task_id), task.task_id);
+    store(
+        offset_of!(Payload, run_id),
+        pair(header.run_id, task.func_id),
+    );
+    region.barrier(Barrier::Store);
+}
+
+/// Two words of a payload are written as one.
+const _: () = {
+    assert!(offset_of!(Payload, token) == offset_of!(Payload, arg_count) + 4);
+    assert!(offset_of!(Payload, func_id) == offset_of!(Payload, run_id) + 4);
+};
