@@ -128,3 +128,55 @@ pub(crate) fn expect_few(
         expected: format!("a size that makes at most {MAX_TASKS} tasks, it makes {tasks}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Parser, Subcommand};
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        workload: WorkloadOptions,
+    }
+
+    fn parsed(words: &[&str]) -> WorkloadOptions {
+        let words = ["lanescope"].iter().chain(words);
+        Line::try_parse_from(words)
+            .expect("a command line")
+            .workload
+    }
+
+    #[test]
+    fn the_command_line_knows_every_workload_by_its_name() {
+        let command = WorkloadOptions::augment_subcommands(clap::Command::new("lanescope"));
+        let names: Vec<_> = command
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        assert_eq!(names, WORKLOAD_NAMES);
+    }
+
+    #[test]
+    fn the_defaults_of_the_command_line_are_those_of_the_options() {
+        for name in ["vector", "bgemm", "paged-attention"] {
+            let named = WorkloadOptions::named(name, None).expect("a workload");
+            let described = named.clone().open().expect("sizes that can be").describe();
+            assert_eq!(format!("{:?}", parsed(&[name])), format!("{named:?}"));
+            assert!(!described.is_empty());
+        }
+        let file = Path::new("some.json");
+        let named = WorkloadOptions::named("replay", Some(file)).expect("a workload");
+        let line = parsed(&["replay", "some.json"]);
+        assert_eq!(format!("{line:?}"), format!("{named:?}"));
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_those_there_are() {
+        let error = WorkloadOptions::named("vectors", None).expect_err("no such workload");
+        assert_eq!(
+            error.to_string(),
+            "no workload named vectors; there are vector, bgemm, paged-attention, replay"
+        );
+    }
+}

@@ -7,8 +7,8 @@ mod host;
 use host::{Host, Order};
 use lanescope_abi::{Chip, CoreType};
 use lanescope_examples::{
-    BgemmOptions, Built, PagedAttentionOptions, ReplayOptions, Target, Tolerance, VectorOptions,
-    WorkloadError, WorkloadOptions,
+    BgemmOptions, Built, KERNEL_NAMES, PagedAttentionOptions, ReplayOptions, Target, Tolerance,
+    VectorOptions, WorkloadError, WorkloadOptions,
 };
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -199,4 +199,77 @@ fn a_result_that_cannot_be_read_is_an_error() {
         .check(|_| Ok::<_, std::io::Error>(vec![0; 12]))
         .expect_err("too few bytes");
     assert_eq!(error.to_string(), "bgemm: c has 12 bytes, expected 262144");
+}
+
+#[test]
+fn every_kernel_in_the_folder_is_named_once() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    let mut found: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cpp"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    assert_eq!(found, KERNEL_NAMES);
+}
+
+#[test]
+fn costs_follow_the_shapes() {
+    // fixed ns, cube, vector and scalar cycles, bytes read, bytes written
+    let cases: [(&str, &[u64], [u64; 6]); 9] = [
+        ("vector_add", &[0, 0, 0, 65], [300, 0, 2, 8, 520, 260]),
+        ("vector_mul", &[0, 0, 0, 64], [300, 0, 1, 4, 512, 256]),
+        ("vector_fused", &[0, 0, 0, 0, 64], [300, 0, 2, 4, 768, 256]),
+        (
+            "gemm_tile",
+            &[0, 0, 9, 0, 9, 32, 17, 16],
+            [600, 16, 0, 16, 3136, 2176],
+        ),
+        (
+            "gemm_accumulate",
+            &[0, 9, 0, 8, 16, 1],
+            [300, 0, 2, 8, 512, 512],
+        ),
+        (
+            "gemm_accumulate",
+            &[0, 9, 0, 8, 16, 0],
+            [300, 0, 2, 8, 1024, 512],
+        ),
+        (
+            "attention_qk",
+            &[0, 0, 0, 0, 0, 16, 64, 32, 20, 0],
+            [600, 32, 0, 8, 9220, 1280],
+        ),
+        (
+            "attention_softmax",
+            &[0, 0, 0, 16, 32, 20],
+            [300, 0, 112, 64, 1280, 1408],
+        ),
+        (
+            "attention_pv",
+            &[0, 0, 0, 0, 0, 16, 64, 32, 20],
+            [600, 32, 0, 16, 6404, 4096],
+        ),
+    ];
+    for (kernel, args, expected) in cases {
+        let cost = host::cost(kernel, args);
+        let found = [
+            cost.fixed_ns,
+            cost.cube_cycles,
+            cost.vector_cycles,
+            cost.scalar_cycles,
+            cost.read_bytes,
+            cost.write_bytes,
+        ];
+        assert_eq!(found, expected, "{kernel}");
+        assert_eq!(cost.exact_ticks, 0, "{kernel}");
+    }
+    assert_eq!(host::cost("replay", &[31_253, 0, 0]).exact_ticks, 31_253);
+    let middle = host::cost("attention_update", &[0, 0, 0, 0, 16, 64, 0, 0]);
+    let last = host::cost("attention_update", &[0, 0, 0, 0, 16, 64, 0, 1]);
+    assert_eq!(
+        (middle.vector_cycles, last.vector_cycles),
+        (16 * 11, 16 * 15)
+    );
 }

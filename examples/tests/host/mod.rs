@@ -108,6 +108,12 @@ pub fn kernels() -> &'static dyn Kernels {
     Images::shared()
 }
 
+/// What a kernel says it would cost.
+pub fn cost(kernel: &str, args: &[u64]) -> KernelCost {
+    let image = kernels().image(kernel).unwrap();
+    Images::shared().kernel(&image).cost(args)
+}
+
 fn sequence(graph: &Graph, order: Order) -> Vec<TaskId> {
     if order == Order::Backwards {
         let mut tasks: Vec<_> = tasks(graph).collect();
