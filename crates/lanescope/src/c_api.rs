@@ -1,0 +1,525 @@
+//! The C API: `lanescope.h`, for runtimes in C and C++.
+//!
+//! Objects are named by handles, numbers that are never used twice, so a handle that was closed is
+//! an error and not a crash. Any thread may call; calls on one object wait for each other.
+//!
+//! # Errors
+//!
+//! A function returns [`LANESCOPE_OK`] or a negative code; the calling thread's
+//! [`lanescope_last_error`] then says what happened and [`lanescope_last_hint`] what to do. No
+//! panic crosses.
+
+mod call;
+mod handles;
+
+use crate::{LanescopeError, NamedPlatform, Result};
+use call::{array, bytes, call, out, text, text_or_none};
+use handles::{GraphObject, Objects, SessionObject};
+use lanescope_abi::CoreType;
+use lanescope_abi::capture::Policy;
+use lanescope_capture::Outcome;
+use lanescope_platform::OpenOptions;
+use lanescope_runtime::{
+    Arg, Build, FunctionId, Graph, RunOptions, Session, SessionOptions, TaskId, TensorId,
+};
+use std::ffi::{c_char, c_void};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The call did what it should.
+pub const LANESCOPE_OK: i32 = 0;
+/// A handle or argument cannot be; nothing was done.
+pub const LANESCOPE_BAD_ARGUMENT: i32 = -1;
+/// The driver, the device or the build refused, or the run failed.
+pub const LANESCOPE_FAILED: i32 = -2;
+/// A bug of this library; the object that was used is closed.
+pub const LANESCOPE_INTERNAL: i32 = -3;
+
+/// Argument kind: the number itself.
+pub const LANESCOPE_SCALAR: u32 = 0;
+/// Argument kind: the device address `value` bytes into a tensor.
+pub const LANESCOPE_TENSOR: u32 = 1;
+
+/// Verdict: every task has its record.
+pub const LANESCOPE_EXACT: u32 = 0;
+/// Verdict: records were dropped, all of them accounted for.
+pub const LANESCOPE_LOSSY: u32 = 1;
+/// Verdict: something does not add up.
+pub const LANESCOPE_BROKEN: u32 = 2;
+/// Verdict: the run did not end.
+pub const LANESCOPE_PARTIAL: u32 = 3;
+
+/// An opened device, or 0.
+pub type LanescopeSession = u64;
+/// A graph under construction, or 0.
+pub type LanescopeGraph = u64;
+
+/// One argument of a task.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LanescopeArg {
+    /// `LANESCOPE_SCALAR` or `LANESCOPE_TENSOR`.
+    pub kind: u32,
+    /// The tensor, for `LANESCOPE_TENSOR`.
+    pub tensor: u32,
+    /// The number, or the offset in bytes.
+    pub value: u64,
+}
+
+/// How to run a graph; 0 means the default wherever it is not said otherwise.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct LanescopeRunOptions {
+    /// `sizeof(LanescopeRunOptions)`.
+    pub struct_bytes: u32,
+    /// Swimlane level, 0 (off) to 4.
+    pub level: u32,
+    /// AICPU threads that schedule.
+    pub threads: u32,
+    /// Clusters of one cube and two vector cores.
+    pub clusters: u32,
+    /// Tokens in flight on a core.
+    pub issue_depth: u32,
+    /// 0: wait for a buffer; 1: drop the newest record.
+    pub policy: u32,
+    /// Buffers of a lane, a power of two.
+    pub buffers: u32,
+    /// Records a buffer holds.
+    pub records_per_buffer: u32,
+    /// Existing folder for capture and verdict, or null; needs a level above 0.
+    pub capture_dir: *const c_char,
+    /// What the capture calls the workload, or null for the graph's name.
+    pub workload: *const c_char,
+}
+
+/// What a run did.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LanescopeRunResult {
+    /// `LANESCOPE_EXACT` and so on.
+    pub verdict: u32,
+    /// The run's number in the session.
+    pub run_id: u32,
+    /// Tasks of the graph.
+    pub tasks: u64,
+    /// Records in the capture.
+    pub collected: u64,
+    /// Records that were dropped and counted.
+    pub dropped: u64,
+    /// Ticks from the first AICPU thread's entry to the last one's exit.
+    pub device_ticks: u64,
+    /// Rate of those ticks.
+    pub ticks_per_second: u64,
+}
+
+/// Opens a device of a platform with a build folder, and loads the device programs.
+///
+/// `settings` is null or a list for the simulated driver, such as `seed=3,late-host=50`.
+///
+/// # Safety
+///
+/// - `platform`, `build_dir` and `settings` are null or end with a zero byte.
+/// - `session` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_open(
+    platform: *const c_char,
+    device: u32,
+    build_dir: *const c_char,
+    settings: *const c_char,
+    session: *mut LanescopeSession,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the strings.
+        let platform = unsafe { text("platform", platform) }?;
+        // SAFETY: as above.
+        let build_dir = unsafe { text("build_dir", build_dir) }?;
+        // SAFETY: as above.
+        let settings = unsafe { text_or_none("settings", settings) }?;
+        // SAFETY: the caller vouches for the pointer.
+        let session = unsafe { out("session", session) }?;
+        let platform: NamedPlatform = crate::platform(platform)?;
+        let build = Build::open(PathBuf::from(build_dir))?;
+        let options = OpenOptions {
+            device,
+            driver_settings: driver_settings(settings.unwrap_or_default())?,
+            ..OpenOptions::default()
+        };
+        let device = platform.open(&build, options)?;
+        let opened = Session::open(device, &build, &SessionOptions::default())?;
+        *session = Objects::add_session(SessionObject {
+            session: opened,
+            build,
+        });
+        Ok(())
+    })
+}
+
+/// Closes a session and releases all it holds on the device.
+#[unsafe(no_mangle)]
+pub extern "C" fn lanescope_close(session: LanescopeSession) -> i32 {
+    call(|| Objects::remove_session(session))
+}
+
+/// Begins a graph.
+///
+/// # Safety
+///
+/// - `name` is null or ends with a zero byte; `graph` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_graph_new(
+    name: *const c_char,
+    graph: *mut LanescopeGraph,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the string.
+        let name = unsafe { text("name", name) }?;
+        // SAFETY: the caller vouches for the pointer.
+        let graph = unsafe { out("graph", graph) }?;
+        *graph = Objects::add_graph(GraphObject {
+            graph: Graph::new(name),
+        });
+        Ok(())
+    })
+}
+
+/// Frees a graph. Its tensors stay readable in the session that ran it.
+#[unsafe(no_mangle)]
+pub extern "C" fn lanescope_graph_free(graph: LanescopeGraph) -> i32 {
+    call(|| Objects::remove_graph(graph))
+}
+
+/// Adds a function with a kernel image, an ELF file of `image_bytes` bytes.
+///
+/// # Safety
+///
+/// - `name` is null or ends with a zero byte.
+/// - `image` is null or valid for reads of `image_bytes` bytes.
+/// - `function` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_graph_function(
+    graph: LanescopeGraph,
+    name: *const c_char,
+    func_id: u32,
+    image: *const c_void,
+    image_bytes: u64,
+    function: *mut u32,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the string.
+        let name = unsafe { text("name", name) }?;
+        // SAFETY: the caller vouches for the bytes.
+        let image = unsafe { bytes("image", image, image_bytes) }?;
+        // SAFETY: the caller vouches for the pointer.
+        let function = unsafe { out("function", function) }?;
+        Objects::with_graph(graph, |object| {
+            let id = object.graph.function(name, func_id, Arc::from(image));
+            *function = number(id.index());
+            Ok(())
+        })
+    })
+}
+
+/// Adds a function with a kernel of the session's build folder.
+///
+/// # Safety
+///
+/// - `name` and `kernel` are null or end with a zero byte; `function` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_graph_kernel(
+    graph: LanescopeGraph,
+    session: LanescopeSession,
+    name: *const c_char,
+    func_id: u32,
+    kernel: *const c_char,
+    function: *mut u32,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the strings.
+        let name = unsafe { text("name", name) }?;
+        // SAFETY: as above.
+        let kernel = unsafe { text("kernel", kernel) }?;
+        // SAFETY: the caller vouches for the pointer.
+        let function = unsafe { out("function", function) }?;
+        let image = Objects::with_session(session, |object| Ok(object.build.kernel(kernel)?))?;
+        Objects::with_graph(graph, |object| {
+            *function = number(object.graph.function(name, func_id, image).index());
+            Ok(())
+        })
+    })
+}
+
+/// Adds a tensor of `tensor_bytes` bytes that holds `content` at the start of each run, or zeros when
+/// `content` is null.
+///
+/// # Safety
+///
+/// - `name` is null or ends with a zero byte.
+/// - `content` is null or valid for reads of `tensor_bytes` bytes.
+/// - `tensor` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_graph_tensor(
+    graph: LanescopeGraph,
+    name: *const c_char,
+    tensor_bytes: u64,
+    content: *const c_void,
+    tensor: *mut u32,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the string.
+        let name = unsafe { text("name", name) }?;
+        // SAFETY: the caller vouches for the pointer.
+        let tensor = unsafe { out("tensor", tensor) }?;
+        let content = if content.is_null() {
+            None
+        } else {
+            // SAFETY: the caller vouches for the bytes.
+            Some(unsafe { bytes("content", content, tensor_bytes) }?)
+        };
+        Objects::with_graph(graph, |object| {
+            let id = match content {
+                Some(content) => object.graph.tensor_from(name, content),
+                None => object.graph.tensor(name, tensor_bytes),
+            };
+            *tensor = number(id.index());
+            Ok(())
+        })
+    })
+}
+
+/// Adds a task. `core_type` is 0 for a cube core, 1 for a vector core; records carry `task_id`.
+/// `task` may be null.
+///
+/// # Safety
+///
+/// - `args` is null or valid for reads of `arg_count` arguments.
+/// - `task` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_graph_task(
+    graph: LanescopeGraph,
+    function: u32,
+    core_type: u32,
+    args: *const LanescopeArg,
+    arg_count: u32,
+    task_id: u64,
+    task: *mut u32,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the arguments.
+        let given = unsafe { array("args", args, u64::from(arg_count)) }?;
+        let core_type = CoreType::from_raw(core_type).ok_or_else(|| LanescopeError::Argument {
+            argument: "core_type",
+            reason: format!("{core_type}, expected 0 (cube) or 1 (vector)"),
+        })?;
+        let args: Vec<Arg> = given.iter().map(argument).collect::<Result<_>>()?;
+        let function = FunctionId::from_index(function);
+        Objects::with_graph(graph, |object| {
+            let id = object
+                .graph
+                .task_with_id(function, core_type, &args, task_id);
+            if !task.is_null() {
+                // SAFETY: not null, and the caller vouches for the rest.
+                unsafe { task.write(number(id.index())) };
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Adds a dependency: task `to` is dispatched only after task `from` has finished.
+#[unsafe(no_mangle)]
+pub extern "C" fn lanescope_graph_edge(graph: LanescopeGraph, from: u32, to: u32) -> i32 {
+    call(|| {
+        Objects::with_graph(graph, |object| {
+            object
+                .graph
+                .edge(TaskId::from_index(from), TaskId::from_index(to));
+            Ok(())
+        })
+    })
+}
+
+/// Refuses a graph that cannot run, naming the task.
+#[unsafe(no_mangle)]
+pub extern "C" fn lanescope_graph_check(graph: LanescopeGraph) -> i32 {
+    call(|| Objects::with_graph(graph, |object| Ok(object.graph.check()?)))
+}
+
+/// Runs a graph to its end. `options` and `result` may be null.
+///
+/// Also when the run fails, what was captured is in the capture folder.
+///
+/// # Safety
+///
+/// - `options` is null or valid for reads of `options->struct_bytes` bytes, and its strings are
+///   null or end with a zero byte.
+/// - `result` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_run(
+    session: LanescopeSession,
+    graph: LanescopeGraph,
+    options: *const LanescopeRunOptions,
+    result: *mut LanescopeRunResult,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the options and their strings.
+        let options = unsafe { run_options(options) }?;
+        Objects::with_graph(graph, |graph| {
+            Objects::with_session(session, |object| {
+                let _attachment = object.session.device().attach_thread().map_err(|source| {
+                    lanescope_runtime::RuntimeError::Platform {
+                        doing: "attaching the calling thread",
+                        source,
+                    }
+                })?;
+                let outcome = object.session.run(&graph.graph, &options)?;
+                if !result.is_null() {
+                    let told = LanescopeRunResult {
+                        verdict: match outcome.verdict.outcome {
+                            Outcome::Exact => LANESCOPE_EXACT,
+                            Outcome::Lossy => LANESCOPE_LOSSY,
+                            Outcome::Broken => LANESCOPE_BROKEN,
+                            Outcome::Partial => LANESCOPE_PARTIAL,
+                        },
+                        run_id: outcome.run_id,
+                        tasks: outcome.tasks,
+                        collected: outcome.verdict.totals.collected,
+                        dropped: outcome.verdict.totals.dropped.sum(),
+                        device_ticks: outcome.device_ticks,
+                        ticks_per_second: object.session.chip().ticks_per_second,
+                    };
+                    // SAFETY: not null, and the caller vouches for the rest.
+                    unsafe { result.write(told) };
+                }
+                Ok(())
+            })
+        })
+    })
+}
+
+/// Copies a tensor of the last graph that ran into `to`, which holds exactly its bytes.
+///
+/// # Safety
+///
+/// - `to` is null or valid for writes of `to_bytes` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_read(
+    session: LanescopeSession,
+    tensor: u32,
+    to: *mut c_void,
+    to_bytes: u64,
+) -> i32 {
+    call(|| {
+        let content = Objects::with_session(session, |object| {
+            let _attachment = object.session.device().attach_thread().map_err(|source| {
+                lanescope_runtime::RuntimeError::Platform {
+                    doing: "attaching the calling thread",
+                    source,
+                }
+            })?;
+            Ok(object.session.read(TensorId::from_index(tensor))?)
+        })?;
+        if to.is_null() || content.len() as u64 != to_bytes {
+            let (bytes, null) = (content.len(), if to.is_null() { " and null" } else { "" });
+            return Err(LanescopeError::Argument {
+                argument: "to",
+                reason: format!("{to_bytes} bytes{null}, the tensor has {bytes}"),
+            });
+        }
+        let to = to.cast::<u8>();
+        // SAFETY: not null, as long as the content, and the caller vouches that it is writable;
+        // the content is a vector of our own, so the two do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), to, content.len()) };
+        Ok(())
+    })
+}
+
+/// What the last failed call of this thread says, or an empty string. Valid until the thread's
+/// next call.
+#[unsafe(no_mangle)]
+pub extern "C" fn lanescope_last_error() -> *const c_char {
+    call::last_error()
+}
+
+/// What to do about it, or an empty string. Valid until the thread's next call.
+#[unsafe(no_mangle)]
+pub extern "C" fn lanescope_last_hint() -> *const c_char {
+    call::last_hint()
+}
+
+/// Reads the options, or the defaults for null.
+///
+/// # Safety
+///
+/// - As for the `options` of [`lanescope_run`].
+unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions> {
+    if options.is_null() {
+        return Ok(RunOptions::default());
+    }
+    const { assert!(std::mem::offset_of!(LanescopeRunOptions, struct_bytes) == 0) };
+    // SAFETY: not null; the caller vouches for the first field, whatever version it was built for.
+    let struct_bytes = unsafe { options.cast::<u32>().read() };
+    if struct_bytes as usize != size_of::<LanescopeRunOptions>() {
+        return Err(LanescopeError::Argument {
+            argument: "options",
+            reason: format!(
+                "struct_bytes is {struct_bytes}, expected {}",
+                size_of::<LanescopeRunOptions>()
+            ),
+        });
+    }
+    // SAFETY: the size is ours, and the caller vouches for that many bytes.
+    let given = unsafe { options.read() };
+    // SAFETY: the caller vouches for the strings.
+    let capture = unsafe { text_or_none("capture_dir", given.capture_dir) }?;
+    // SAFETY: as above.
+    let workload = unsafe { text_or_none("workload", given.workload) }?;
+    let policy = Policy::from_raw(given.policy).ok_or_else(|| LanescopeError::Argument {
+        argument: "policy",
+        reason: format!("{}, expected 0 (block) or 1 (drop newest)", given.policy),
+    })?;
+    let chosen = |value: u32| (value != 0).then_some(value);
+    Ok(RunOptions {
+        level: given.level,
+        threads: chosen(given.threads),
+        clusters: chosen(given.clusters),
+        issue_depth: chosen(given.issue_depth),
+        policy,
+        buffers: chosen(given.buffers),
+        records_per_buffer: chosen(given.records_per_buffer),
+        capture: capture.map(PathBuf::from),
+        workload: workload.map(str::to_owned),
+        ..RunOptions::default()
+    })
+}
+
+fn argument(arg: &LanescopeArg) -> Result<Arg> {
+    match arg.kind {
+        LANESCOPE_SCALAR => Ok(Arg::Scalar(arg.value)),
+        LANESCOPE_TENSOR => Ok(Arg::TensorAt(TensorId::from_index(arg.tensor), arg.value)),
+        kind => Err(LanescopeError::Argument {
+            argument: "args",
+            reason: format!("kind {kind}, expected 0 (scalar) or 1 (tensor)"),
+        }),
+    }
+}
+
+fn driver_settings(list: &str) -> Result<Vec<(String, String)>> {
+    list.split(',')
+        .filter(|setting| !setting.is_empty())
+        .map(|setting| match setting.split_once('=') {
+            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+            None => Err(LanescopeError::Argument {
+                argument: "settings",
+                reason: format!("{setting:?}, expected NAME=VALUE"),
+            }),
+        })
+        .collect()
+}
+
+/// A place in a list; `u32::MAX`, which no list accepts, past 32 bits.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;
