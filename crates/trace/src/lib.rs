@@ -28,13 +28,14 @@ mod functions;
 mod phase;
 pub mod records_json;
 mod session;
+pub mod synth;
 mod task;
 mod trace;
 
 pub use edges::EdgeTable;
 pub use error::TraceError;
 pub use functions::Functions;
-pub use lanescope_abi::{Chip, CoreType};
+pub use lanescope_abi::{Chip, CoreType, Kind};
 pub use lanescope_capture::{Clock, Outcome, Verdict};
 pub use phase::{Orchestrator, OrchestratorPhase, SchedulerPhase};
 pub use session::{Core, Session};

@@ -1,6 +1,6 @@
 //! One executed task on one core.
 
-use lanescope_abi::{CoreType, Token};
+use lanescope_abi::{CoreType, TaskRecord, Token};
 
 /// One executed task on one core: its key is (run, core, token).
 ///
@@ -51,6 +51,25 @@ impl Default for Task {
 }
 
 impl Task {
+    /// The record a device would have written for the task.
+    #[must_use]
+    pub const fn record(&self) -> TaskRecord {
+        TaskRecord {
+            task_id: self.task_id,
+            func_id: self.func_id,
+            core: self.core,
+            core_type: self.core_type as u8,
+            reserved: 0,
+            token: self.token,
+            run_id: self.run_id,
+            dispatch_ticks: self.dispatch_ticks,
+            receive_ticks: self.receive_ticks,
+            start_ticks: self.start_ticks,
+            end_ticks: self.end_ticks,
+            finish_ticks: self.finish_ticks,
+        }
+    }
+
     /// Kernel time: start to end.
     #[must_use]
     pub const fn run_ticks(&self) -> Option<u64> {

@@ -1,0 +1,172 @@
+//! Files that the reference runtime wrote, and files it never would.
+
+use lanescope_trace::{Chip, CoreType, Task, Trace, TraceError, records_json};
+use std::path::{Path, PathBuf};
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+}
+
+fn read(text: &str) -> Result<Trace, TraceError> {
+    records_json::read_from(text.as_bytes(), Path::new("given.json"))
+}
+
+#[test]
+fn the_vector_run_is_exact_to_the_tick() {
+    let trace = Trace::open(data("reference_sim_vector")).unwrap();
+    let session = trace.session();
+    assert_eq!(session.ticks_per_second, 50_000_000);
+    let origin = session.origin_ticks;
+    let first = trace.tasks().find(|task| task.task_id == 0).unwrap();
+    // 13.460 µs, 638.520 µs, 0.000 µs and 2199.400 µs at 20 ns a tick.
+    assert_eq!(first.start_ticks - origin, 673);
+    assert_eq!(first.end_ticks - origin, 31_926);
+    assert_eq!(first.dispatch_ticks, origin);
+    assert_eq!(first.finish_ticks - origin, 109_970);
+    assert_eq!(first.receive_ticks, 0);
+    assert_eq!((first.core, first.core_type), (3, CoreType::Aiv));
+    let edges: Vec<_> = trace.edges().iter().collect();
+    assert_eq!(edges, [(0, 1), (0, 2), (1, 3), (2, 3)]);
+    assert_eq!(trace.dangling_edges(), 0);
+}
+
+#[test]
+fn the_paged_attention_run_has_its_threads_and_phases() {
+    let trace = Trace::open(data("reference_sim_paged_attention")).unwrap();
+    let session = trace.session();
+    assert_eq!(session.chip, Some(Chip::A2a3));
+    assert_eq!((session.cores.len(), session.threads), (27, 3));
+    assert_eq!(session.cores[4].thread, Some(1));
+    assert_eq!(session.cores[0].core_type, CoreType::Aic);
+    assert_eq!((trace.task_count(), trace.edges().len()), (12, 14));
+    assert_eq!(trace.scheduler_phases().len(), 4);
+    assert!(trace.scheduler_phases().iter().any(|rows| !rows.is_empty()));
+    assert!(
+        trace
+            .orchestrator_phases()
+            .iter()
+            .any(|rows| !rows.is_empty())
+    );
+    assert_eq!(trace.notes(), []);
+}
+
+#[test]
+fn unknown_successors_are_kept_and_counted() {
+    let trace = records_json::read(&data("full.l2_perf_records.json")).unwrap();
+    assert_eq!(trace.task_count(), 23);
+    let stray = trace.edges().iter().filter(|&(_, to)| to == 1_000_003);
+    assert_eq!(stray.count(), 3);
+    assert!(trace.dangling_edges() >= 3);
+    let totals = trace.orchestrator().unwrap();
+    assert_eq!(totals.submit_count, 75);
+    // 44.000 µs and 0.220 µs at 20 ns a tick.
+    assert_eq!(totals.phase_ticks[1], 2200);
+    assert_eq!(totals.phase_ticks[0], 11);
+}
+
+const ROW: &str = r#"{"task_id": 7, "func_id": 2, "core_id": 1, "core_type": "aiv",
+    "start_time_us": 1.001, "end_time_us": 2.002, "dispatch_time_us": 0.0, "finish_time_us": 0.0,
+    "fanout": [8, 9], "fanout_count": 2}"#;
+
+#[test]
+fn odd_nanoseconds_mean_the_faster_counter() {
+    let trace = read(&format!(r#"{{"version": 1, "tasks": [{ROW}]}}"#)).unwrap();
+    assert_eq!(trace.session().ticks_per_second, 1_000_000_000);
+    let task: Task = trace.tasks().next().unwrap();
+    assert_eq!(task.run_ticks(), Some(1001));
+    // Neither was seen: the AICPU half of the record is unknown, not at the base.
+    assert_eq!((task.dispatch_ticks, task.finish_ticks), (0, 0));
+    assert_eq!(task.head_wait_ticks(), None);
+}
+
+#[test]
+fn rows_of_one_task_share_its_edges() {
+    let other = ROW.replace("\"core_id\": 1", "\"core_id\": 5");
+    let trace = read(&format!(r#"{{"tasks": [{ROW}, {other}], "version": 1}}"#)).unwrap();
+    assert_eq!(trace.task_count(), 2);
+    assert_eq!(trace.edges().iter().collect::<Vec<_>>(), [(7, 8), (7, 9)]);
+}
+
+#[test]
+fn negative_ids_wrap_and_wrapped_times_are_unknown() {
+    let row = ROW.replace("\"task_id\": 7", "\"task_id\": -1");
+    let row = row.replace("2.002", "368934881474191032.320");
+    let trace = read(&format!(r#"{{"version": 1, "tasks": [{row}]}}"#)).unwrap();
+    let task = trace.tasks().next().unwrap();
+    assert_eq!(task.task_id, u64::MAX);
+    assert_eq!((task.end_ticks, task.run_ticks()), (0, None));
+}
+
+#[test]
+fn a_short_fanout_list_is_noted() {
+    let row = ROW.replace("\"fanout_count\": 2", "\"fanout_count\": 300");
+    let trace = read(&format!(r#"{{"version": 1, "tasks": [{row}]}}"#)).unwrap();
+    assert_eq!(trace.notes().len(), 1);
+}
+
+#[test]
+fn malformed_input_names_file_position_and_expectation() {
+    let cases = [
+        ("[1]", 1, "an object with the keys"),
+        ("{\"tasks\": []}", 1, "missing field `version`"),
+        ("{\"version\": 1}", 1, "missing field `tasks`"),
+        (
+            "{\"version\": 3,\n\"tasks\": []}",
+            1,
+            "version 3, expected 1 or 2",
+        ),
+        (
+            "{\"version\": 1,\n\"tasks\": {}}",
+            2,
+            "an array of task objects",
+        ),
+        (
+            "{\"version\": 1,\n\"tasks\": [\n{\"task_id\": 1}]}",
+            3,
+            "missing field `func_id`",
+        ),
+        (
+            "{\"version\": 1,\n\"tasks\": [{\"task_id\": \"x\"}]}",
+            2,
+            "a task id",
+        ),
+        ("{\"version\": 1,\n\"tasks\": [\n", 3, "EOF"),
+        (
+            "{\"version\": 1, \"tasks\": []} x",
+            1,
+            "trailing characters",
+        ),
+    ];
+    for (text, line, expected) in cases {
+        let error = read(text).unwrap_err();
+        let TraceError::Malformed {
+            line: found,
+            message,
+            ..
+        } = &error
+        else {
+            panic!("{text}: {error:?}");
+        };
+        assert_eq!(*found, line, "{text}: {error}");
+        assert!(message.contains(expected), "{text}: {error}");
+        assert!(error.to_string().starts_with("given.json: line"), "{error}");
+    }
+    for (from, to, expected) in [
+        ("\"aiv\"", "\"gpu\"", "unknown variant"),
+        ("\"core_id\": 1", "\"core_id\": 70000", "u16"),
+        ("1.001", "-1.0", "not below 0"),
+        ("1.001", "\"1\"", "expected f64"),
+    ] {
+        let row = ROW.replace(from, to);
+        let error = read(&format!(r#"{{"version": 1, "tasks": [{row}]}}"#)).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = records_json::read(Path::new("/nowhere/x.json")).unwrap_err();
+    assert!(error.to_string().contains("/nowhere/x.json"), "{error}");
+}
