@@ -181,12 +181,14 @@ fn threads_are_counted_once_each() {
     );
 }
 
+type Change = fn(&mut ProgramDescriptor);
+
 #[test]
 fn programs_of_another_build_are_refused_before_anything_is_delivered() {
     let driver = FakeDriver::build(&[SOC]);
     let device = open(&driver).unwrap();
     driver.calls();
-    let cases: [(fn(&mut ProgramDescriptor), &str, &str); 4] = [
+    let cases: [(Change, &str, &str); 4] = [
         (|program| program.abi_hash ^= 1, "ABI hash", "0x"),
         (|program| program.abi_version = 99, "ABI version", "99"),
         (|program| program.chip = Chip::A5 as u32, "chip", "a5"),

@@ -1,5 +1,9 @@
 //! A fake driver, built by the C++ compiler for one test, that logs what is called.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "part of tests, each of which uses its own part"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
