@@ -20,6 +20,7 @@
 #![no_std]
 
 mod control;
+pub mod device;
 mod failure;
 pub mod record;
 mod region;

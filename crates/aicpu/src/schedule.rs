@@ -73,6 +73,21 @@ pub unsafe fn run<D: Device, const RING: usize>(
     drive(&control, &shared, recorder)
 }
 
+/// Tells the other threads of a run that one has died of a bug of its own, so that they stop.
+///
+/// # Safety
+///
+/// - As for [`Control::attach`].
+pub unsafe fn poison<D: Device>(device: &D, control_address: u64, chip: Chip) {
+    // SAFETY: the caller says so.
+    let Some(control) = (unsafe { Control::refused(device, control_address, chip) }) else {
+        return;
+    };
+    if let Ok(shared) = Shared::attach(&control) {
+        shared.fail(DeviceError::Internal);
+    }
+}
+
 /// One thread's run from the handshake to the exit of its cores.
 fn drive<D: Device, const RING: usize>(
     control: &Control<'_, D>,

@@ -1,0 +1,1 @@
+//! The record API for schedulers in C and C++.
