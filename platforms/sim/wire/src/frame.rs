@@ -11,14 +11,16 @@ pub enum HostFrame {
     Hello {
         /// The chip.
         chip: Chip,
-        /// Length of device memory.
+        /// Length of the file, mapped as a whole from [`crate::DEVICE_MEMORY_ADDRESS`]. Devices of
+        /// one host use different parts of that range; what a device does not use is sparse.
         memory_bytes: u64,
         /// Driver-visible id of the device.
         driver_id: u32,
         /// Settings as name and value, in the order they were given; the last of a name counts.
         settings: Vec<(String, String)>,
     },
-    /// A setting given after the start; counts from the next launch on.
+    /// A setting given after the start; counts from the next launch on. An empty value takes the
+    /// setting back.
     Setting {
         /// Name.
         name: String,
