@@ -311,22 +311,30 @@ fn set_device(libraries: &Libraries, device: i32) -> Result<()> {
     runtime_result(libraries, "rtSetDevice", unsafe { function(device) })
 }
 
+// A thread that is ending may have no notes any more: then it counts as bound to nothing.
+
 fn is_bound(serial: u64) -> bool {
-    BOUND.with_borrow(|bound| bound.iter().any(|(known, _)| *known == serial))
+    let is_noted = |bound: &RefCell<Vec<(u64, u32)>>| {
+        let bound = bound.borrow();
+        bound.iter().any(|(known, _)| *known == serial)
+    };
+    BOUND.try_with(is_noted).unwrap_or(false)
 }
 
 fn enter(serial: u64) {
-    BOUND.with_borrow_mut(
-        |bound| match bound.iter_mut().find(|(known, _)| *known == serial) {
+    let _ = BOUND.try_with(|bound| {
+        let mut bound = bound.borrow_mut();
+        match bound.iter_mut().find(|(known, _)| *known == serial) {
             Some((_, reasons)) => *reasons += 1,
             None => bound.push((serial, 1)),
-        },
-    );
+        }
+    });
 }
 
 /// Takes one reason away; returns whether it was the last.
 fn leave(serial: u64) -> bool {
-    BOUND.with_borrow_mut(|bound| {
+    let take = |bound: &RefCell<Vec<(u64, u32)>>| {
+        let mut bound = bound.borrow_mut();
         let Some(index) = bound.iter().position(|(known, _)| *known == serial) else {
             return false;
         };
@@ -336,11 +344,11 @@ fn leave(serial: u64) -> bool {
             bound.swap_remove(index);
         }
         is_last
-    })
+    };
+    BOUND.try_with(take).unwrap_or(true)
 }
 
 fn forget(serial: u64) {
-    // A thread that is ending may have no notes any more.
     let _ = BOUND.try_with(|bound| bound.borrow_mut().retain(|(known, _)| *known != serial));
 }
 

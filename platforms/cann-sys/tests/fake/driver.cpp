@@ -1,17 +1,26 @@
 // A driver for tests: each function writes its name to a log, does the least that can work, and
-// fails when told to. Built once per library with one of RUNTIME, HAL and ACL defined, and with
-// FOLDER set to where the log and the order to fail are.
+// fails when told to. Built once per library with one of RUNTIME, HAL and ACL defined; the log and
+// the order to fail are files beside the library.
 #include "cann.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
+#include <string>
 
 #define STRINGIFY(x) #x
 #define STRING(x) STRINGIFY(x)
 
+static std::string beside(const char *name) {
+    Dl_info self;
+    if (dladdr(reinterpret_cast<void *>(&beside), &self) == 0) std::abort();
+    std::string path = self.dli_fname;
+    return path.substr(0, path.rfind('/') + 1) + name;
+}
+
 static void note(const char *line) {
-    if (FILE *log = std::fopen(STRING(FOLDER) "/log", "a")) {
+    if (FILE *log = std::fopen(beside("log").c_str(), "a")) {
         std::fprintf(log, "%s\n", line);
         std::fclose(log);
     }
@@ -22,13 +31,13 @@ static int failure(const char *call) {
     char name[64];
     long skip = 0;
     unsigned code = 0;
-    FILE *order = std::fopen(STRING(FOLDER) "/fail", "r");
+    FILE *order = std::fopen(beside("fail").c_str(), "r");
     if (order == nullptr) return 0;
     bool complete = std::fscanf(order, "%63s %ld %u", name, &skip, &code) == 3;
     std::fclose(order);
     if (!complete || std::strcmp(name, call) != 0) return 0;
     if (skip > 0) {
-        if (FILE *rest = std::fopen(STRING(FOLDER) "/fail", "w")) {
+        if (FILE *rest = std::fopen(beside("fail").c_str(), "w")) {
             std::fprintf(rest, "%s %ld %u\n", name, skip - 1, code);
             std::fclose(rest);
         }

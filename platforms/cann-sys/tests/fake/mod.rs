@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder with the driver's three libraries; removed when dropped.
@@ -15,34 +16,14 @@ pub struct FakeDriver {
 }
 
 impl FakeDriver {
-    /// Builds it with the given macros defined.
+    /// A driver of its own, built with the given macros defined.
     pub fn build(defines: &[&str]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let folder = std::env::temp_dir().join(format!(
-            "lanescope-fake-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        ));
-        std::fs::create_dir_all(&folder).unwrap();
-        let fake = Self { folder };
-        let sources = workspace().join("platforms/cann-sys");
-        for (library, part) in [
-            ("libruntime.so", "RUNTIME"),
-            ("libascend_hal.so", "HAL"),
-            ("libascendcl.so", "ACL"),
-        ] {
-            let status = Command::new("c++")
-                .args(["-std=c++17", "-shared", "-fPIC", "-O0"])
-                .arg(format!("-I{}", sources.join("include").display()))
-                .arg(format!("-DFOLDER={}", fake.folder.display()))
-                .arg(format!("-D{part}"))
-                .args(defines.iter().map(|define| format!("-D{define}")))
-                .arg(sources.join("tests/fake/driver.cpp"))
-                .arg("-o")
-                .arg(fake.folder.join(library))
-                .status()
-                .unwrap();
-            assert!(status.success());
+        let fake = Self {
+            folder: new_folder("fake"),
+        };
+        let built = compiled(defines);
+        for library in LIBRARIES {
+            std::fs::copy(built.join(library.0), fake.folder.join(library.0)).unwrap();
         }
         fake
     }
@@ -96,6 +77,56 @@ impl Drop for FakeDriver {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+const LIBRARIES: [(&str, &str); 3] = [
+    ("libruntime.so", "RUNTIME"),
+    ("libascend_hal.so", "HAL"),
+    ("libascendcl.so", "ACL"),
+];
+
+/// A folder with the libraries that have these macros defined; compiled once a process, and copied
+/// by each test, since a library is opened once per file.
+fn compiled(defines: &[&str]) -> PathBuf {
+    static BUILT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+    let name = format!("fake-{}", defines.join("-").replace('=', "-"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut built = BUILT.lock().unwrap();
+    if built.contains(&folder) {
+        return folder;
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    let sources = workspace().join("platforms/cann-sys");
+    for (library, part) in LIBRARIES {
+        // Another test process may read the file at this moment.
+        let fresh = folder.join(format!("{library}.{}", std::process::id()));
+        let status = Command::new("c++")
+            .args(["-std=c++17", "-shared", "-fPIC", "-O0"])
+            .arg(format!("-I{}", sources.join("include").display()))
+            .arg(format!("-D{part}"))
+            .args(defines.iter().map(|define| format!("-D{define}")))
+            .arg(sources.join("tests/fake/driver.cpp"))
+            .arg("-o")
+            .arg(&fresh)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        std::fs::rename(fresh, folder.join(library)).unwrap();
+    }
+    built.push(folder.clone());
+    folder
+}
+
+fn new_folder(name: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "{name}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    ));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 fn workspace() -> PathBuf {
