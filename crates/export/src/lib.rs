@@ -1,1 +1,20 @@
 //! Stage 5: one file per output format.
+//!
+//! # Where it sits
+//!
+//! Takes a [`lanescope_trace::Trace`] and writes a file that other tools read. Each module holds one
+//! format and offers `write(trace, options, out)`; nothing here knows where a trace came from.
+//!
+//! # What can be lost
+//!
+//! What a format has no room for is counted in the value `write` returns, never dropped in silence.
+//!
+//! # Errors
+//!
+//! [`ExportError`]. On an error the output is incomplete; the caller removes it.
+
+mod error;
+pub mod perfetto;
+pub mod records_json;
+
+pub use error::ExportError;

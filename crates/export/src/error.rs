@@ -1,0 +1,30 @@
+//! What can go wrong while a trace is exported.
+
+/// A trace could not be exported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The output took no more bytes.
+    #[error("cannot write the {format} output")]
+    Write {
+        /// The format's name.
+        format: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A time does not fit the format's clock.
+    #[error("{ticks} ticks of {ticks_per_second} a second do not fit 63 bits of nanoseconds")]
+    TimeOutOfRange {
+        /// The time.
+        ticks: u64,
+        /// The counter's rate.
+        ticks_per_second: u64,
+    },
+    /// The format cannot hold a trace without tasks.
+    #[error("the {format} format needs at least one task, the trace has none")]
+    NoTasks {
+        /// The format's name.
+        format: &'static str,
+    },
+}

@@ -1,0 +1,376 @@
+//! Perfetto protobuf traces, for <https://ui.perfetto.dev> and `trace_processor`.
+//!
+//! # Tracks
+//!
+//! Process `AICore` has a thread for each core; its slices are the kernels, start to end. Each AICPU
+//! thread is a process: a thread for every core it owns, with slices from dispatch to finish, and one
+//! for its scheduler's and its orchestrator's phases where the trace has them. Slices that overlap go
+//! to further tracks below the first. Dependency edges are flows between kernels, one flow id per
+//! edge; a task with several rows is met at the row that starts first and left at the one that ends
+//! last. Lost records are instants where the core's tokens jump; the run's facts and its verdict are
+//! the arguments of an instant on the track `run`.
+//!
+//! # Ordering
+//!
+//! Every track is a packet sequence of its own with interned names, a clock in ticks that counts from
+//! packet to packet, and the track as default, which is what makes an event small. The tasks of a
+//! core come in order of start, so nothing is sorted and nothing is kept per task; only edges take
+//! memory.
+//!
+//! # What can be lost
+//!
+//! A task of which neither start nor end is known has no event; it is counted in
+//! [`Written::undrawn_tasks`] and in the instant on `run`.
+//!
+//! # Errors
+//!
+//! [`ExportError::Write`], and [`ExportError::TimeOutOfRange`] for ticks that Perfetto's signed
+//! nanoseconds cannot hold; then nothing has been written.
+
+mod event;
+mod flows;
+mod sequence;
+mod tracks;
+mod wire;
+
+use crate::ExportError;
+use event::Annotations;
+use flows::Flows;
+use lanescope_trace::{Task, Trace, lost_before, lost_between};
+use sequence::{Clock, Names};
+use std::io::Write;
+use tracks::{Lanes, Tracks};
+use wire::Wire;
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The arguments of a kernel's slice.
+    pub arguments: Arguments,
+    /// Whether the AICPU's view, dispatch to finish, gets tracks.
+    pub aicpu_tracks: bool,
+    /// Whether edges are drawn as flows.
+    pub flows: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            arguments: Arguments::All,
+            aicpu_tracks: true,
+            flows: true,
+        }
+    }
+}
+
+/// The arguments of a kernel's slice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arguments {
+    /// Task id, head wait, tail wait.
+    Three,
+    /// Task id, token, function id, head wait, the part of it before the core saw the task, tail
+    /// wait.
+    #[default]
+    All,
+}
+
+/// What was written, and what was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Slices on the tracks of the cores.
+    pub slices: u64,
+    /// Edges drawn.
+    pub flows: u64,
+    /// Edges not drawn because one of their tasks has no event.
+    pub undrawn_flows: u64,
+    /// Tasks without an event: neither start nor end is known.
+    pub undrawn_tasks: u64,
+    /// Tasks drawn as an instant: only one of start and end is known, or the two are reversed.
+    pub instants: u64,
+    /// Tasks that overlap an earlier one of their core.
+    pub overlapping_tasks: u64,
+    /// Records that the tokens prove to be missing.
+    pub lost_records: u64,
+}
+
+/// Writes the trace.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn write(trace: &Trace, options: &Options, out: impl Write) -> Result<Written, ExportError> {
+    write_with(trace, options, out, |_| {})
+}
+
+/// Writes the trace and now and then says how many tasks are done.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn write_with(
+    trace: &Trace,
+    options: &Options,
+    out: impl Write,
+    mut progress: impl FnMut(u64),
+) -> Result<Written, ExportError> {
+    let mut writer = Writer::new(trace, options, out)?;
+    writer.describe_tracks();
+    for (row, task) in (0..).zip(trace.tasks()) {
+        writer.task(row, &task);
+        if writer.wire.len() >= FLUSH_BYTES {
+            writer.flush()?;
+            progress(row);
+        }
+    }
+    writer.phases()?;
+    writer.trailing_losses();
+    writer.run();
+    writer.flush()?;
+    progress(trace.task_count());
+    Ok(writer.written)
+}
+
+/// The buffer is handed on when it holds this much.
+const FLUSH_BYTES: usize = 256 << 10;
+
+/// One export under way.
+struct Writer<'a, W> {
+    trace: &'a Trace,
+    options: &'a Options,
+    clock: Clock,
+    names: Names,
+    flows: Flows<'a>,
+    tracks: Tracks,
+    cores: Vec<CoreProgress>,
+    wire: Wire,
+    out: W,
+    written: Written,
+}
+
+/// How far a core's tokens have been followed.
+#[derive(Clone, Copy, Debug, Default)]
+struct CoreProgress {
+    latest: Option<Task>,
+    lost: u64,
+}
+
+impl<'a, W: Write> Writer<'a, W> {
+    fn new(trace: &'a Trace, options: &'a Options, out: W) -> Result<Self, ExportError> {
+        let session = trace.session();
+        let clock = Clock::of(session.ticks_per_second, trace.bounds_ticks())?;
+        let flows = match options.flows {
+            true => Flows::of(trace),
+            false => Flows::none(trace),
+        };
+        Ok(Self {
+            trace,
+            options,
+            clock,
+            names: Names::default(),
+            tracks: Tracks::of(session),
+            cores: vec![CoreProgress::default(); session.cores.len()],
+            wire: Wire::default(),
+            out,
+            written: Written {
+                flows: flows.drawn(),
+                undrawn_flows: flows.undrawn(),
+                ..Written::default()
+            },
+            flows,
+        })
+    }
+
+    fn describe_tracks(&mut self) {
+        let Self { wire, tracks, .. } = self;
+        tracks.describe(wire, self.trace.session(), self.options.aicpu_tracks);
+    }
+
+    /// One row: its kernel, its stay as the AICPU saw it, and the loss before it.
+    fn task(&mut self, row: u64, task: &Task) {
+        self.mark_loss(task);
+        let name = self.names.function(task.func_id, self.trace.functions());
+        self.kernel(row, task, name);
+        if self.options.aicpu_tracks {
+            self.stay(task, name);
+        }
+    }
+
+    fn kernel(&mut self, row: u64, task: &Task, name: u32) {
+        let arguments = Annotations::of_task(task, self.options.arguments, &self.clock);
+        let flows = self.flows.of_row(row, task.task_id);
+        let (start, end) = (task.start_ticks, task.end_ticks);
+        let lanes = &mut self.tracks.kernels[usize::from(task.core)];
+        if task.run_ticks().is_some() {
+            let (start, end) = (self.clock.at(start), self.clock.at(end));
+            let lane = lanes.free_at(start);
+            self.written.overlapping_tasks += u64::from(lane > 0);
+            if let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock)
+            {
+                lane.begin(&mut self.wire, start, name, &self.names, &arguments, &flows);
+                lane.end(&mut self.wire, end);
+                self.written.slices += 1;
+                return;
+            }
+        }
+        // Half known, reversed, or too many at once: a point instead of a slice.
+        let Some(at) = [start, end].into_iter().find(|&ticks| ticks != 0) else {
+            self.written.undrawn_tasks += 1;
+            return;
+        };
+        self.written.instants += 1;
+        let label = self.trace.functions().label(task.func_id);
+        let at_ns = self.clock.nanoseconds(at);
+        event::instant(&mut self.wire, at_ns, lanes.track(), &label, |wire| {
+            arguments.spelled_out(wire);
+            flows.write(wire);
+        });
+    }
+
+    fn stay(&mut self, task: &Task, name: u32) {
+        if task.latency_ticks().is_none() {
+            return;
+        }
+        let dispatch = self.clock.at(task.dispatch_ticks);
+        let finish = self.clock.at(task.finish_ticks);
+        let lanes = &mut self.tracks.stays[usize::from(task.core)];
+        let lane = lanes.free_at(dispatch);
+        if let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock) {
+            let arguments = Annotations::of_stay(task);
+            let none = flows::RowFlows::none();
+            lane.begin(
+                &mut self.wire,
+                dispatch,
+                name,
+                &self.names,
+                &arguments,
+                &none,
+            );
+            lane.end(&mut self.wire, finish);
+        }
+    }
+
+    /// Compares the task's token with the one before it on its core.
+    fn mark_loss(&mut self, task: &Task) {
+        let core = usize::from(task.core);
+        let progress = &mut self.cores[core];
+        let lost = match &progress.latest {
+            Some(latest) => lost_between(latest, task),
+            None => self.trace.session().cores[core]
+                .first_token
+                .map_or(0, |first| lost_before(first, task)),
+        };
+        progress.latest = Some(*task);
+        if lost > 0 {
+            let at = task.first_ticks().or(self.clock.origin());
+            self.loss(core, u64::from(lost), at, "lost before this task");
+        }
+    }
+
+    fn loss(&mut self, core: usize, count: u64, at: Option<u64>, place: &str) {
+        self.cores[core].lost += count;
+        self.written.lost_records += count;
+        let Some(at) = at else { return };
+        let at_ns = self.clock.nanoseconds(at);
+        let track = self.tracks.kernels[core].track();
+        let name = format!("{count} records {place}");
+        event::instant(&mut self.wire, at_ns, track, &name, |wire| {
+            event::annotate_uint(wire, "records", count);
+        });
+    }
+
+    /// What the verdict knows to be lost beyond the gaps between tokens: the end of a core's run.
+    fn trailing_losses(&mut self) {
+        let Some(verdict) = self.trace.verdict() else {
+            return;
+        };
+        for counts in &verdict.cores {
+            let core = counts.core as usize;
+            if core >= self.cores.len() || counts.kind != lanescope_trace::Kind::Task {
+                continue;
+            }
+            let missing = counts.counts.total.saturating_sub(counts.counts.collected);
+            let rest = missing.saturating_sub(self.cores[core].lost);
+            if rest > 0 {
+                let latest = self.cores[core].latest;
+                let at = latest.and_then(|task| task.last_ticks());
+                let at = at.or(self.clock.origin());
+                self.loss(core, rest, at, "lost after this");
+            }
+        }
+    }
+
+    fn phases(&mut self) -> Result<(), ExportError> {
+        for (thread, phases) in self.trace.scheduler_phases().iter().enumerate() {
+            let mut lanes = self.tracks.thread(&mut self.wire, thread, "scheduler");
+            for phase in phases {
+                let arguments = Annotations::of_scheduler(phase);
+                let times = (phase.start_ticks, phase.end_ticks);
+                self.phase(&mut lanes, times, phase.name(), &arguments)?;
+            }
+        }
+        for (thread, phases) in self.trace.orchestrator_phases().iter().enumerate() {
+            let mut lanes = self.tracks.thread(&mut self.wire, thread, "orchestrator");
+            for phase in phases {
+                let arguments = Annotations::of_orchestrator(phase);
+                let times = (phase.start_ticks, phase.end_ticks);
+                self.phase(&mut lanes, times, phase.name(), &arguments)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn phase(
+        &mut self,
+        lanes: &mut Lanes,
+        (start, end): (u64, u64),
+        name: &'static str,
+        arguments: &Annotations,
+    ) -> Result<(), ExportError> {
+        if start == 0 || end < start {
+            return Ok(());
+        }
+        let (start, end) = (self.clock.at(start), self.clock.at(end));
+        let name = self.names.fixed(name);
+        let lane = lanes.free_at(start);
+        if let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock) {
+            let none = flows::RowFlows::none();
+            lane.begin(&mut self.wire, start, name, &self.names, arguments, &none);
+            lane.end(&mut self.wire, end);
+        }
+        if self.wire.len() >= FLUSH_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The run's facts and its verdict.
+    fn run(&mut self) {
+        let at_ns = self
+            .clock
+            .origin()
+            .map_or(0, |at| self.clock.nanoseconds(at));
+        let name = match self.trace.verdict() {
+            Some(verdict) => format!("verdict: {}", verdict.outcome.name()),
+            None => "no verdict".to_owned(),
+        };
+        let (trace, written) = (self.trace, self.written);
+        event::instant(&mut self.wire, at_ns, self.tracks.run, &name, |wire| {
+            event::annotate_run(wire, trace, &written);
+        });
+    }
+
+    fn flush(&mut self) -> Result<(), ExportError> {
+        let bytes = self.wire.bytes();
+        self.out
+            .write_all(bytes)
+            .map_err(|source| ExportError::Write {
+                format: "perfetto",
+                source,
+            })?;
+        self.written.bytes += bytes.len() as u64;
+        self.wire.clear();
+        Ok(())
+    }
+}

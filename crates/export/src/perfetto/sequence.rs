@@ -1,0 +1,267 @@
+//! A packet sequence: one track's events with interned names and a clock that counts on.
+
+use super::event::{self, ARGUMENT_NAMES, Annotations};
+use super::flows::RowFlows;
+use super::wire::{Wire, length_key, varint_key};
+use crate::ExportError;
+use lanescope_trace::Functions;
+use std::collections::HashMap;
+
+/// Perfetto's number for the clock of boot time, which is that of the whole trace.
+const BOOTTIME: u64 = 6;
+/// The sequence's own clock; sequence-scoped clocks are 64..=127.
+const DEVICE_CLOCK: u64 = 64;
+
+/// `TracePacket.sequence_flags`.
+const INCREMENTAL_STATE_CLEARED: u64 = 1;
+const NEEDS_INCREMENTAL_STATE: u64 = 2;
+
+/// `TrackEvent.type`.
+const SLICE_BEGIN: u64 = 1;
+const SLICE_END: u64 = 2;
+
+/// How raw ticks become the units of the device clock.
+///
+/// Where a tick is a whole number of nanoseconds the units are ticks; else they are nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    ticks_per_second: u64,
+    ns_per_unit: u64,
+    units_are_ticks: bool,
+    bounds: Option<(u64, u64)>,
+}
+
+impl Clock {
+    pub(super) fn of(
+        ticks_per_second: u64,
+        bounds: Option<(u64, u64)>,
+    ) -> Result<Self, ExportError> {
+        let ticks_per_second = ticks_per_second.max(1);
+        let units_are_ticks = 1_000_000_000_u64.is_multiple_of(ticks_per_second);
+        let clock = Self {
+            ticks_per_second,
+            ns_per_unit: match units_are_ticks {
+                true => 1_000_000_000 / ticks_per_second,
+                false => 1,
+            },
+            units_are_ticks,
+            bounds,
+        };
+        let last = bounds.map_or(0, |(_, last)| last);
+        let last_ns = u128::from(last) * 1_000_000_000 / u128::from(ticks_per_second);
+        match i64::try_from(last_ns) {
+            Ok(_) => Ok(clock),
+            Err(_) => Err(ExportError::TimeOutOfRange {
+                ticks: last,
+                ticks_per_second,
+            }),
+        }
+    }
+
+    /// The earliest time of the trace, in ticks.
+    pub(super) fn origin(&self) -> Option<u64> {
+        self.bounds.map(|(first, _)| first)
+    }
+
+    /// A time of the trace in the clock's units.
+    #[inline]
+    pub(super) fn at(&self, ticks: u64) -> u64 {
+        match self.units_are_ticks {
+            true => ticks,
+            false => self.nanoseconds(ticks),
+        }
+    }
+
+    /// A time or a duration of the trace in nanoseconds, rounded down.
+    #[inline]
+    pub(super) fn nanoseconds(&self, ticks: u64) -> u64 {
+        match self.units_are_ticks {
+            true => ticks * self.ns_per_unit,
+            false => {
+                let ns = u128::from(ticks) * 1_000_000_000 / u128::from(self.ticks_per_second);
+                u64::try_from(ns).expect("checked against the last time of the trace")
+            }
+        }
+    }
+
+    /// The clock's reading at the earliest time of the trace.
+    fn origin_units(&self) -> u64 {
+        self.origin().map_or(0, |ticks| self.at(ticks))
+    }
+}
+
+/// Every name that events carry; a name's number is its place.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    texts: Vec<String>,
+    functions: HashMap<u32, u32>,
+    latest_function: Option<(u32, u32)>,
+    fixed: HashMap<&'static str, u32>,
+}
+
+impl Names {
+    /// The number of a function's name.
+    pub(super) fn function(&mut self, func_id: u32, functions: &Functions) -> u32 {
+        if let Some((latest, name)) = self.latest_function
+            && latest == func_id
+        {
+            return name;
+        }
+        let texts = &mut self.texts;
+        let name = *self
+            .functions
+            .entry(func_id)
+            .or_insert_with(|| add(texts, functions.label(func_id).into_owned()));
+        self.latest_function = Some((func_id, name));
+        name
+    }
+
+    /// The number of a name known when this was compiled.
+    pub(super) fn fixed(&mut self, text: &'static str) -> u32 {
+        let texts = &mut self.texts;
+        *self
+            .fixed
+            .entry(text)
+            .or_insert_with(|| add(texts, text.to_owned()))
+    }
+
+    fn text(&self, name: u32) -> &str {
+        &self.texts[name as usize]
+    }
+}
+
+fn add(texts: &mut Vec<String>, text: String) -> u32 {
+    texts.push(text);
+    u32::try_from(texts.len() - 1).expect("fewer names than function ids")
+}
+
+/// One track's packets.
+#[derive(Debug)]
+pub(super) struct Sequence {
+    /// `trusted_packet_sequence_id` and `sequence_flags`, encoded.
+    header: Wire,
+    /// The time of the last packet, in the clock's units.
+    latest: u64,
+    /// Which names were interned, a bit each.
+    interned: Vec<u64>,
+}
+
+impl Sequence {
+    /// Starts the sequence: defaults, clock, names of arguments.
+    pub(super) fn start(wire: &mut Wire, id: u64, track: u64, clock: &Clock) -> Self {
+        let origin_units = clock.origin_units();
+        wire.message(length_key(1), |packet| {
+            packet.uint(varint_key(10), id);
+            packet.uint(varint_key(13), INCREMENTAL_STATE_CLEARED);
+            packet.message(length_key(59), |defaults| {
+                defaults.uint(varint_key(58), DEVICE_CLOCK);
+                defaults.message(length_key(11), |event| event.uint(varint_key(11), track));
+            });
+            packet.message(length_key(12), |interned| {
+                for (iid, name) in (1..).zip(ARGUMENT_NAMES) {
+                    interned.message(length_key(3), |entry| {
+                        entry.uint(varint_key(1), iid);
+                        entry.text(length_key(2), name);
+                    });
+                }
+            });
+            packet.message(length_key(6), |snapshot| {
+                snapshot.message(length_key(1), |reading| {
+                    reading.uint(varint_key(1), BOOTTIME);
+                    reading.uint(varint_key(2), origin_units * clock.ns_per_unit);
+                });
+                snapshot.message(length_key(1), |reading| {
+                    reading.uint(varint_key(1), DEVICE_CLOCK);
+                    reading.uint(varint_key(2), origin_units);
+                    reading.uint(varint_key(3), 1);
+                    reading.uint(varint_key(4), clock.ns_per_unit);
+                });
+                snapshot.uint(varint_key(2), BOOTTIME);
+            });
+        });
+        let mut header = Wire::default();
+        header.uint(varint_key(10), id);
+        header.uint(varint_key(13), NEEDS_INCREMENTAL_STATE);
+        Self {
+            header,
+            latest: origin_units,
+            interned: Vec::new(),
+        }
+    }
+
+    /// The time of the last packet, in the clock's units; no event may be earlier.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest
+    }
+
+    /// A slice begins.
+    #[inline]
+    pub(super) fn begin(
+        &mut self,
+        wire: &mut Wire,
+        at: u64,
+        name: u32,
+        names: &Names,
+        arguments: &Annotations,
+        flows: &RowFlows<'_>,
+    ) {
+        let is_new = self.intern(name);
+        let step = self.step_to(at);
+        wire.message(length_key(1), |packet| {
+            packet.uint(varint_key(8), step);
+            packet.raw(self.header.bytes());
+            if is_new {
+                packet.message(length_key(12), |interned| {
+                    interned.message(length_key(2), |entry| {
+                        entry.uint(varint_key(1), iid(name));
+                        entry.text(length_key(2), names.text(name));
+                    });
+                });
+            }
+            packet.message(length_key(event::TRACK_EVENT), |event| {
+                event.uint(varint_key(9), SLICE_BEGIN);
+                event.uint(varint_key(10), iid(name));
+                arguments.write(event);
+                flows.write(event);
+            });
+        });
+    }
+
+    /// The slice that began last ends.
+    #[inline]
+    pub(super) fn end(&mut self, wire: &mut Wire, at: u64) {
+        let step = self.step_to(at);
+        wire.message(length_key(1), |packet| {
+            packet.uint(varint_key(8), step);
+            packet.raw(self.header.bytes());
+            packet.message(length_key(event::TRACK_EVENT), |event| {
+                event.uint(varint_key(9), SLICE_END);
+            });
+        });
+    }
+
+    fn step_to(&mut self, at: u64) -> u64 {
+        let step = at
+            .checked_sub(self.latest)
+            .expect("a lane is chosen whose last event is not later");
+        self.latest = at;
+        step
+    }
+
+    /// Notes a name as interned; whether it was not before.
+    #[inline]
+    fn intern(&mut self, name: u32) -> bool {
+        let (word, bit) = (name as usize / 64, 1_u64 << (name % 64));
+        if word >= self.interned.len() {
+            self.interned.resize(word + 1, 0);
+        }
+        let is_new = self.interned[word] & bit == 0;
+        self.interned[word] |= bit;
+        is_new
+    }
+}
+
+/// Interning ids begin at 1.
+fn iid(name: u32) -> u64 {
+    u64::from(name) + 1
+}

@@ -1,0 +1,149 @@
+//! The few protobuf encodings a Perfetto trace needs, written straight into one buffer.
+//!
+//! Field numbers are those of Perfetto's published `.proto` files.
+
+/// Field keys of one wire type, each already shifted, at most two bytes long.
+const fn key(field: u32, wire_type: u32) -> u32 {
+    (field << 3) | wire_type
+}
+
+/// Key of a varint field.
+pub(super) const fn varint_key(field: u32) -> u32 {
+    key(field, 0)
+}
+
+/// Key of an eight-byte field.
+pub(super) const fn fixed64_key(field: u32) -> u32 {
+    key(field, 1)
+}
+
+/// Key of a field with a length: bytes, text, message.
+pub(super) const fn length_key(field: u32) -> u32 {
+    key(field, 2)
+}
+
+/// A growing buffer of protobuf fields.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    bytes: Vec<u8>,
+}
+
+impl Wire {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the low seven bits are what is wanted"
+    )]
+    pub(super) fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+    }
+
+    #[inline]
+    pub(super) fn uint(&mut self, key: u32, value: u64) {
+        self.varint(u64::from(key));
+        self.varint(value);
+    }
+
+    #[inline]
+    pub(super) fn fixed64(&mut self, key: u32, value: u64) {
+        self.varint(u64::from(key));
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn text(&mut self, key: u32, text: &str) {
+        self.varint(u64::from(key));
+        self.varint(text.len() as u64);
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// Fields encoded before.
+    #[inline]
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A message: its fields are what `fill` writes.
+    ///
+    /// Nearly all messages here are shorter than 128 bytes, so one byte is kept for the length and
+    /// the fields are moved only when it needs more.
+    #[inline]
+    pub(super) fn message(&mut self, key: u32, fill: impl FnOnce(&mut Self)) {
+        self.varint(u64::from(key));
+        let length_at = self.bytes.len();
+        self.bytes.push(0);
+        fill(self);
+        let length = self.bytes.len() - length_at - 1;
+        match u8::try_from(length) {
+            Ok(length) if length < 0x80 => self.bytes[length_at] = length,
+            _ => self.widen_length(length_at, length),
+        }
+    }
+
+    #[cold]
+    fn widen_length(&mut self, length_at: usize, length: usize) {
+        let mut encoded = Self::default();
+        encoded.varint(length as u64);
+        self.bytes
+            .splice(length_at..=length_at, encoded.bytes.iter().copied());
+    }
+}
+
+/// Bytes of a varint.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "1..=10")]
+pub(super) const fn varint_bytes(value: u64) -> u8 {
+    let bits = 64 - (value | 1).leading_zeros();
+    bits.div_ceil(7) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_and_their_lengths_agree() {
+        for value in [
+            0,
+            1,
+            127,
+            128,
+            16_383,
+            16_384,
+            u64::from(u32::MAX),
+            u64::MAX,
+        ] {
+            let mut wire = Wire::default();
+            wire.varint(value);
+            assert_eq!(wire.len(), usize::from(varint_bytes(value)), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_long_message_gets_a_long_length() {
+        for length in [0_usize, 127, 128, 20_000] {
+            let mut wire = Wire::default();
+            wire.message(length_key(1), |wire| wire.raw(&vec![7; length]));
+            let mut expected = Wire::default();
+            expected.varint(u64::from(length_key(1)));
+            expected.varint(length as u64);
+            expected.raw(&vec![7; length]);
+            assert_eq!(wire.bytes(), expected.bytes());
+        }
+    }
+}
