@@ -174,22 +174,28 @@ impl Drain {
         let Some(mut block) = self.block(outlet, may_wait) else {
             return Ok(None);
         };
+        match self.copy_next(index, &mut block) {
+            Ok(Some(filled)) => {
+                self.label(&mut block, index, &filled);
+                Ok(Some(block))
+            }
+            nothing => {
+                self.blocks.put(block);
+                nothing.map(|_| None)
+            }
+        }
+    }
+
+    fn copy_next(&mut self, index: usize, block: &mut HostBlock) -> Step<Option<Filled>> {
         let lane = &mut self.lanes[index];
         let Some(filled) = lane.next_filled(&mut self.findings)? else {
-            self.blocks.put(block);
             return Ok(None);
         };
-        self.stats.lanes_with_news += 1;
-        let bytes = lane.bytes_of(&filled);
-        lane.copy(&filled, block.room(bytes))?;
+        lane.copy(&filled, block.room(lane.bytes_of(&filled)))?;
         lane.give_back(filled.buffer, &mut self.findings)?;
+        self.stats.lanes_with_news += 1;
         self.buffers[index] += 1;
-        if bytes == 0 {
-            self.blocks.put(block);
-            return Ok(None);
-        }
-        self.label(&mut block, index, &filled);
-        Ok(Some(block))
+        Ok(Some(filled))
     }
 
     fn label(&mut self, block: &mut HostBlock, index: usize, filled: &Filled) {
@@ -201,7 +207,7 @@ impl Drain {
         block.run_id = self.run_id;
         block.sequence = filled.sequence;
         self.stats.buffers += 1;
-        self.stats.records += u64::from(filled.count - filled.first);
+        self.stats.records += u64::from(filled.count);
         self.stats.record_bytes += block.bytes as u64;
     }
 
@@ -253,18 +259,24 @@ impl Drain {
     fn finish(&mut self, outlet: &Outlet) -> Step<()> {
         self.after = Some(self.snapshot()?);
         for index in 0..self.lanes.len() {
-            let Some(filled) = self.lanes[index].salvage(&mut self.findings) else {
+            let Some(filled) = self.lanes[index].filling(&mut self.findings) else {
                 continue;
             };
             let Some(mut block) = self.block(outlet, true) else {
                 unreachable!("a block is waited for");
             };
-            let bytes = self.lanes[index].bytes_of(&filled);
-            self.lanes[index].copy(&filled, block.room(bytes))?;
-            self.label(&mut block, index, &filled);
-            self.hand_on(block, outlet);
+            let lane = &mut self.lanes[index];
+            let bytes = lane.bytes_of(&filled);
+            lane.copy(&filled, block.room(bytes))?;
+            lane.give_back_filling(filled.buffer, &mut self.findings)?;
+            if bytes == 0 {
+                self.blocks.put(block);
+            } else {
+                self.label(&mut block, index, &filled);
+                self.hand_on(block, outlet);
+            }
         }
-        Ok(())
+        self.region.push_lane_hosts()
     }
 
     fn snapshot(&self) -> Step<Vec<LaneSnapshot>> {

@@ -34,16 +34,15 @@ pub(crate) struct Lane {
     next_sequence: u64,
     /// A drained buffer that the free queue had no room for, and the passes since.
     unreturned: Option<(u32, u32)>,
-    /// Records already taken out of a buffer that the device has not handed over.
-    salvaged: Option<(u32, u32)>,
+    /// The device's free head when a buffer was taken back that it had not handed over.
+    reclaimed_at: Option<u32>,
     is_retired: bool,
 }
 
-/// Records to copy: those from `first` to `count` of a buffer.
+/// A buffer and the records in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filled {
     pub(crate) buffer: u32,
-    pub(crate) first: u32,
     pub(crate) count: u32,
     pub(crate) sequence: u64,
 }
@@ -83,7 +82,7 @@ impl Lane {
             pool: Pool::new(config.capacity),
             next_sequence: 0,
             unreturned: None,
-            salvaged: None,
+            reclaimed_at: None,
             is_retired: false,
         }
     }
@@ -159,18 +158,13 @@ impl Lane {
             self.distrust_pool(error, findings);
             return Ok(None);
         }
-        let first = match self.salvaged.take() {
-            Some((salvaged, count)) if salvaged == buffer => count,
-            _ => 0,
-        };
         let records = self.config.records_per_buffer;
-        if count == 0 || count > records || count < first {
+        if count == 0 || count > records {
             let text = format!(
-                "{}: {count} records in buffer {buffer}, expected {}..={records}",
-                self.name(),
-                first.max(1),
+                "{}: {count} records in buffer {buffer}, expected 1..={records}",
+                self.name()
             );
-            self.retire(1, text, findings);
+            self.retire(text, findings);
             return Ok(None);
         }
         if sequence != self.next_sequence {
@@ -183,7 +177,6 @@ impl Lane {
         self.pool.drain(buffer);
         Ok(Some(Filled {
             buffer,
-            first,
             count,
             sequence,
         }))
@@ -191,14 +184,13 @@ impl Lane {
 
     /// Bytes of the records of a filled buffer.
     pub(crate) fn bytes_of(&self, filled: &Filled) -> usize {
-        let bytes = u64::from(filled.count - filled.first) * u64::from(self.config.record_bytes);
+        let bytes = u64::from(filled.count) * u64::from(self.config.record_bytes);
         usize::try_from(bytes).expect("at most a buffer")
     }
 
     /// Copies the records of a filled buffer to the host.
     pub(crate) fn copy(&self, filled: &Filled, to: &mut [u8]) -> Step<()> {
-        let begin = Region::buffer_offset(&self.config, filled.buffer)
-            + u64::from(filled.first) * u64::from(self.config.record_bytes);
+        let begin = Region::buffer_offset(&self.config, filled.buffer);
         let mapping = self.region.mapping();
         mapping.invalidate(begin..begin + to.len() as u64)?;
         mapping.read_bytes(begin, to);
@@ -217,37 +209,45 @@ impl Lane {
         }
     }
 
-    /// What is in the buffer that the device was filling when it stopped. The device lines have been
-    /// pulled. What is salvaged once is skipped when the device hands the buffer over after all.
-    pub(crate) fn salvage(&mut self, findings: &mut Findings) -> Option<Filled> {
+    /// The buffer that the device was filling when its streams ended, with what is in it; an
+    /// orderly run leaves none. The device lines have been pulled. The device begins every run
+    /// without a buffer, so this one is the host's; it is returned with [`Lane::give_back_filling`].
+    pub(crate) fn filling(&mut self, findings: &mut Findings) -> Option<Filled> {
         let device = self.region.lane_device(self.index);
         let (buffer, count) = (device.filling_buffer, device.filling_count);
-        if self.is_retired || buffer == NO_BUFFER || count == 0 {
+        // An unchanged free head means that the line speaks of the buffer that was taken back before.
+        let is_known = self.reclaimed_at == Some(device.free_head);
+        if self.is_retired || buffer == NO_BUFFER || is_known {
             return None;
         }
-        let first = match self.salvaged {
-            Some((salvaged, count)) if salvaged == buffer => count,
-            _ => 0,
-        };
         let records = self.config.records_per_buffer;
-        if self.pool.next() != Some(buffer) || count > records || count < first {
+        if self.pool.next() != Some(buffer) || count > records {
             let name = self.name();
+            let expected = self.pool.next();
             findings.add(FindingKind::Corruption, 1, || {
                 format!(
                     "{name}: says that it fills buffer {buffer} and has {count} records in it, \
-                     expected {:?} and {first}..={records}",
-                    self.pool.next(),
+                     expected buffer {expected:?} and at most {records}"
                 )
             });
             return None;
         }
-        self.salvaged = Some((buffer, count));
-        (first < count).then_some(Filled {
+        self.reclaimed_at = Some(device.free_head);
+        Some(Filled {
             buffer,
-            first,
             count,
             sequence: self.next_sequence,
         })
+    }
+
+    /// Returns a buffer that was never handed over.
+    pub(crate) fn give_back_filling(&mut self, buffer: u32, findings: &mut Findings) -> Step<()> {
+        if let Err(error) = self.pool.ready(buffer) {
+            self.distrust_pool(error, findings);
+            return Ok(());
+        }
+        self.pool.drain(buffer);
+        self.return_buffer(buffer, 0, findings)
     }
 
     fn return_buffer(&mut self, buffer: u32, passes: u32, findings: &mut Findings) -> Step<()> {
@@ -274,20 +274,20 @@ impl Lane {
             return Err(error);
         }
         let text = format!("{}, {queue} queue: {error}", self.name());
-        self.retire(1, text, findings);
+        self.retire(text, findings);
         Ok(())
     }
 
     fn distrust_pool(&mut self, error: PoolError, findings: &mut Findings) {
         let text = format!("{}: {error}", self.name());
-        self.retire(1, text, findings);
+        self.retire(text, findings);
     }
 
-    fn retire(&mut self, count: u64, text: String, findings: &mut Findings) {
+    fn retire(&mut self, text: String, findings: &mut Findings) {
         self.is_retired = true;
         self.unreturned = None;
         self.pool.retire_all();
         debug_assert_eq!(self.pool.count(BufferState::Retired), self.config.capacity);
-        findings.add(FindingKind::Corruption, count, || text);
+        findings.add(FindingKind::Corruption, 1, || text);
     }
 }
