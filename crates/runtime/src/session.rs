@@ -57,6 +57,14 @@ impl Session {
                 device: build.chip().name().to_owned(),
             }));
         }
+        if build.abi_hash() != ABI_HASH {
+            return Err(opening(PlatformError::AbiMismatch {
+                program: "build",
+                field: "ABI hash",
+                host: format!("{ABI_HASH:#018x}"),
+                device: format!("{:#018x}", build.abi_hash()),
+            }));
+        }
         let programs = build.programs()?;
         let ring_size = check_programs(&programs, chip).map_err(opening)?;
         if ring_size != build.ring_size() {

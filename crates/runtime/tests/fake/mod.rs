@@ -1,0 +1,370 @@
+//! A device of heap memory whose programs are closures, and a build folder for it.
+
+use lanescope_abi::control::{ControlHeader, CoreOrder, Phase, ThreadStatus};
+use lanescope_abi::launch::{ProgramDescriptor, ProgramKind};
+use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, Section};
+use lanescope_platform::{
+    Attachment, Capability, Device, DeviceAddress, DeviceInfo, DeviceMemory, Launch, LaunchForm,
+    Mapping, PlatformError, Programs, Range, Result, StreamKind,
+};
+use lanescope_runtime::Build;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+/// What the device adds to a host address, so that nobody can mix the two up.
+const DEVICE_BASE: u64 = 0x1000_0000_0000_0000;
+
+/// What the device programs do, from launch to end.
+pub type Script = Box<dyn Fn(&Memory, &Launch) -> Result<()> + Send + Sync>;
+
+pub struct FakeDevice {
+    info: DeviceInfo,
+    memory: Memory,
+    pub allocations: AtomicUsize,
+    script: Mutex<Script>,
+    /// What the AICPU stream returns, last first; then success.
+    pub synchronize: Mutex<Vec<PlatformError>>,
+    pub refuse_launch: Mutex<Option<PlatformError>>,
+}
+
+impl std::fmt::Debug for FakeDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeDevice")
+    }
+}
+
+impl FakeDevice {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            info: DeviceInfo {
+                chip: Chip::A2a3,
+                logical_id: 0,
+                driver_id: 0,
+                clusters: 24,
+                aicpu_threads: 4,
+                launch_form: LaunchForm::Classic,
+                driver: PathBuf::from("/fake"),
+            },
+            memory: Memory,
+            allocations: AtomicUsize::new(0),
+            script: Mutex::new(Box::new(|_, _| Ok(()))),
+            synchronize: Mutex::default(),
+            refuse_launch: Mutex::default(),
+        })
+    }
+
+    pub fn set_script(
+        &self,
+        script: impl Fn(&Memory, &Launch) -> Result<()> + Send + Sync + 'static,
+    ) {
+        *self.script.lock().unwrap() = Box::new(script);
+    }
+}
+
+/// Device memory as the device sees it.
+#[derive(Debug)]
+pub struct Memory;
+
+impl Memory {
+    pub fn read<T: FromBytes + FromZeros>(&self, address: u64) -> T {
+        let host = std::ptr::with_exposed_provenance::<u8>((address - DEVICE_BASE) as usize);
+        // SAFETY: tests read inside live allocations of this device.
+        let bytes = unsafe { std::slice::from_raw_parts(host, size_of::<T>()) };
+        T::read_from_bytes(bytes).unwrap()
+    }
+
+    pub fn write<T: IntoBytes + zerocopy::Immutable>(&self, address: u64, value: &T) {
+        let host = std::ptr::with_exposed_provenance_mut::<u8>((address - DEVICE_BASE) as usize);
+        let bytes = value.as_bytes();
+        // SAFETY: tests write inside live allocations of this device.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), host, bytes.len()) };
+    }
+
+    pub fn header(&self, launch: &Launch) -> ControlHeader {
+        self.read(launch.control.0)
+    }
+
+    /// Says that every core ran `per_core` tasks and every thread is done.
+    pub fn finish(&self, launch: &Launch, per_core: u64) {
+        let header = self.header(launch);
+        let at = |section: Section, index| launch.control.0 + section.at(index);
+        for core in 0..header.core_count {
+            let order = CoreOrder {
+                ready_run: header.run_id,
+                dispatched: per_core,
+                completed: per_core,
+                ..CoreOrder::default()
+            };
+            self.write(at(header.orders, core), &order);
+        }
+        for thread in 0..header.thread_count {
+            let status = ThreadStatus {
+                run_id: header.run_id,
+                phase: Phase::Done as u32,
+                begin_ticks: 100,
+                ticks: 600 + u64::from(thread),
+                ..ThreadStatus::default()
+            };
+            self.write(at(header.threads, thread), &status);
+        }
+    }
+}
+
+#[repr(align(4096))]
+struct Page([u8; 4096]);
+
+struct HeapMemory {
+    pages: Mutex<Box<[Page]>>,
+    bytes: u64,
+    address: u64,
+}
+
+impl std::fmt::Debug for HeapMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HeapMemory")
+    }
+}
+
+impl DeviceMemory for HeapMemory {
+    fn address(&self) -> DeviceAddress {
+        DeviceAddress(self.address)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+#[derive(Debug)]
+struct HeapMapping {
+    memory: Arc<dyn DeviceMemory>,
+    bytes: u64,
+}
+
+impl Mapping for HeapMapping {
+    fn is_coherent(&self) -> bool {
+        true
+    }
+
+    fn device_address(&self) -> DeviceAddress {
+        self.memory.address()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn pointer(&self) -> *mut u8 {
+        let host = self.memory.address().0 - DEVICE_BASE;
+        std::ptr::with_exposed_provenance_mut(host as usize)
+    }
+
+    fn invalidate(&self, range: Range) -> Result<()> {
+        assert!(range.end <= self.bytes);
+        Ok(())
+    }
+
+    fn flush(&self, range: Range) -> Result<()> {
+        assert!(range.end <= self.bytes);
+        Ok(())
+    }
+
+    fn copied_bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl Device for FakeDevice {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn has(&self, capability: Capability) -> bool {
+        capability == Capability::CoherentMapping
+    }
+
+    fn attach_thread(&self) -> Result<Attachment> {
+        Ok(Attachment::new(|| ()))
+    }
+
+    fn allocate(&self, bytes: u64) -> Result<Arc<dyn DeviceMemory>> {
+        assert_ne!(bytes, 0);
+        self.allocations.fetch_add(1, Ordering::Relaxed);
+        let count = usize::try_from(bytes.div_ceil(4096)).unwrap();
+        // Not zero: nobody may rely on fresh memory.
+        let mut pages: Box<[Page]> = (0..count).map(|_| Page([0xA5; 4096])).collect();
+        let address = DEVICE_BASE + pages[0].0.as_mut_ptr().expose_provenance() as u64;
+        Ok(Arc::new(HeapMemory {
+            pages: Mutex::new(pages),
+            bytes,
+            address,
+        }))
+    }
+
+    fn copy_to_device(&self, to: DeviceAddress, from: &[u8]) -> Result<()> {
+        let to = std::ptr::with_exposed_provenance_mut::<u8>((to.0 - DEVICE_BASE) as usize);
+        // SAFETY: the session copies into its live allocations.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
+        Ok(())
+    }
+
+    fn copy_to_host(&self, to: &mut [u8], from: DeviceAddress) -> Result<()> {
+        let from = std::ptr::with_exposed_provenance::<u8>((from.0 - DEVICE_BASE) as usize);
+        // SAFETY: the session copies from its live allocations.
+        unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
+        Ok(())
+    }
+
+    fn map(&self, memory: &Arc<dyn DeviceMemory>, bytes: u64) -> Result<Box<dyn Mapping>> {
+        assert!(bytes <= memory.bytes());
+        Ok(Box::new(HeapMapping {
+            memory: Arc::clone(memory),
+            bytes,
+        }))
+    }
+
+    fn register_table(&self) -> Result<Vec<u64>> {
+        Ok((0..75)
+            .map(|core| 0x2000_0000_0000 + core * 0x10_0000)
+            .collect())
+    }
+
+    fn kernel_bytes<'a>(&self, image: &'a [u8]) -> Result<&'a [u8]> {
+        if image.starts_with(b"kernel") {
+            return Ok(image);
+        }
+        Err(PlatformError::BadProgram {
+            what: "kernel".to_owned(),
+            reason: "it does not begin with `kernel`".to_owned(),
+        })
+    }
+
+    fn load_programs(&self, _: &Programs) -> Result<()> {
+        Ok(())
+    }
+
+    fn launch(&self, launch: &Launch, abort: &dyn Fn()) -> Result<()> {
+        if let Some(error) = self.refuse_launch.lock().unwrap().take() {
+            abort();
+            (self.script.lock().unwrap())(&self.memory, launch)?;
+            return Err(error);
+        }
+        (self.script.lock().unwrap())(&self.memory, launch)
+    }
+
+    fn synchronize(&self, stream: StreamKind, _: Duration) -> Result<()> {
+        if stream == StreamKind::Aicore {
+            return Ok(());
+        }
+        match self.synchronize.lock().unwrap().pop() {
+            None => Ok(()),
+            Some(error) => {
+                // Long enough for the watching thread to look.
+                std::thread::sleep(Duration::from_millis(150));
+                Err(error)
+            }
+        }
+    }
+
+    fn is_poisoned(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for HeapMemory {
+    fn drop(&mut self) {
+        // What is used after it was freed shows.
+        let pages = self.pages.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for page in pages {
+            page.0.fill(0xDD);
+        }
+    }
+}
+
+/// A build folder of programs that hold nothing but their descriptors; removed when dropped.
+pub struct FakeBuild {
+    folder: PathBuf,
+    pub build: Build,
+}
+
+impl FakeBuild {
+    /// The manifest says `ring_size`, the programs were built with `program_ring_size`.
+    pub fn new(ring_size: u32, program_ring_size: u32) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("lanescope-runtime-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(folder.join("device")).unwrap();
+        for (file, kind) in [
+            ("aicpu.so", ProgramKind::Aicpu),
+            ("aicore.so", ProgramKind::Aicore),
+        ] {
+            let descriptor = ProgramDescriptor::new(kind, Some(Chip::A2a3), program_ring_size);
+            let image = elf_with_section(".lanescope", descriptor.as_bytes());
+            std::fs::write(folder.join("device").join(file), image).unwrap();
+        }
+        let manifest = format!(
+            r#"{{"platform":"a2a3","chip":"a2a3","ring_size":{ring_size},
+                "abi_hash":"{ABI_HASH:#018x}","abi_version":{ABI_VERSION},"profile":"test",
+                "toolchains":{{"rustc":"none","cxx":null}},
+                "device":{{"aicpu":"device/aicpu.so","dispatcher":null,"aicore":"device/aicore.so"}},
+                "kernels":{{"add":"kernels/add.so"}},"skipped":[]}}"#
+        );
+        std::fs::write(folder.join("manifest.json"), manifest).unwrap();
+        let build = Build::open(&folder).unwrap();
+        Self { folder, build }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for FakeBuild {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The smallest ELF file with one named section.
+fn elf_with_section(name: &str, content: &[u8]) -> Vec<u8> {
+    let names = format!("\0{name}\0.shstrtab\0");
+    let content_at = 64u64;
+    let names_at = content_at + content.len() as u64;
+    let headers_at = (names_at + names.len() as u64).next_multiple_of(8);
+    let mut file = Vec::new();
+    file.extend([0x7F, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let half = |file: &mut Vec<u8>, value: u16| file.extend(value.to_le_bytes());
+    let word = |file: &mut Vec<u8>, value: u32| file.extend(value.to_le_bytes());
+    let long = |file: &mut Vec<u8>, value: u64| file.extend(value.to_le_bytes());
+    half(&mut file, 3); // shared object
+    half(&mut file, 62); // x86-64
+    word(&mut file, 1);
+    long(&mut file, 0);
+    long(&mut file, 0);
+    long(&mut file, headers_at);
+    word(&mut file, 0);
+    for value in [64, 0, 0, 64, 3, 2] {
+        half(&mut file, value);
+    }
+    file.extend(content);
+    file.extend(names.as_bytes());
+    file.resize(usize::try_from(headers_at).unwrap(), 0);
+    let name_of_names = u32::try_from(name.len()).unwrap() + 2;
+    let sections = [
+        (0, 0, 0, 0),
+        (1, 1, content_at, content.len() as u64),
+        (name_of_names, 3, names_at, names.len() as u64),
+    ];
+    for (name, kind, offset, bytes) in sections {
+        word(&mut file, name);
+        word(&mut file, kind);
+        for value in [0, 0, offset, bytes, 0, 1, 0] {
+            long(&mut file, value);
+        }
+    }
+    file
+}
