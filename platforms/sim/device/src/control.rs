@@ -1,0 +1,114 @@
+//! The socket: the greeting, the control thread that reads frames, and the way back.
+//!
+//! # Errors
+//!
+//! When the host closes its end, or sends what is no frame, the process ends at once: nobody is
+//! left to run for.
+
+use crate::device::{Device, Inbox};
+use crate::engine::Engine;
+use crate::error::DeviceProcessError;
+use crate::memory::Memory;
+use crate::setting::Settings;
+use crate::watchdog::{self, PATIENCE, Progress, Report};
+use lanescope_sim_wire::{DEVICE_MEMORY_ADDRESS, DeviceFrame, Frame, HostFrame};
+use rustix::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Serves the host at the other end of `socket` with the memory in `memory`, until it closes its
+/// end.
+///
+/// # Errors
+///
+/// [`DeviceProcessError`] when the device cannot be set up.
+pub fn serve(socket: UnixStream, memory: BorrowedFd<'_>) -> Result<(), DeviceProcessError> {
+    let mut socket = socket;
+    let Some(greeting) = HostFrame::receive(&mut socket)? else {
+        return Ok(());
+    };
+    let HostFrame::Hello {
+        chip,
+        memory_bytes,
+        settings: given,
+        ..
+    } = greeting
+    else {
+        return Err(DeviceProcessError::NoGreeting {
+            found: "another frame",
+        });
+    };
+    let mut settings = Settings::default();
+    for (name, value) in given {
+        settings.set(&name, &value)?;
+    }
+    let memory = Memory::map(memory, DEVICE_MEMORY_ADDRESS, memory_bytes)?;
+    let progress = Progress::leaked();
+    let engine = Engine::new(chip, memory, progress);
+    let report = Arc::new(SocketReport {
+        socket: Mutex::new(
+            socket
+                .try_clone()
+                .map_err(lanescope_sim_wire::WireError::from)?,
+        ),
+    });
+    let inbox = Arc::new(Inbox::default());
+    watchdog::start(progress, report.clone(), PATIENCE, end_stuck);
+    read_frames(socket, Arc::clone(&inbox));
+    report.report(DeviceFrame::Ready);
+    Device::new(engine, settings, inbox, report, end_killed).serve()
+}
+
+/// Reads frames on a thread of its own.
+fn read_frames(mut socket: UnixStream, inbox: Arc<Inbox>) {
+    let reader = move || {
+        while let Ok(Some(frame)) = HostFrame::receive(&mut socket) {
+            inbox.push(frame);
+        }
+        end_process(0);
+    };
+    if std::thread::Builder::new()
+        .name("control".to_owned())
+        .spawn(reader)
+        .is_err()
+    {
+        end_process(EXIT_NO_THREAD);
+    }
+}
+
+/// Sends frames to the host.
+#[derive(Debug)]
+struct SocketReport {
+    socket: Mutex<UnixStream>,
+}
+
+impl Report for SocketReport {
+    fn report(&self, frame: DeviceFrame) {
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        // A host that is gone does not matter: the control thread sees it as well.
+        let _ = frame.send(&mut *socket);
+    }
+}
+
+const EXIT_KILLED: i32 = 3;
+const EXIT_STUCK: i32 = 4;
+const EXIT_NO_THREAD: i32 = 5;
+
+/// The fault `kill-at`.
+fn end_killed() {
+    end_process(EXIT_KILLED);
+}
+
+/// Device code that never comes back.
+fn end_stuck() {
+    end_process(EXIT_STUCK);
+}
+
+/// Ends the process without running anything of the programs loaded into it.
+fn end_process(code: i32) -> ! {
+    unsafe extern "C" {
+        fn _exit(code: i32) -> !;
+    }
+    // SAFETY: takes any code, and does not return.
+    unsafe { _exit(code) }
+}

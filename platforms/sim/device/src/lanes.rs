@@ -1,0 +1,251 @@
+//! Buffers that the host returns: the host's speed costs no virtual time.
+//!
+//! # Where it sits
+//!
+//! A lane is known from the first wait for one of its buffers, by the address of its free tail
+//! (the host's word) and of its ready tail (the device's).
+//!
+//! # Ordering
+//!
+//! Without the fault `late-host`, a wait stops the whole engine until the host has returned a
+//! buffer, and the device then sees exactly one buffer more than the waiter had seen, however many
+//! the host has returned: so the timeline does not depend on the host. With it, the k-th buffer
+//! returned since the lane became known is visible exactly the asked time after the lane's k-th
+//! ready entry since then; the engine stops only when that moment has come and the host has not.
+//!
+//! # What can be lost
+//!
+//! A host that returns nothing for [`HOST_PATIENCE`] is taken as gone: its lane is not waited for
+//! again until its tail moves.
+
+use crate::agent::Agent;
+use crate::clock::later;
+use crate::engine::Engine;
+use crate::memory::LINE_BYTES;
+use lanescope_abi::AwaitedWord;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long the host may take, in wall time.
+pub const HOST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A tail that is further ahead than this is no tail; the device gets to see it as it is.
+const MOST_BUFFERS: u32 = 1 << 20;
+
+/// How a wait for a buffer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BufferWait {
+    /// There is one.
+    Here,
+    /// There is one from that time on.
+    At(u64),
+    /// None is on its way.
+    Unknown,
+}
+
+/// All lanes that are known.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    /// The fault `late-host`, in grains.
+    late_host: Option<u64>,
+    lanes: Vec<Lane>,
+    /// First and last line that holds a free tail.
+    free_lines: (u64, u64),
+}
+
+/// One lane.
+#[derive(Debug)]
+struct Lane {
+    free_tail: u64,
+    ready_tail: u64,
+    /// What the device sees as free tail (without `late-host`).
+    visible: u32,
+    /// What both tails were when the lane became known.
+    first_free_tail: u32,
+    last_ready_tail: u32,
+    /// When each ready entry since then was published.
+    ready_times: Vec<u64>,
+    /// The free tail when the host was given up.
+    given_up_at: Cell<Option<u32>>,
+}
+
+impl Lanes {
+    /// Starts a launch: lanes become known again, except that a delay goes on across launches.
+    pub fn begin_launch(&mut self, late_host: Option<u64>, raw_word: impl Fn(u64) -> Option<u32>) {
+        let goes_on = late_host.is_some() && late_host == self.late_host;
+        self.late_host = late_host;
+        self.lanes
+            .retain(|lane| goes_on && raw_word(lane.ready_tail) == Some(lane.last_ready_tail));
+    }
+
+    /// Whether the line may hold a free tail.
+    #[must_use]
+    #[inline]
+    pub fn may_cover(&self, line: u64) -> bool {
+        !self.lanes.is_empty() && line >= self.free_lines.0 && line <= self.free_lines.1
+    }
+
+    fn find_or_insert(&mut self, word: &AwaitedWord, free_tail: u32, ready_tail: u32) -> &mut Lane {
+        let known = self
+            .lanes
+            .iter()
+            .position(|lane| lane.free_tail == word.address);
+        let index = known.unwrap_or_else(|| {
+            let line = word.address & !(LINE_BYTES - 1);
+            self.free_lines = if self.lanes.is_empty() {
+                (line, line)
+            } else {
+                (self.free_lines.0.min(line), self.free_lines.1.max(line))
+            };
+            self.lanes.push(Lane {
+                free_tail: word.address,
+                ready_tail: word.pair_address,
+                visible: free_tail,
+                first_free_tail: free_tail,
+                last_ready_tail: ready_tail,
+                ready_times: Vec::new(),
+                given_up_at: Cell::new(None),
+            });
+            self.lanes.len() - 1
+        });
+        &mut self.lanes[index]
+    }
+}
+
+impl Lane {
+    /// The free tail the device sees at `now` when buffers come back `delay` late.
+    fn delayed_tail(&self, delay: u64, now: u64) -> u32 {
+        let visible = self
+            .ready_times
+            .partition_point(|time| later(*time, delay) <= now);
+        let visible = u32::try_from(visible).unwrap_or(u32::MAX);
+        self.first_free_tail.wrapping_add(visible)
+    }
+}
+
+impl Engine {
+    /// One step of a wait for a buffer.
+    pub fn await_buffer(&self, agent: &Agent, word: &AwaitedWord, now: u64) -> BufferWait {
+        let (Some(free_tail), Some(ready_tail)) = (
+            self.raw_word(word.address),
+            self.raw_word(word.pair_address),
+        ) else {
+            let AwaitedWord {
+                address,
+                pair_address,
+                ..
+            } = word;
+            self.fail(
+                agent,
+                format!(
+                    "awaited a buffer with tails at {address:#x} and {pair_address:#x}, \
+                     which are not both device memory"
+                ),
+            )
+        };
+        let mut lanes = self.lanes.borrow_mut();
+        let delay = lanes.late_host;
+        let lane = lanes.find_or_insert(word, free_tail, ready_tail);
+        let Some(delay) = delay else {
+            let tail = self.await_host(lane, |tail| tail != word.seen);
+            let ahead = tail.wrapping_sub(word.seen);
+            lane.visible = if ahead > MOST_BUFFERS {
+                tail
+            } else {
+                word.seen.wrapping_add(ahead.min(1))
+            };
+            return if ahead == 0 {
+                BufferWait::Unknown
+            } else {
+                BufferWait::Here
+            };
+        };
+        if lane.delayed_tail(delay, now) != word.seen {
+            return BufferWait::Here;
+        }
+        let returned = word.seen.wrapping_sub(lane.first_free_tail) as usize;
+        match lane.ready_times.get(returned) {
+            Some(time) => BufferWait::At(later(*time, delay)),
+            None => BufferWait::Unknown,
+        }
+    }
+
+    /// An 8-byte word of memory as the AICPU finds it: free tails as they are visible.
+    #[cold]
+    pub fn word_with_lanes(&self, agent: &Agent, address: u64, word: u64) -> u64 {
+        let lanes = self.lanes.borrow();
+        let mut word = word;
+        for lane in lanes
+            .lanes
+            .iter()
+            .filter(|lane| lane.free_tail & !7 == address)
+        {
+            let tail = match lanes.late_host {
+                None => lane.visible,
+                Some(delay) => {
+                    let visible = lane.delayed_tail(delay, agent.clock.get());
+                    let arrived = |tail: u32| tail.wrapping_sub(visible) <= MOST_BUFFERS;
+                    let tail = self.await_host(lane, arrived);
+                    if arrived(tail) { visible } else { tail }
+                }
+            };
+            let shift = 8 * (lane.free_tail & 4);
+            word = word & !(0xFFFF_FFFF << shift) | u64::from(tail) << shift;
+        }
+        word
+    }
+
+    /// Notes when an AICPU thread publishes a ready entry.
+    #[inline]
+    pub fn note_ready_tail(&self, agent: &Agent, address: u64, value: u32) {
+        if self.lanes.borrow().late_host.is_some() {
+            self.note_delayed_ready_tail(agent, address, value);
+        }
+    }
+
+    #[cold]
+    fn note_delayed_ready_tail(&self, agent: &Agent, address: u64, value: u32) {
+        let mut lanes = self.lanes.borrow_mut();
+        for lane in &mut lanes.lanes {
+            let entries = value.wrapping_sub(lane.last_ready_tail);
+            if lane.ready_tail == address && entries <= MOST_BUFFERS {
+                let now = agent.clock.get();
+                lane.ready_times.extend((0..entries).map(|_| now));
+                lane.last_ready_tail = value;
+            }
+        }
+    }
+
+    /// Stops the engine until the host has moved the free tail to where `arrived` says yes; returns
+    /// the tail, also when the host took too long.
+    fn await_host(&self, lane: &Lane, arrived: impl Fn(u32) -> bool) -> u32 {
+        let tail = || self.raw_word(lane.free_tail).unwrap_or(0);
+        let mut now = tail();
+        if arrived(now) || lane.given_up_at.get() == Some(now) {
+            return now;
+        }
+        let _waiting = self.progress.wait_for_host();
+        let begin = Instant::now();
+        let mut turns = 0u32;
+        while !arrived(now) {
+            if begin.elapsed() > HOST_PATIENCE {
+                lane.given_up_at.set(Some(now));
+                return now;
+            }
+            pause(turns);
+            turns = turns.saturating_add(1);
+            now = tail();
+        }
+        lane.given_up_at.set(None);
+        now
+    }
+}
+
+/// Waits a moment: spins first, then yields the CPU, then sleeps, longer and longer.
+pub fn pause(turns: u32) {
+    match turns {
+        0..64 => std::hint::spin_loop(),
+        64..128 => std::thread::yield_now(),
+        _ => std::thread::sleep(Duration::from_micros(u64::from(turns.min(1000) / 10))),
+    }
+}

@@ -1,0 +1,209 @@
+//! Device memory: the shared file as the device process maps it.
+//!
+//! # Who writes what
+//!
+//! The host maps the same file, so every access is an atomic word, relaxed; the one engine thread
+//! gives the order among agents. Whatever is not inside the mapping is refused, never touched.
+
+use crate::error::DeviceProcessError;
+use rustix::fd::BorrowedFd;
+use rustix::mm::{MapFlags, ProtFlags};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Bytes of a line.
+pub const LINE_BYTES: u64 = lanescope_abi::LINE_BYTES;
+
+/// A line as words.
+pub type Line = [u64; 8];
+
+/// Device memory. Its mapping lasts as long as the process.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    base: u64,
+    bytes: u64,
+}
+
+impl Memory {
+    /// Maps the first `bytes` bytes of a file at a fixed device address.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceProcessError::Map`] when the address is taken or the file cannot be mapped.
+    pub fn map(file: BorrowedFd<'_>, base: u64, bytes: u64) -> Result<Self, DeviceProcessError> {
+        let refused = |source| DeviceProcessError::Map {
+            base,
+            bytes,
+            source,
+        };
+        let length = usize::try_from(bytes).map_err(|_| refused(rustix::io::Errno::NOMEM))?;
+        let address = usize::try_from(base).map_err(|_| refused(rustix::io::Errno::NOMEM))?;
+        // SAFETY:
+        // - FIXED_NOREPLACE never replaces a mapping, so no live memory is unmapped.
+        // - The range is new to this process; only atomic accesses through this type and device
+        //   code touch it.
+        let mapped = unsafe {
+            rustix::mm::mmap(
+                std::ptr::without_provenance_mut(address),
+                length,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED | MapFlags::FIXED_NOREPLACE,
+                file,
+                0,
+            )
+        }
+        .map_err(refused)?;
+        // Kernels older than the flag take the address as a hint only.
+        if mapped.expose_provenance() != address {
+            return Err(refused(rustix::io::Errno::EXIST));
+        }
+        Ok(Self { base, bytes })
+    }
+
+    /// Private memory wherever there is room; for tests and benches.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceProcessError::Map`] when there is no room.
+    pub fn anonymous(bytes: u64) -> Result<Self, DeviceProcessError> {
+        let refused = |source| DeviceProcessError::Map {
+            base: 0,
+            bytes,
+            source,
+        };
+        let length = usize::try_from(bytes).map_err(|_| refused(rustix::io::Errno::NOMEM))?;
+        // SAFETY: no address is asked for, so nothing is replaced.
+        let mapped = unsafe {
+            rustix::mm::mmap_anonymous(
+                std::ptr::null_mut(),
+                length,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )
+        }
+        .map_err(refused)?;
+        Ok(Self {
+            base: mapped.expose_provenance() as u64,
+            bytes,
+        })
+    }
+
+    /// Device address of the first byte.
+    #[must_use]
+    pub const fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Whether `bytes` bytes from `address` are device memory.
+    #[must_use]
+    #[inline]
+    pub const fn contains(&self, address: u64, bytes: u64) -> bool {
+        let offset = address.wrapping_sub(self.base);
+        offset < self.bytes && bytes <= self.bytes - offset
+    }
+
+    /// The aligned 8-byte word at `address`, if there is one.
+    #[must_use]
+    #[inline]
+    pub fn word64(&self, address: u64) -> Option<&'static AtomicU64> {
+        if address & 7 != 0 || !self.contains(address, 8) {
+            return None;
+        }
+        let pointer = std::ptr::with_exposed_provenance_mut::<u64>(address as usize);
+        // SAFETY:
+        // - In bounds of the mapping, which lasts as long as the process, and aligned.
+        // - Nobody makes a plain reference to device memory; all access is atomic.
+        Some(unsafe { AtomicU64::from_ptr(pointer) })
+    }
+
+    /// The aligned 4-byte word at `address`, if there is one.
+    #[must_use]
+    #[inline]
+    pub fn word32(&self, address: u64) -> Option<&'static AtomicU32> {
+        if address & 3 != 0 || !self.contains(address, 4) {
+            return None;
+        }
+        let pointer = std::ptr::with_exposed_provenance_mut::<u32>(address as usize);
+        // SAFETY: as in `word64`.
+        Some(unsafe { AtomicU32::from_ptr(pointer) })
+    }
+
+    /// The words of the line at `line`, a multiple of 64, if there is one.
+    #[must_use]
+    #[inline]
+    fn line(&self, line: u64) -> Option<&'static [AtomicU64; 8]> {
+        if line & (LINE_BYTES - 1) != 0 || !self.contains(line, LINE_BYTES) {
+            return None;
+        }
+        let pointer = std::ptr::with_exposed_provenance::<[AtomicU64; 8]>(line as usize);
+        // SAFETY: as in `word64`, for each of the eight words.
+        Some(unsafe { &*pointer })
+    }
+
+    /// Reads a line, if there is one.
+    #[must_use]
+    #[inline]
+    pub fn read_line(&self, line: u64) -> Option<Line> {
+        let words = self.line(line)?;
+        Some(std::array::from_fn(|i| words[i].load(Ordering::Relaxed)))
+    }
+
+    /// Writes a line in address order; does nothing when there is none.
+    #[inline]
+    pub fn write_line(&self, line: u64, words: &Line) {
+        if let Some(target) = self.line(line) {
+            for (target, word) in target.iter().zip(words) {
+                target.store(*word, Ordering::Release);
+            }
+        }
+    }
+
+    /// A copy of `bytes` bytes from `address`, or `None` when they are not all device memory.
+    #[must_use]
+    pub fn copy(&self, address: u64, bytes: u64) -> Option<Vec<u8>> {
+        if !self.contains(address, bytes) {
+            return None;
+        }
+        let mut copy = Vec::with_capacity(usize::try_from(bytes).ok()?);
+        let mut word_address = address & !7;
+        while word_address < address + bytes {
+            let word = self.word64(word_address)?.load(Ordering::Relaxed);
+            for (i, byte) in (word_address..).zip(word.to_le_bytes()) {
+                if i >= address && i < address + bytes {
+                    copy.push(byte);
+                }
+            }
+            word_address += 8;
+        }
+        Some(copy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_is_reachable() {
+        let memory = Memory::anonymous(4096).unwrap();
+        let base = memory.base();
+        assert!(memory.word64(base + 4088).is_some());
+        assert!(memory.word64(base + 4092).is_none());
+        assert!(memory.word32(base + 4092).is_some());
+        assert!(memory.word32(base + 4096).is_none());
+        assert!(memory.word32(base - 4).is_none());
+        assert!(memory.word32(base + 2).is_none());
+        assert!(memory.copy(base + 4000, 97).is_none());
+        assert!(memory.copy(base + 4000, u64::MAX).is_none());
+    }
+
+    #[test]
+    fn copies_need_no_alignment() {
+        let memory = Memory::anonymous(4096).unwrap();
+        let word = u64::from_le_bytes(*b"abcdefgh");
+        memory
+            .word64(memory.base() + 8)
+            .unwrap()
+            .store(word, Ordering::Relaxed);
+        assert_eq!(memory.copy(memory.base() + 9, 5).unwrap(), b"bcdef");
+    }
+}
