@@ -1,8 +1,8 @@
 /*
  * The bytes that the host, the AICPU program, the AICore program and kernels share.
  *
- * Kernels need two things of it: kernel_entry(const uint64_t *args) and, in simulator builds,
- * kernel_cost(const uint64_t *args, lanescope_kernel_cost *cost).
+ * A kernel defines, both LANESCOPE_EXPORT and extern "C", kernel_entry(const uint64_t *args) and,
+ * in simulator builds, kernel_cost(const uint64_t *args, lanescope_kernel_cost *cost).
  */
 
 #ifndef LANESCOPE_ABI_H
@@ -14,6 +14,9 @@
 #include <stdint.h>
 /* Alignment of a structure, the same in C and C++. */
 #define LANESCOPE_ALIGNED(bytes) __attribute__((aligned(bytes)))
+
+/* Makes an entry visible although everything else is hidden. */
+#define LANESCOPE_EXPORT __attribute__((visibility("default")))
 
 /* PROGRAM_MAGIC as the initialiser of a byte array. */
 #define LANESCOPE_PROGRAM_MAGIC {'L', 'S', 'P', 'R', 'O', 'G', '0', '1'}
