@@ -34,7 +34,10 @@ pub fn build_simulated(
     let object = objects.join(format!("aicore-{chip}-ring{}.so", selection.ring_size));
     let mut flags = cxx_flags(&headers);
     flags.push(format!("-DLANESCOPE_RING_SIZE={}", selection.ring_size));
-    flags.push(format!("-DLANESCOPE_CHIP_{}", chip.to_uppercase()));
+    flags.push(format!(
+        "-DLANESCOPE_CHIP={}",
+        selection.platform.chip as u32
+    ));
     compiler.shared_object(
         &object,
         &[sources.join("aicore.cpp")],
@@ -123,7 +126,8 @@ fn build_aicpu(
         .env("LANESCOPE_CHIP", selection.platform.chip.name())
         .env("LANESCOPE_RING_SIZE", selection.ring_size.to_string());
     if let Some(triple) = triple {
-        cargo.args(["--target", triple]).env(
+        let features = "lanescope-aicpu-program/chip,lanescope-aicpu-dispatcher/chip";
+        cargo.args(["--target", triple, "--features", features]).env(
             "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
             AICPU_LINKER,
         );
@@ -206,10 +210,7 @@ impl Ccec {
         let source = workspace::root().join("crates/aicore/cpp/aicore.cpp");
         let defines = [
             format!("-DLANESCOPE_RING_SIZE={}", selection.ring_size),
-            format!(
-                "-DLANESCOPE_CHIP_{}",
-                selection.platform.chip.name().to_uppercase()
-            ),
+            format!("-DLANESCOPE_CHIP={}", selection.platform.chip as u32),
         ];
         let device = folder.join("device");
         std::fs::create_dir_all(&device)
