@@ -82,7 +82,7 @@ pub(crate) fn runtime_result(libraries: &Libraries, call: &'static str, code: i3
         call,
         code: known.code,
         name: known.name,
-        detail: recent_message(libraries),
+        detail: recent_message(libraries, call, code),
         hint: known.hint,
     })
 }
@@ -115,8 +115,9 @@ pub fn missing_function(name: &'static str) -> PlatformError {
     }
 }
 
-/// What the driver says of the last failure on this thread, as one line.
-fn recent_message(libraries: &Libraries) -> String {
+/// What the driver says of the last failure on this thread, as one line, without the call and the
+/// code that the caller names anyway.
+pub(crate) fn recent_message(libraries: &Libraries, call: &str, code: i32) -> String {
     let Some(Ok(function)) = libraries.acl.as_ref().map(|acl| &acl.aclGetRecentErrMsg) else {
         return String::new();
     };
@@ -129,5 +130,9 @@ fn recent_message(libraries: &Libraries) -> String {
     // next call on this thread.
     let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
     let lines: Vec<&str> = message.lines().map(str::trim).collect();
-    lines.join("; ").trim_matches([' ', ';']).to_owned()
+    let line = lines.join("; ");
+    let line = line.trim_matches([' ', ';']);
+    let line = line.strip_prefix(&format!("{call}: ")).unwrap_or(line);
+    let line = line.strip_suffix(&format!(" ({code})")).unwrap_or(line);
+    line.to_owned()
 }

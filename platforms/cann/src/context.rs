@@ -12,11 +12,11 @@ use cann_sys::Libraries;
 use cann_sys::codes::{CONTEXT_RELEASE, is_device_fault};
 use lanescope_platform::{Attachment, PlatformError, Result};
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// A device of the driver, set by this process; reset when dropped.
-#[derive(Debug)]
 pub struct Context {
     libraries: &'static Libraries,
     logical_id: u32,
@@ -29,6 +29,15 @@ pub struct Context {
     fault: OnceLock<String>,
     /// Fingerprint of the shared object that the device process keeps.
     delivered: Mutex<Option<u64>>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("device", &self.logical_id)
+            .field("fault", &self.fault.get())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Keeps the calling thread bound to the device while it calls the driver.

@@ -1,7 +1,7 @@
 //! An opened device as the trait layer sees it.
 
 use crate::backend::{Backend, Registers};
-use crate::calls::{BY_NAME_FUNCTIONS, REQUIRED_FUNCTIONS, function, load_driver};
+use crate::calls::{BY_NAME_FUNCTIONS, REQUIRED_FUNCTIONS, function, load_driver, recent_message};
 use crate::memory::Memory;
 use crate::programs::LoadedPrograms;
 use crate::stream::Stream;
@@ -210,10 +210,16 @@ fn apply_settings(libraries: &Libraries, settings: &[(String, String)]) -> Resul
             ),
         })?;
     for (name, value) in settings {
-        if simulator.set(name, value) != 0 {
+        let code = simulator.set(name, value);
+        if code != 0 {
+            let said = recent_message(libraries, "lanescope_sim_set", code);
             return Err(PlatformError::Config {
                 what: format!("driver setting {name}={value}"),
-                reason: "the driver does not know this setting or refuses its value".to_owned(),
+                reason: if said.is_empty() {
+                    format!("refused with {code}")
+                } else {
+                    said
+                },
             });
         }
     }
