@@ -1,5 +1,7 @@
 //! A capture is written, and read back whole, cut and damaged.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use lanescope_abi::{Kind, TaskRecord};
 use lanescope_capture::format::BLOCK_ALIGN;
 use lanescope_capture::{

@@ -1,0 +1,279 @@
+//! A device whose memory is the heap; its mapping is either that memory or a copy of it.
+
+use super::DeviceMemoryView;
+use lanescope_abi::Chip;
+use lanescope_platform::{
+    Attachment, Capability, Device, DeviceAddress, DeviceInfo, DeviceMemory, Launch, LaunchForm,
+    Mapping, PlatformError, Programs, Range, Result, StreamKind,
+};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Page-aligned heap memory that several threads reach word by word.
+#[derive(Debug)]
+struct Heap {
+    pointer: *mut u8,
+    layout: Layout,
+}
+
+// SAFETY: the memory is reached through raw pointers only, by users that keep to the protocol.
+unsafe impl Send for Heap {}
+// SAFETY: as above.
+unsafe impl Sync for Heap {}
+
+impl Heap {
+    fn new(bytes: u64) -> Self {
+        let bytes = usize::try_from(bytes).unwrap();
+        let layout = Layout::from_size_align(bytes, 4096).unwrap();
+        // SAFETY: the layout is not empty: nobody allocates 0 bytes.
+        let pointer = unsafe { alloc_zeroed(layout) };
+        assert!(!pointer.is_null());
+        Self { pointer, layout }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, freed once.
+        unsafe { dealloc(self.pointer, self.layout) };
+    }
+}
+
+#[derive(Debug)]
+struct HeapMemory {
+    heap: Arc<Heap>,
+}
+
+impl DeviceMemory for HeapMemory {
+    fn address(&self) -> DeviceAddress {
+        DeviceAddress(self.heap.pointer.addr() as u64)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.heap.layout.size() as u64
+    }
+}
+
+/// What a device does on purpose, and what was done to it.
+#[derive(Debug, Default)]
+pub struct Behaviour {
+    /// Copies and threads are refused.
+    pub is_dead: AtomicBool,
+    /// Copies that were made.
+    pub copies: AtomicU64,
+    /// Threads that are attached.
+    pub attached: AtomicU32,
+}
+
+/// A device of ordinary memory.
+#[derive(Debug)]
+pub struct HeapDevice {
+    info: DeviceInfo,
+    is_coherent: bool,
+    allocations: Mutex<Vec<Arc<HeapMemory>>>,
+    pub behaviour: Arc<Behaviour>,
+}
+
+impl HeapDevice {
+    pub fn new(is_coherent: bool) -> Self {
+        Self {
+            info: DeviceInfo {
+                chip: Chip::A2a3,
+                logical_id: 0,
+                driver_id: 0,
+                clusters: 24,
+                aicpu_threads: 4,
+                launch_form: LaunchForm::Classic,
+                driver: PathBuf::new(),
+            },
+            is_coherent,
+            allocations: Mutex::default(),
+            behaviour: Arc::default(),
+        }
+    }
+
+    /// The device's own view of the only allocation.
+    pub fn memory(&self) -> DeviceMemoryView {
+        let allocations = self.allocations.lock().unwrap();
+        let heap = &allocations[0].heap;
+        DeviceMemoryView::new(heap.pointer, heap.layout.size() as u64, heap.clone())
+    }
+
+    pub fn allocation_count(&self) -> usize {
+        self.allocations.lock().unwrap().len()
+    }
+}
+
+fn dead(call: &'static str) -> PlatformError {
+    PlatformError::Driver {
+        call,
+        code: 507_899,
+        name: "ACL_ERROR_RT_DRV_INTERNAL_ERROR",
+        hint: "",
+        detail: String::new(),
+    }
+}
+
+fn unsupported(what: &'static str) -> PlatformError {
+    PlatformError::Unsupported {
+        what,
+        reason: "the device is ordinary memory".to_owned(),
+    }
+}
+
+impl Device for HeapDevice {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn has(&self, capability: Capability) -> bool {
+        capability == Capability::CoherentMapping && self.is_coherent
+    }
+
+    fn attach_thread(&self) -> Result<Attachment> {
+        if self.behaviour.is_dead.load(Ordering::Relaxed) {
+            return Err(dead("rtSetDevice"));
+        }
+        let behaviour = Arc::clone(&self.behaviour);
+        behaviour.attached.fetch_add(1, Ordering::Relaxed);
+        Ok(Attachment::new(move || {
+            behaviour.attached.fetch_sub(1, Ordering::Relaxed);
+        }))
+    }
+
+    fn allocate(&self, bytes: u64) -> Result<Arc<dyn DeviceMemory>> {
+        let memory = Arc::new(HeapMemory {
+            heap: Arc::new(Heap::new(bytes)),
+        });
+        self.allocations.lock().unwrap().push(Arc::clone(&memory));
+        Ok(memory)
+    }
+
+    fn copy_to_device(&self, _to: DeviceAddress, _from: &[u8]) -> Result<()> {
+        Err(unsupported("copying"))
+    }
+
+    fn copy_to_host(&self, _to: &mut [u8], _from: DeviceAddress) -> Result<()> {
+        Err(unsupported("copying"))
+    }
+
+    fn map(&self, memory: &Arc<dyn DeviceMemory>, bytes: u64) -> Result<Box<dyn Mapping>> {
+        let allocations = self.allocations.lock().unwrap();
+        let heap = allocations
+            .iter()
+            .find(|allocation| allocation.address() == memory.address())
+            .map(|allocation| Arc::clone(&allocation.heap))
+            .unwrap();
+        Ok(Box::new(HeapMapping {
+            view: if self.is_coherent {
+                Arc::clone(&heap)
+            } else {
+                Arc::new(Heap::new(bytes))
+            },
+            heap,
+            behaviour: Arc::clone(&self.behaviour),
+            copied_bytes: AtomicU64::new(0),
+        }))
+    }
+
+    fn register_table(&self) -> Result<Vec<u64>> {
+        Err(unsupported("the register table"))
+    }
+
+    fn kernel_bytes<'a>(&self, _image: &'a [u8]) -> Result<&'a [u8]> {
+        Err(unsupported("a kernel"))
+    }
+
+    fn load_programs(&self, _programs: &Programs) -> Result<()> {
+        Err(unsupported("a program"))
+    }
+
+    fn launch(&self, _launch: &Launch, _abort: &dyn Fn()) -> Result<()> {
+        Err(unsupported("a launch"))
+    }
+
+    fn synchronize(&self, _stream: StreamKind, _limit: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.behaviour.is_dead.load(Ordering::Relaxed)
+    }
+}
+
+/// The heap itself, or a shadow of it that copies exactly what it is asked for.
+#[derive(Debug)]
+pub struct HeapMapping {
+    heap: Arc<Heap>,
+    view: Arc<Heap>,
+    behaviour: Arc<Behaviour>,
+    copied_bytes: AtomicU64,
+}
+
+impl HeapMapping {
+    fn copy(&self, from: &Heap, to: &Heap, range: &Range) -> Result<()> {
+        if self.behaviour.is_dead.load(Ordering::Relaxed) {
+            return Err(dead("rtMemcpy"));
+        }
+        if self.is_coherent() {
+            return Ok(());
+        }
+        let bytes = range.end - range.start;
+        assert!(range.end <= self.bytes());
+        self.behaviour.copies.fetch_add(1, Ordering::Relaxed);
+        self.copied_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let offset = usize::try_from(range.start).unwrap();
+        // SAFETY: the range was checked against the view, which is as long as the heap.
+        let from = unsafe { from.pointer.add(offset) };
+        // SAFETY: as above.
+        let to = unsafe { to.pointer.add(offset) };
+        if bytes > 4096 {
+            let length = usize::try_from(bytes).unwrap();
+            // SAFETY: both ranges were checked; heap and view are two allocations.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, length) };
+            return Ok(());
+        }
+        // Words, last one first: a copy has no order that a reader could lean on.
+        for word in (0..usize::try_from(bytes).unwrap() / 4).rev() {
+            // SAFETY: the word lies in the checked range and is aligned: ranges begin at words.
+            let from = unsafe { AtomicU32::from_ptr(from.cast::<u32>().wrapping_add(word)) };
+            // SAFETY: as above.
+            let to = unsafe { AtomicU32::from_ptr(to.cast::<u32>().wrapping_add(word)) };
+            to.store(from.load(Ordering::Acquire), Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+impl Mapping for HeapMapping {
+    fn is_coherent(&self) -> bool {
+        Arc::ptr_eq(&self.heap, &self.view)
+    }
+
+    fn device_address(&self) -> DeviceAddress {
+        DeviceAddress(self.heap.pointer.addr() as u64)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.view.layout.size() as u64
+    }
+
+    fn pointer(&self) -> *mut u8 {
+        self.view.pointer
+    }
+
+    fn invalidate(&self, range: Range) -> Result<()> {
+        self.copy(&self.heap, &self.view, &range)
+    }
+
+    fn flush(&self, range: Range) -> Result<()> {
+        self.copy(&self.view, &self.heap, &range)
+    }
+
+    fn copied_bytes(&self) -> u64 {
+        self.copied_bytes.load(Ordering::Relaxed)
+    }
+}

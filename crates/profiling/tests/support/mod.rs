@@ -1,0 +1,162 @@
+//! A device of ordinary memory and the device side of its lanes, for tests and benches.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    reason = "support of tests and benches; each uses a part of it"
+)]
+
+mod heap_device;
+mod outlet;
+mod thread;
+
+pub use heap_device::HeapDevice;
+pub use outlet::{Gate, Sink};
+pub use thread::{DeviceMemoryView, DeviceThread, Fate};
+
+use lanescope_abi::{Chip, CoreType, TaskRecord, Token};
+use lanescope_capture::{CaptureWriter, SessionInfo};
+use lanescope_profiling::{
+    LaneSettings, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, Swimlane,
+};
+use std::io::Write;
+use std::sync::Arc;
+
+/// A profiler on a heap device, and the sides of a run.
+pub struct Bed {
+    pub device: Arc<HeapDevice>,
+    pub profiler: Profiler,
+    pub threads: u32,
+    pub cores: u32,
+    pub next_tokens: Vec<Token>,
+    pub run_id: u32,
+}
+
+impl Bed {
+    pub fn new(is_coherent: bool, threads: u32, cores: u32, settings: LaneSettings) -> Self {
+        Self::with_blocks(is_coherent, threads, cores, settings, 64)
+    }
+
+    pub fn with_blocks(
+        is_coherent: bool,
+        threads: u32,
+        cores: u32,
+        settings: LaneSettings,
+        host_blocks: u32,
+    ) -> Self {
+        let device = Arc::new(HeapDevice::new(is_coherent));
+        let shape = RegionShape {
+            core_count: cores,
+            thread_count: threads,
+            ring_size: 2,
+            ticks_per_second: 1_000_000_000,
+        };
+        let mut options = ProfilerOptions::new(shape);
+        options.host_blocks = host_blocks;
+        let profiler = Profiler::open(
+            device.clone(),
+            &options,
+            vec![Box::new(Swimlane::new(settings))],
+        )
+        .unwrap();
+        Self {
+            device,
+            profiler,
+            threads,
+            cores,
+            // Close enough to the end of the tokens that runs go across the wrap.
+            next_tokens: vec![
+                Token::new(lanescope_abi::token::TOKEN_LAST - 20).unwrap();
+                cores as usize
+            ],
+            run_id: 0,
+        }
+    }
+
+    /// The core belongs to thread `core % threads`.
+    pub fn session(&self) -> SessionInfo {
+        let mut session = SessionInfo {
+            run_id: self.run_id,
+            platform: "heap".to_owned(),
+            chip: Chip::A2a3,
+            core_types: (0..self.cores).map(core_type).collect(),
+            core_to_thread: (0..self.cores).map(|core| core % self.threads).collect(),
+            first_tokens: self.next_tokens.iter().map(|token| token.raw()).collect(),
+            swimlane_level: 4,
+            ..SessionInfo::default()
+        };
+        self.profiler.describe(&mut session);
+        session
+    }
+
+    pub fn start<W: Write + Send + 'static>(&mut self, to: W) -> Recording<W> {
+        self.run_id += 1;
+        let session = self.session();
+        let mut writer = CaptureWriter::new(to).unwrap();
+        writer.session(&session).unwrap();
+        self.profiler.start(&session, writer).unwrap()
+    }
+
+    /// The device side of one AICPU thread, attached anew as at every launch.
+    pub fn thread(&self, thread: u32) -> DeviceThread {
+        DeviceThread::attach(self.device.memory(), self.profiler.address().0, thread)
+    }
+
+    /// The record of the next dispatch of a core.
+    pub fn record(&mut self, core: u32) -> TaskRecord {
+        let next = &mut self.next_tokens[core as usize];
+        let token = *next;
+        *next = token.next();
+        record(self.run_id, core, token)
+    }
+
+    /// Commits `count` records on the cores of every thread, one after the other, from one thread.
+    pub fn commit_round_robin(&mut self, threads: &mut [DeviceThread], count: u64) -> Vec<u64> {
+        let mut dispatched = vec![0; self.cores as usize];
+        for index in 0..count {
+            let core = u32::try_from(index % u64::from(self.cores)).unwrap();
+            let record = self.record(core);
+            dispatched[core as usize] += 1;
+            threads[(core % self.threads) as usize].commit(&record);
+        }
+        dispatched
+    }
+}
+
+pub fn ended(dispatched: Vec<u64>) -> RunEnd {
+    RunEnd {
+        is_ended: true,
+        failure: None,
+        expected_tasks: Some(dispatched.iter().sum()),
+        dispatched: Some(dispatched),
+    }
+}
+
+pub fn core_type(core: u32) -> CoreType {
+    if core.is_multiple_of(3) {
+        CoreType::Aic
+    } else {
+        CoreType::Aiv
+    }
+}
+
+pub fn record(run_id: u32, core: u32, token: Token) -> TaskRecord {
+    let ticks = u64::from(token.raw());
+    TaskRecord {
+        task_id: u64::from(core) << 32 | u64::from(token.raw()),
+        func_id: 7,
+        core: u16::try_from(core).unwrap(),
+        core_type: core_type(core) as u8,
+        reserved: 0,
+        token: token.raw(),
+        run_id,
+        dispatch_ticks: ticks,
+        receive_ticks: ticks + 1,
+        start_ticks: ticks + 2,
+        end_ticks: ticks + 3,
+        finish_ticks: ticks + 4,
+    }
+}
