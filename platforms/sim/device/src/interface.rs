@@ -299,7 +299,6 @@ impl Engine {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "below 8")]
 fn word_of(address: u64) -> usize {
     (address >> 3 & 7) as usize
 }

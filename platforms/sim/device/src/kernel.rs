@@ -8,6 +8,7 @@ use crate::agent::Agent;
 use crate::engine::Engine;
 use crate::error::DeviceProcessError;
 use crate::image::elf_bytes;
+use crate::memory::pointer;
 use lanescope_abi::launch::{KERNEL_COST_SYMBOL, KERNEL_SYMBOL, KernelCost};
 use libloading::Library;
 
@@ -141,7 +142,7 @@ impl Kernel {
 /// Computes, and asks the kernel's model what that cost. The model comes first: a kernel may
 /// overwrite what its cost depends on.
 fn run(kernel: Kernel, args: u64, duration: impl FnOnce(Option<&KernelCost>) -> u64) -> u64 {
-    let args = std::ptr::with_exposed_provenance::<u64>(args as usize);
+    let args = pointer::<u64>(args).cast_const();
     let cost = kernel.cost.map(|model| {
         let mut cost = KernelCost::default();
         // SAFETY:

@@ -108,7 +108,7 @@ impl Memory {
         if address & 7 != 0 || !self.contains(address, 8) {
             return None;
         }
-        let pointer = std::ptr::with_exposed_provenance_mut::<u64>(address as usize);
+        let pointer = pointer::<u64>(address);
         // SAFETY:
         // - In bounds of the mapping, which lasts as long as the process, and aligned.
         // - Nobody makes a plain reference to device memory; all access is atomic.
@@ -122,7 +122,7 @@ impl Memory {
         if address & 3 != 0 || !self.contains(address, 4) {
             return None;
         }
-        let pointer = std::ptr::with_exposed_provenance_mut::<u32>(address as usize);
+        let pointer = pointer::<u32>(address);
         // SAFETY: as in `word64`.
         Some(unsafe { AtomicU32::from_ptr(pointer) })
     }
@@ -134,7 +134,7 @@ impl Memory {
         if line & (LINE_BYTES - 1) != 0 || !self.contains(line, LINE_BYTES) {
             return None;
         }
-        let pointer = std::ptr::with_exposed_provenance::<[AtomicU64; 8]>(line as usize);
+        let pointer = pointer::<[AtomicU64; 8]>(line);
         // SAFETY: as in `word64`, for each of the eight words.
         Some(unsafe { &*pointer })
     }
@@ -176,6 +176,14 @@ impl Memory {
         }
         Some(copy)
     }
+}
+
+/// A device address as a pointer: this process maps device memory at its own addresses.
+#[must_use]
+#[inline]
+pub fn pointer<T>(address: u64) -> *mut T {
+    // An address that does not fit becomes null, which is never device memory.
+    std::ptr::with_exposed_provenance_mut(usize::try_from(address).unwrap_or(0))
 }
 
 #[cfg(test)]

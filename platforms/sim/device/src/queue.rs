@@ -43,8 +43,9 @@ impl Key {
     /// The rank.
     #[must_use]
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "below MAX_AGENTS")]
     pub const fn rank(self) -> usize {
-        self.0 as usize & (MAX_AGENTS - 1)
+        (self.0 & (MAX_AGENTS as u64 - 1)) as usize
     }
 }
 

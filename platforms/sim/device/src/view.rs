@@ -224,7 +224,6 @@ impl View {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "a hash")]
 fn hash(line: u64) -> usize {
     ((line >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize
 }
