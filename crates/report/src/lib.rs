@@ -1,1 +1,31 @@
 //! Stage 5: statistics of a run.
+//!
+//! # Where it sits
+//!
+//! Takes a [`lanescope_trace::Trace`] and reduces it to a [`Report`] in one pass; the report prints as
+//! text ([`Report::text`]) and as JSON ([`Report::to_json`]).
+//!
+//! # What can be lost
+//!
+//! A time that is unknown, and a pair of times that runs backwards, is left out of every mean and
+//! quantile and is counted beside it ([`Spread::unknown`]).
+//!
+//! ```
+//! use lanescope_report::Report;
+//! use lanescope_trace::synth::Synth;
+//!
+//! let trace = Synth { tasks: 100, ..Synth::default() }.trace()?;
+//! let report = Report::of(&trace);
+//! assert_eq!(report.functions.iter().map(|function| function.count).sum::<u64>(), 100);
+//! println!("{}", report.text());
+//! # Ok::<(), lanescope_trace::TraceError>(())
+//! ```
+
+mod column;
+mod measure;
+mod report;
+mod text;
+
+pub use report::{
+    CoreReport, CoreTypeReport, FunctionReport, Report, SessionReport, Spread, VerdictReport,
+};

@@ -36,7 +36,7 @@ pub use edges::EdgeTable;
 pub use error::TraceError;
 pub use functions::Functions;
 pub use lanescope_abi::{Chip, CoreType, Kind};
-pub use lanescope_capture::{Clock, Outcome, Verdict};
+pub use lanescope_capture::{Clock, FindingKind, Outcome, Verdict};
 pub use phase::{Orchestrator, OrchestratorPhase, SchedulerPhase};
 pub use session::{Core, Session};
 pub use task::{Task, lost_before, lost_between};

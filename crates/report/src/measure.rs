@@ -1,0 +1,300 @@
+//! One pass over the tasks, then the quantiles.
+
+use crate::column::Column;
+use crate::report::{
+    CoreReport, CoreTypeReport, FunctionReport, Report, SessionReport, Spread, VerdictReport,
+};
+use lanescope_trace::{CoreType, Session, Task, Trace, Verdict};
+use std::collections::HashMap;
+
+pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
+    let mut tally = Tally::new(trace.session());
+    tally.tasks(trace, progress);
+    let scale = Scale {
+        ticks_per_second: trace.session().ticks_per_second.max(1),
+    };
+    let makespan = tally.bounds.map(|(first, last)| last - first);
+    let cores = core_reports(trace.session(), &tally, makespan, scale);
+    Report {
+        session: session_report(trace),
+        verdict: trace
+            .verdict()
+            .map(|verdict| verdict_report(verdict, scale)),
+        makespan_ns: makespan.map(|ticks| scale.nanoseconds(ticks.into())),
+        core_types: core_type_reports(trace.session(), &tally, &cores, scale),
+        functions: function_reports(trace, tally.functions, scale),
+        cores,
+        notes: trace
+            .notes()
+            .iter()
+            .map(|note| format!("{} {}", note.count, note.text))
+            .collect(),
+    }
+}
+
+/// Sums by function and by core.
+struct Tally {
+    functions: Vec<FunctionTally>,
+    /// Where the functions with small ids are; most have small ids.
+    small_ids: Vec<u32>,
+    large_ids: HashMap<u32, u32>,
+    cores: Vec<CoreTally>,
+    bounds: Option<(u64, u64)>,
+}
+
+#[derive(Default)]
+struct FunctionTally {
+    func_id: u32,
+    count: u64,
+    run: Column,
+    head_wait: Column,
+    tail_wait: Column,
+}
+
+#[derive(Clone, Copy, Default)]
+struct CoreTally {
+    tasks: u64,
+    busy: u64,
+}
+
+/// Function ids below this are found by index.
+const SMALL_IDS: usize = 1 << 16;
+const NO_PLACE: u32 = u32::MAX;
+/// Tasks between two calls of the progress function.
+const PROGRESS_TASKS: u64 = 1 << 18;
+
+impl Tally {
+    fn new(session: &Session) -> Self {
+        Self {
+            functions: Vec::new(),
+            small_ids: Vec::new(),
+            large_ids: HashMap::new(),
+            cores: vec![CoreTally::default(); session.cores.len()],
+            bounds: None,
+        }
+    }
+
+    fn tasks(&mut self, trace: &Trace, mut progress: impl FnMut(u64)) {
+        let (mut first, mut last) = (u64::MAX, 0);
+        let mut done = 0;
+        for task in trace.tasks() {
+            self.task(&task);
+            first = first.min(task.first_ticks().unwrap_or(u64::MAX));
+            last = last.max(task.last_ticks().unwrap_or(0));
+            done += 1;
+            if done % PROGRESS_TASKS == 0 {
+                progress(done);
+            }
+        }
+        self.bounds = (first <= last).then_some((first, last));
+    }
+
+    #[inline]
+    fn task(&mut self, task: &Task) {
+        let run = task.run_ticks();
+        let core = &mut self.cores[usize::from(task.core)];
+        core.tasks += 1;
+        core.busy = core.busy.saturating_add(run.unwrap_or(0));
+        let function = self.function(task.func_id);
+        function.count += 1;
+        function.run.add(run);
+        function.head_wait.add(task.head_wait_ticks());
+        function.tail_wait.add(task.tail_wait_ticks());
+    }
+
+    #[inline]
+    fn function(&mut self, func_id: u32) -> &mut FunctionTally {
+        let known = match self.small_ids.get(func_id as usize) {
+            Some(&place) => place,
+            None => self.large_ids.get(&func_id).copied().unwrap_or(NO_PLACE),
+        };
+        let place = match known {
+            NO_PLACE => self.add_function(func_id),
+            place => place,
+        };
+        &mut self.functions[place as usize]
+    }
+
+    #[cold]
+    fn add_function(&mut self, func_id: u32) -> u32 {
+        let place = u32::try_from(self.functions.len()).expect("fewer functions than ids");
+        self.functions.push(FunctionTally {
+            func_id,
+            ..FunctionTally::default()
+        });
+        let index = func_id as usize;
+        if index >= SMALL_IDS {
+            self.large_ids.insert(func_id, place);
+            return place;
+        }
+        if index >= self.small_ids.len() {
+            self.small_ids.resize(index + 1, NO_PLACE);
+        }
+        self.small_ids[index] = place;
+        place
+    }
+}
+
+/// How ticks become nanoseconds: rounded down once, at the end.
+#[derive(Clone, Copy)]
+struct Scale {
+    ticks_per_second: u64,
+}
+
+impl Scale {
+    fn nanoseconds(self, ticks: u128) -> u64 {
+        let ns = ticks.saturating_mul(1_000_000_000) / u128::from(self.ticks_per_second);
+        u64::try_from(ns).unwrap_or(u64::MAX)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a mean has no exact form")]
+    fn mean_nanoseconds(self, sum: u128, count: u64) -> Option<f64> {
+        let ticks = (count > 0).then(|| sum as f64 / count as f64)?;
+        Some(ticks * 1e9 / self.ticks_per_second as f64)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio has no exact form")]
+fn ratio(part: u128, whole: u128) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    part as f64 / whole as f64
+}
+
+fn spread(mut column: Column, scale: Scale) -> Spread {
+    let mut quantile = |per_cent| {
+        let ticks = column.quantile(per_cent)?;
+        Some(scale.nanoseconds(ticks.into()))
+    };
+    let (p50_ns, p99_ns, max_ns) = (quantile(50), quantile(99), quantile(100));
+    Spread {
+        known: column.known(),
+        unknown: column.unknown(),
+        sum_ns: scale.nanoseconds(column.sum()),
+        mean_ns: scale.mean_nanoseconds(column.sum(), column.known()),
+        p50_ns,
+        p99_ns,
+        max_ns,
+    }
+}
+
+fn function_reports(
+    trace: &Trace,
+    mut functions: Vec<FunctionTally>,
+    scale: Scale,
+) -> Vec<FunctionReport> {
+    functions.sort_by_key(|function| function.func_id);
+    let all: u128 = functions.iter().map(|function| function.run.sum()).sum();
+    let report = |function: FunctionTally| FunctionReport {
+        func_id: function.func_id,
+        name: trace.functions().label(function.func_id).into_owned(),
+        count: function.count,
+        share: ratio(function.run.sum(), all),
+        run: spread(function.run, scale),
+        head_wait: spread(function.head_wait, scale),
+        tail_wait: spread(function.tail_wait, scale),
+    };
+    functions.into_iter().map(report).collect()
+}
+
+fn core_reports(
+    session: &Session,
+    tally: &Tally,
+    makespan: Option<u64>,
+    scale: Scale,
+) -> Vec<CoreReport> {
+    let cores = (0..).zip(&session.cores).zip(&tally.cores);
+    cores
+        .map(|((core, facts), tally)| CoreReport {
+            core,
+            name: session.core_name(core as usize),
+            thread: facts.thread,
+            tasks: tally.tasks,
+            busy_ns: scale.nanoseconds(tally.busy.into()),
+            utilisation: ratio(tally.busy.into(), makespan.unwrap_or(0).into()),
+        })
+        .collect()
+}
+
+fn core_type_reports(
+    session: &Session,
+    tally: &Tally,
+    cores: &[CoreReport],
+    scale: Scale,
+) -> Vec<CoreTypeReport> {
+    let mut reports = Vec::new();
+    for core_type in CoreType::ALL {
+        let mut report = CoreTypeReport {
+            core_type: core_type.name(),
+            cores: 0,
+            used: 0,
+            tasks: 0,
+            busy_ns: 0,
+            utilisation: 0.0,
+            least: f64::INFINITY,
+            most: 0.0,
+        };
+        let mut busy = 0_u128;
+        for ((facts, tally), core) in session.cores.iter().zip(&tally.cores).zip(cores) {
+            if facts.core_type != core_type {
+                continue;
+            }
+            report.cores += 1;
+            report.used += u64::from(tally.tasks > 0);
+            report.tasks += tally.tasks;
+            report.utilisation += core.utilisation;
+            report.least = report.least.min(core.utilisation);
+            report.most = report.most.max(core.utilisation);
+            busy += u128::from(tally.busy);
+        }
+        if report.cores > 0 {
+            report.busy_ns = scale.nanoseconds(busy);
+            #[expect(clippy::cast_precision_loss, reason = "far fewer cores than 2^53")]
+            let cores = report.cores as f64;
+            report.utilisation /= cores;
+            reports.push(report);
+        }
+    }
+    reports
+}
+
+fn session_report(trace: &Trace) -> SessionReport {
+    let session = trace.session();
+    SessionReport {
+        platform: session.platform.clone(),
+        workload: session.workload.clone(),
+        ticks_per_second: session.ticks_per_second,
+        tasks: trace.task_count(),
+        edges: trace.edges().len() as u64,
+        aicpu_threads: session.threads,
+        swimlane_level: session.level,
+        ring_size: session.ring_size,
+        issue_depth: session.issue_depth,
+        seed: session.seed,
+    }
+}
+
+fn verdict_report(verdict: &Verdict, scale: Scale) -> VerdictReport {
+    let blocked = verdict
+        .lanes
+        .iter()
+        .map(|lane| u128::from(lane.blocked_ticks));
+    VerdictReport {
+        outcome: verdict.outcome.name(),
+        expected_tasks: verdict.expected_tasks,
+        dispatched: verdict.dispatched,
+        total: verdict.totals.total,
+        collected: verdict.totals.collected,
+        dropped: verdict.totals.dropped.sum(),
+        mismatched: verdict.totals.mismatched,
+        abandoned: verdict.abandoned.len() as u64,
+        waits: verdict.lanes.iter().map(|lane| lane.waits).sum(),
+        blocked_ns: scale.nanoseconds(blocked.sum()),
+        findings: verdict
+            .findings
+            .iter()
+            .map(|finding| finding.text.clone())
+            .collect(),
+    }
+}

@@ -1,0 +1,259 @@
+//! A report as text: plain columns, no colour, no width of a terminal.
+
+use crate::report::{Report, Spread, VerdictReport};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+/// More findings than this are in the verdict's own file.
+const FINDINGS_SHOWN: usize = 10;
+
+pub(crate) fn text(report: &Report) -> String {
+    let mut out = String::new();
+    heading(&mut out, report);
+    functions(&mut out, report);
+    cores(&mut out, report);
+    unknown(&mut out, report);
+    for note in &report.notes {
+        line(&mut out, &format!("note: {note}"));
+    }
+    verdict(&mut out, report.verdict.as_ref());
+    out
+}
+
+fn heading(out: &mut String, report: &Report) {
+    let session = &report.session;
+    let workload = match session.workload.is_empty() {
+        true => "run",
+        false => session.workload.as_str(),
+    };
+    line(out, &format!("{workload} on {}", session.platform));
+    let mut facts = vec![
+        format!("{} tasks", grouped(session.tasks)),
+        format!("{} edges", grouped(session.edges)),
+        format!("{} cores", report.cores.len()),
+    ];
+    if session.aicpu_threads > 0 {
+        facts.push(format!("{} AICPU threads", session.aicpu_threads));
+    }
+    let known = [
+        ("swimlane level", session.swimlane_level.map(u64::from)),
+        ("ring size", session.ring_size.map(u64::from)),
+        ("issue depth", session.issue_depth.map(u64::from)),
+        ("seed", session.seed),
+    ];
+    for (name, value) in known {
+        if let Some(value) = value {
+            facts.push(format!("{name} {value}"));
+        }
+    }
+    line(out, &facts.join(", "));
+    let makespan = match report.makespan_ns {
+        Some(ns) => format!("makespan {} µs", microseconds(ns)),
+        None => "makespan unknown: no task has a time".to_owned(),
+    };
+    line(out, &makespan);
+}
+
+fn functions(out: &mut String, report: &Report) {
+    if report.functions.is_empty() {
+        return;
+    }
+    let mut table = plain_table(&[
+        "function",
+        "tasks",
+        "share",
+        "run mean",
+        "p50",
+        "p99",
+        "max",
+        "head mean",
+        "p50",
+        "p99",
+        "tail mean",
+        "p50",
+        "p99",
+    ]);
+    for function in &report.functions {
+        let (run, head, tail) = (&function.run, &function.head_wait, &function.tail_wait);
+        add_row(
+            &mut table,
+            &[
+                function.name.clone(),
+                grouped(function.count),
+                per_cent(function.share),
+                mean(run),
+                known(run.p50_ns),
+                known(run.p99_ns),
+                known(run.max_ns),
+                mean(head),
+                known(head.p50_ns),
+                known(head.p99_ns),
+                mean(tail),
+                known(tail.p50_ns),
+                known(tail.p99_ns),
+            ],
+        );
+    }
+    section(out, "Functions: run, head wait and tail wait in µs", &table);
+}
+
+fn cores(out: &mut String, report: &Report) {
+    if report.core_types.is_empty() {
+        return;
+    }
+    let mut table = plain_table(&[
+        "cores",
+        "count",
+        "used",
+        "tasks",
+        "busy µs",
+        "utilisation",
+        "least",
+        "most",
+    ]);
+    for cores in &report.core_types {
+        add_row(
+            &mut table,
+            &[
+                cores.core_type.to_owned(),
+                cores.cores.to_string(),
+                cores.used.to_string(),
+                grouped(cores.tasks),
+                microseconds(cores.busy_ns),
+                per_cent(cores.utilisation),
+                per_cent(cores.least),
+                per_cent(cores.most),
+            ],
+        );
+    }
+    section(out, "Cores: kernel time over makespan", &table);
+}
+
+/// Says how many times the numbers above leave out.
+fn unknown(out: &mut String, report: &Report) {
+    let sum = |pick: fn(&crate::FunctionReport) -> &Spread| -> u64 {
+        let spreads = report.functions.iter().map(pick);
+        spreads.map(|spread| spread.unknown).sum()
+    };
+    let counts = [
+        (sum(|function| &function.run), "run times"),
+        (sum(|function| &function.head_wait), "head waits"),
+        (sum(|function| &function.tail_wait), "tail waits"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(*count)))
+        .collect();
+    if !counts.is_empty() {
+        line(out, "");
+        let counts = counts.join(", ");
+        line(out, &format!("unknown, and left out above: {counts}"));
+    }
+}
+
+fn verdict(out: &mut String, verdict: Option<&VerdictReport>) {
+    line(out, "");
+    let Some(verdict) = verdict else {
+        line(out, "verdict: none, the source has none");
+        return;
+    };
+    let mut facts = vec![format!(
+        "{} of {} records collected",
+        grouped(verdict.collected),
+        grouped(verdict.total)
+    )];
+    let counts = [
+        (verdict.dropped, "dropped"),
+        (verdict.mismatched, "mismatched"),
+        (verdict.abandoned, "abandoned"),
+    ];
+    for (count, what) in counts {
+        if count > 0 {
+            facts.push(format!("{} {what}", grouped(count)));
+        }
+    }
+    if verdict.waits > 0 {
+        let (waits, us) = (grouped(verdict.waits), microseconds(verdict.blocked_ns));
+        facts.push(format!("{waits} waits for a buffer, {us} µs in all"));
+    }
+    line(
+        out,
+        &format!("verdict: {} ({})", verdict.outcome, facts.join(", ")),
+    );
+    for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
+        line(out, &format!("  {finding}"));
+    }
+    let more = verdict.findings.len().saturating_sub(FINDINGS_SHOWN);
+    if more > 0 {
+        line(out, &format!("  and {more} more"));
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn section(out: &mut String, title: &str, table: &Table) {
+    line(out, "");
+    line(out, title);
+    for row in table.lines() {
+        line(out, row.trim_end());
+    }
+}
+
+/// A table without lines: first column to the left, numbers to the right.
+fn plain_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let cells = header.iter().enumerate();
+    table.set_header(cells.map(|(column, text)| aligned(column, text)));
+    table
+}
+
+fn add_row(table: &mut Table, cells: &[String]) {
+    let cells = cells.iter().enumerate();
+    table.add_row(cells.map(|(column, text)| aligned(column, text)));
+}
+
+fn aligned(column: usize, text: &str) -> Cell {
+    let alignment = match column {
+        0 => CellAlignment::Left,
+        _ => CellAlignment::Right,
+    };
+    Cell::new(text).set_alignment(alignment)
+}
+
+fn mean(spread: &Spread) -> String {
+    spread
+        .mean_ns
+        .map_or_else(|| "-".to_owned(), |ns| format!("{:.3}", ns / 1e3))
+}
+
+fn known(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "-".to_owned(), microseconds)
+}
+
+/// Microseconds with three digits, from whole nanoseconds.
+fn microseconds(ns: u64) -> String {
+    format!("{}.{:03}", ns / 1000, ns % 1000)
+}
+
+fn per_cent(part: f64) -> String {
+    format!("{:.1} %", part * 100.0)
+}
+
+/// `12345678` as `12,345,678`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
