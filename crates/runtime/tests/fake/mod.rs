@@ -60,7 +60,7 @@ impl FakeDevice {
         &self,
         script: impl Fn(&Memory, &Launch) -> Result<()> + Send + Sync + 'static,
     ) {
-        *self.script.lock().unwrap() = Box::new(script);
+        *self.script.lock().expect("no test panics with it held") = Box::new(script);
     }
 }
 
@@ -70,14 +70,14 @@ pub struct Memory;
 
 impl Memory {
     pub fn read<T: FromBytes + FromZeros>(&self, address: u64) -> T {
-        let host = std::ptr::with_exposed_provenance::<u8>((address - DEVICE_BASE) as usize);
+        let host = host_address(address).cast_const();
         // SAFETY: tests read inside live allocations of this device.
         let bytes = unsafe { std::slice::from_raw_parts(host, size_of::<T>()) };
-        T::read_from_bytes(bytes).unwrap()
+        T::read_from_bytes(bytes).expect("the length is that of the type")
     }
 
     pub fn write<T: IntoBytes + zerocopy::Immutable>(&self, address: u64, value: &T) {
-        let host = std::ptr::with_exposed_provenance_mut::<u8>((address - DEVICE_BASE) as usize);
+        let host = host_address(address);
         let bytes = value.as_bytes();
         // SAFETY: tests write inside live allocations of this device.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), host, bytes.len()) };
@@ -111,6 +111,11 @@ impl Memory {
             self.write(at(header.threads, thread), &status);
         }
     }
+}
+
+fn host_address(device: u64) -> *mut u8 {
+    let host = usize::try_from(device - DEVICE_BASE).expect("it was made from a host address");
+    std::ptr::with_exposed_provenance_mut(host)
 }
 
 #[repr(align(4096))]
@@ -158,8 +163,7 @@ impl Mapping for HeapMapping {
     }
 
     fn pointer(&self) -> *mut u8 {
-        let host = self.memory.address().0 - DEVICE_BASE;
-        std::ptr::with_exposed_provenance_mut(host as usize)
+        host_address(self.memory.address().0)
     }
 
     fn invalidate(&self, range: Range) -> Result<()> {
@@ -193,7 +197,7 @@ impl Device for FakeDevice {
     fn allocate(&self, bytes: u64) -> Result<Arc<dyn DeviceMemory>> {
         assert_ne!(bytes, 0);
         self.allocations.fetch_add(1, Ordering::Relaxed);
-        let count = usize::try_from(bytes.div_ceil(4096)).unwrap();
+        let count = usize::try_from(bytes.div_ceil(4096)).expect("small");
         // Not zero: nobody may rely on fresh memory.
         let mut pages: Box<[Page]> = (0..count).map(|_| Page([0xA5; 4096])).collect();
         let address = DEVICE_BASE + pages[0].0.as_mut_ptr().expose_provenance() as u64;
@@ -205,14 +209,14 @@ impl Device for FakeDevice {
     }
 
     fn copy_to_device(&self, to: DeviceAddress, from: &[u8]) -> Result<()> {
-        let to = std::ptr::with_exposed_provenance_mut::<u8>((to.0 - DEVICE_BASE) as usize);
+        let to = host_address(to.0);
         // SAFETY: the session copies into its live allocations.
         unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
         Ok(())
     }
 
     fn copy_to_host(&self, to: &mut [u8], from: DeviceAddress) -> Result<()> {
-        let from = std::ptr::with_exposed_provenance::<u8>((from.0 - DEVICE_BASE) as usize);
+        let from = host_address(from.0).cast_const();
         // SAFETY: the session copies from its live allocations.
         unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
         Ok(())
@@ -247,19 +251,29 @@ impl Device for FakeDevice {
     }
 
     fn launch(&self, launch: &Launch, abort: &dyn Fn()) -> Result<()> {
-        if let Some(error) = self.refuse_launch.lock().unwrap().take() {
+        if let Some(error) = self
+            .refuse_launch
+            .lock()
+            .expect("no test panics with it held")
+            .take()
+        {
             abort();
-            (self.script.lock().unwrap())(&self.memory, launch)?;
+            (self.script.lock().expect("no test panics with it held"))(&self.memory, launch)?;
             return Err(error);
         }
-        (self.script.lock().unwrap())(&self.memory, launch)
+        (self.script.lock().expect("no test panics with it held"))(&self.memory, launch)
     }
 
     fn synchronize(&self, stream: StreamKind, _: Duration) -> Result<()> {
         if stream == StreamKind::Aicore {
             return Ok(());
         }
-        match self.synchronize.lock().unwrap().pop() {
+        match self
+            .synchronize
+            .lock()
+            .expect("no test panics with it held")
+            .pop()
+        {
             None => Ok(()),
             Some(error) => {
                 // Long enough for the watching thread to look.
@@ -297,14 +311,14 @@ impl FakeBuild {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder =
             std::env::temp_dir().join(format!("lanescope-runtime-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(folder.join("device")).unwrap();
+        std::fs::create_dir_all(folder.join("device")).expect("creates");
         for (file, kind) in [
             ("aicpu.so", ProgramKind::Aicpu),
             ("aicore.so", ProgramKind::Aicore),
         ] {
             let descriptor = ProgramDescriptor::new(kind, Some(Chip::A2a3), program_ring_size);
             let image = elf_with_section(".lanescope", descriptor.as_bytes());
-            std::fs::write(folder.join("device").join(file), image).unwrap();
+            std::fs::write(folder.join("device").join(file), image).expect("writes");
         }
         let manifest = format!(
             r#"{{"platform":"a2a3","chip":"a2a3","ring_size":{ring_size},
@@ -313,8 +327,8 @@ impl FakeBuild {
                 "device":{{"aicpu":"device/aicpu.so","dispatcher":null,"aicore":"device/aicore.so"}},
                 "kernels":{{"add":"kernels/add.so"}},"skipped":[]}}"#
         );
-        std::fs::write(folder.join("manifest.json"), manifest).unwrap();
-        let build = Build::open(&folder).unwrap();
+        std::fs::write(folder.join("manifest.json"), manifest).expect("writes");
+        let build = Build::open(&folder).expect("opens");
         Self { folder, build }
     }
 
@@ -352,8 +366,8 @@ fn elf_with_section(name: &str, content: &[u8]) -> Vec<u8> {
     }
     file.extend(content);
     file.extend(names.as_bytes());
-    file.resize(usize::try_from(headers_at).unwrap(), 0);
-    let name_of_names = u32::try_from(name.len()).unwrap() + 2;
+    file.resize(usize::try_from(headers_at).expect("small"), 0);
+    let name_of_names = u32::try_from(name.len()).expect("short") + 2;
     let sections = [
         (0, 0, 0, 0),
         (1, 1, content_at, content.len() as u64),

@@ -1,0 +1,217 @@
+//! What the command line takes.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lanescope::Policy;
+use lanescope_examples::WorkloadOptions;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Runs task graphs on Ascend NPUs and shows when every task ran, where, and why it waited
+#[derive(Debug, Parser)]
+#[command(name = "lanescope", version, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 good; 1 finished, but data was lost or numbers differ; 2 not done."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workload and check its numbers
+    Run(Box<RunArguments>),
+    /// Convert a run to a format that other tools read
+    Export(ExportArguments),
+    /// Describe platforms, builds and devices
+    Info(InfoArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// The workload and its sizes
+    #[command(subcommand)]
+    pub(crate) workload: WorkloadOptions,
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
+    /// Record the swimlane, at level 1 (core times) to 4; without a level, everything
+    #[arg(long, global = true, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "4", value_parser = clap::value_parser!(u32).range(0..=4))]
+    pub(crate) swimlane: Option<u32>,
+    /// Folder for capture, verdict, report and trace [default with --swimlane: out/WORKLOAD]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of the simulated chip; 0 is the exact cost model
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// AICPU threads that schedule [default: the chip's]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+    /// Clusters of one cube and two vector cores [default: all]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) clusters: Option<u32>,
+    /// Tasks in flight on a core, at most the ring size [default: the ring size]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) issue_depth: Option<u32>,
+    /// What happens to a record when no buffer is free
+    #[arg(long, global = true, value_name = "POLICY", default_value = "block")]
+    pub(crate) policy: PolicyName,
+    /// Buffers of each lane, a power of two
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) buffers: Option<u32>,
+    /// Records a buffer holds
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) records_per_buffer: Option<u32>,
+    /// A time limit: block, handshake, scheduler, op or sync
+    #[arg(long = "limit", global = true, value_name = "NAME=SECONDS", value_parser = limit)]
+    pub(crate) limits: Vec<(String, Duration)>,
+    /// A setting of the simulated driver
+    #[arg(long = "sim", global = true, value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) sim: Vec<(String, String)>,
+    /// First token of every core, as a test of the wrap sets it
+    #[arg(long, global = true, value_name = "TOKEN", hide = true)]
+    pub(crate) first_token: Option<u32>,
+    /// How often to run the graph in one session; the last run is reported
+    #[arg(long, global = true, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+}
+
+/// Which device, and what was built for it.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArguments {
+    /// a2a3, a2a3sim, a5 or a5sim [default: the platform of the build]
+    #[arg(long, global = true, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Device id, as ASCEND_RT_VISIBLE_DEVICES numbers them
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(crate) device: u32,
+    /// Build folder with device programs and kernels [default: LANESCOPE_BUILD, or the one this
+    /// command lies in, or one beside it]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) build: Option<PathBuf>,
+    /// How programs are launched [default: the newest form the driver offers]
+    #[arg(long, global = true, value_name = "FORM")]
+    pub(crate) launch: Option<LaunchName>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportArguments {
+    /// Folder of a run, or a capture or l2_perf_records.json file
+    pub(crate) dir: PathBuf,
+    /// The format
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: FormatName,
+    /// Where to write; `-` is stdout [default: a file in the folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InfoArguments {
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PolicyName {
+    /// Wait, up to the block limit
+    Block,
+    /// Lose the newest record
+    DropNewest,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LaunchName {
+    /// One call delivers the AICPU program and launches it
+    Classic,
+    /// A dispatcher stores the program, launches name it
+    ByName,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    /// Perfetto protobuf, for <https://ui.perfetto.dev>
+    Perfetto,
+    /// The `l2_perf_records.json` of the reference runtime
+    RecordsJson,
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Block => Self::Block,
+            PolicyName::DropNewest => Self::DropNewest,
+        }
+    }
+}
+
+impl From<LaunchName> for lanescope::LaunchForm {
+    fn from(name: LaunchName) -> Self {
+        match name {
+            LaunchName::Classic => Self::Classic,
+            LaunchName::ByName => Self::ByName,
+        }
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn limit(text: &str) -> Result<(String, Duration), String> {
+    let (name, value) = setting(text)?;
+    let seconds = value
+        .parse()
+        .map_err(|_| format!("{value} is no number of seconds"))?;
+    let limit = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    let names = ["block", "handshake", "scheduler", "op", "sync"];
+    if !names.contains(&name.as_str()) {
+        return Err(format!(
+            "no limit is called {name}, expected {}",
+            names.join(", ")
+        ));
+    }
+    Ok((name, limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> RunArguments {
+        let words = line.split(' ');
+        match Arguments::try_parse_from(words).expect("parses").command {
+            Command::Run(arguments) => *arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_stand_before_and_behind_the_workload() {
+        let before = parse("lanescope run --platform a5sim --swimlane vector --tasks 20");
+        assert_eq!(before.swimlane, Some(4));
+        assert_eq!(before.target.platform.as_deref(), Some("a5sim"));
+        let behind =
+            parse("lanescope run vector --tasks 20 --platform a5sim --swimlane=2 --seed 3");
+        assert_eq!((behind.swimlane, behind.seed), (Some(2), Some(3)));
+        assert_eq!(parse("lanescope run bgemm").swimlane, None);
+    }
+
+    #[test]
+    fn limits_are_named_seconds() {
+        let limits = parse("lanescope run vector --limit sync=70 --limit block=0.5").limits;
+        assert_eq!(limits[1], ("block".to_owned(), Duration::from_millis(500)));
+        assert!(limit("wait=3").is_err());
+        assert!(limit("sync=-1").is_err());
+    }
+}

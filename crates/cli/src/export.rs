@@ -1,0 +1,61 @@
+//! `lanescope export`: convert a run to a format that other tools read.
+
+use crate::arguments::{ExportArguments, FormatName};
+use crate::{output, results};
+use anyhow::{Context, Result};
+use lanescope_trace::Trace;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
+    let trace = Trace::open(&arguments.dir)?;
+    let to = match &arguments.output {
+        Some(path) => path.clone(),
+        None => beside(&arguments.dir, arguments.format),
+    };
+    if to == Path::new("-") {
+        export_to_stdout(&trace, arguments.format)?;
+    } else {
+        results::write_file(&to, |file| write(&trace, arguments.format, file))?;
+        output::note(format!("wrote {}", to.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export_to_stdout(trace: &Trace, format: FormatName) -> Result<()> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    let written = write(trace, format, &mut stdout)
+        .and_then(|()| stdout.flush().context("cannot write to stdout"));
+    match written {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        written => written,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+fn write(trace: &Trace, format: FormatName, to: &mut dyn Write) -> Result<()> {
+    match format {
+        FormatName::Perfetto => results::write_perfetto(trace, to),
+        FormatName::RecordsJson => results::write_records_json(trace, to),
+    }
+}
+
+/// The export's own name in the folder of the run.
+fn beside(run: &Path, format: FormatName) -> PathBuf {
+    let folder = if run.is_dir() {
+        run
+    } else {
+        run.parent().unwrap_or(Path::new("."))
+    };
+    folder.join(match format {
+        FormatName::Perfetto => results::TRACE_FILE_NAME,
+        FormatName::RecordsJson => results::RECORDS_FILE_NAME,
+    })
+}

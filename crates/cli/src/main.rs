@@ -1,0 +1,58 @@
+//! The `lanescope` command: run a workload, report on a run, export it, describe a platform.
+//!
+//! Data goes to stdout, everything else to stderr behind `lanescope: `. Exit 0: good; 1: it
+//! finished, and data was lost or numbers differ; 2: it could not be done.
+
+mod arguments;
+mod build_folder;
+mod export;
+mod info;
+mod output;
+mod results;
+mod run;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    start_log();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error),
+    };
+    let done = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Info(arguments) => info::info(&arguments),
+    };
+    done.unwrap_or_else(|error| output::failure(&error))
+}
+
+/// Warnings, and what `LANESCOPE_LOG` asks for, to stderr.
+fn start_log() {
+    let environment = env_logger::Env::new()
+        .filter_or("LANESCOPE_LOG", "warn")
+        .write_style("LANESCOPE_LOG_STYLE");
+    env_logger::Builder::from_env(environment)
+        .format(|to, record| {
+            use std::io::Write;
+            writeln!(
+                to,
+                "lanescope: {}: {}",
+                level(record.level()),
+                record.args()
+            )
+        })
+        .init();
+}
+
+fn level(level: log::Level) -> &'static str {
+    match level {
+        log::Level::Error => "error",
+        log::Level::Warn => "warning",
+        log::Level::Info => "info",
+        log::Level::Debug => "debug",
+        log::Level::Trace => "trace",
+    }
+}

@@ -1,0 +1,62 @@
+//! What is printed where.
+
+use anyhow::{Context, Result};
+use lanescope::{LanescopeError, PlatformError, RuntimeError};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Prints data to stdout. A reader that has gone away has had enough: no error.
+pub(crate) fn data(text: impl Display) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to stdout")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells the user something on stderr.
+pub(crate) fn note(text: impl Display) {
+    // Nothing is left to tell it to when stderr is gone.
+    let _ = writeln!(io::stderr(), "lanescope: {text}");
+}
+
+/// What the user may want to do next, on stderr.
+pub(crate) fn hint(text: impl Display) {
+    let _ = writeln!(io::stderr(), "hint: {text}");
+}
+
+/// Prints an error with its causes and, where something is known, a hint; exit code 2.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    note(format!("{error:#}"));
+    if let Some(text) = hint_of(error) {
+        hint(text);
+    }
+    ExitCode::from(2)
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    if !error.use_stderr() {
+        return match data(text) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        };
+    }
+    let text = text.to_string();
+    note(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    ExitCode::from(2)
+}
+
+fn hint_of(error: &anyhow::Error) -> Option<&str> {
+    error.chain().find_map(|cause| {
+        let hint = cause
+            .downcast_ref::<LanescopeError>()
+            .and_then(LanescopeError::hint);
+        let hint = hint.or_else(|| cause.downcast_ref().and_then(RuntimeError::hint));
+        hint.or_else(|| cause.downcast_ref().and_then(PlatformError::hint))
+    })
+}

@@ -1,0 +1,128 @@
+//! What a run leaves in its folder, and what is printed of it.
+
+use anyhow::{Context, Result, bail};
+use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
+use lanescope_export::{perfetto, records_json};
+use lanescope_trace::Trace;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// The Perfetto trace of a run.
+pub(crate) const TRACE_FILE_NAME: &str = "trace.perfetto-trace";
+/// The report of a run as JSON.
+pub(crate) const REPORT_FILE_NAME: &str = "report.json";
+/// The records of a run as the reference runtime writes them.
+pub(crate) const RECORDS_FILE_NAME: &str = lanescope_trace::records_json::FILE_NAME;
+
+/// Every file that a run may leave.
+const FILE_NAMES: [&str; 5] = [
+    CAPTURE_FILE_NAME,
+    VERDICT_FILE_NAME,
+    REPORT_FILE_NAME,
+    TRACE_FILE_NAME,
+    RECORDS_FILE_NAME,
+];
+
+/// The files made from the capture of a run.
+#[derive(Debug)]
+pub(crate) struct Results {
+    trace_path: PathBuf,
+}
+
+impl Results {
+    /// Reads the capture of a folder and writes report and trace beside it.
+    pub(crate) fn write(folder: &Path) -> Result<Self> {
+        let trace = Trace::open(folder.join(CAPTURE_FILE_NAME))?;
+        let trace_path = folder.join(TRACE_FILE_NAME);
+        write_file(&trace_path, |file| write_perfetto(&trace, file))?;
+        Ok(Self { trace_path })
+    }
+
+    pub(crate) fn trace_path(&self) -> &Path {
+        &self.trace_path
+    }
+}
+
+/// Refuses a folder that cannot become one for results, without making it.
+pub(crate) fn check_folder(folder: &Path) -> Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        bail!("{} is there and is no folder", folder.display());
+    }
+    Ok(())
+}
+
+/// Makes the folder, and removes what an earlier run left in it: files of two runs never mix.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for name in FILE_NAMES {
+        let path = folder.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all: under another name first.
+pub(crate) fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let written = File::create(&part)
+        .map_err(anyhow::Error::from)
+        .and_then(|file| {
+            let mut file = BufWriter::with_capacity(1 << 20, file);
+            write(&mut file)?;
+            file.flush()?;
+            Ok(fs::rename(&part, path)?)
+        });
+    written.with_context(|| {
+        let _ = fs::remove_file(&part);
+        format!("cannot write {}", path.display())
+    })
+}
+
+pub(crate) fn write_verdict(folder: &Path, verdict: &Verdict) -> Result<()> {
+    write_file(&folder.join(VERDICT_FILE_NAME), |file| {
+        Ok(file.write_all(verdict.to_json().as_bytes())?)
+    })
+}
+
+pub(crate) fn write_perfetto(trace: &Trace, to: &mut dyn Write) -> Result<()> {
+    perfetto::write(trace, &perfetto::Options::default(), to)?;
+    Ok(())
+}
+
+pub(crate) fn write_records_json(trace: &Trace, to: &mut dyn Write) -> Result<()> {
+    records_json::write(trace, to)?;
+    Ok(())
+}
+
+/// What there is to say of a run that was not recorded.
+pub(crate) fn summary(outcome: &RunOutcome) -> String {
+    let seconds = |ticks: u64| ticks as f64 / outcome.ticks_per_second as f64;
+    let mut text = format!(
+        "{} tasks on {} cores in {:.3} ms of device time\n",
+        outcome.tasks,
+        outcome.dispatched.len(),
+        seconds(outcome.device_ticks) * 1e3
+    );
+    let how = if outcome.drain.is_some() {
+        ""
+    } else {
+        " (swimlane off: only dispatched tasks were counted)"
+    };
+    let _ = writeln!(text, "verdict: {}{how}", outcome.verdict.outcome.name());
+    for finding in &outcome.verdict.findings {
+        let _ = writeln!(text, "  {}", finding.text);
+    }
+    text
+}
