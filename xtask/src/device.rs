@@ -127,10 +127,12 @@ fn build_aicpu(
         .env("LANESCOPE_RING_SIZE", selection.ring_size.to_string());
     if let Some(triple) = triple {
         let features = "lanescope-aicpu-program/chip,lanescope-aicpu-dispatcher/chip";
-        cargo.args(["--target", triple, "--features", features]).env(
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
-            AICPU_LINKER,
-        );
+        cargo
+            .args(["--target", triple, "--features", features])
+            .env(
+                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
+                AICPU_LINKER,
+            );
     }
     check(&mut cargo)?;
     let built = products(&selection.profile, triple);
