@@ -49,7 +49,7 @@ struct HeapMemory {
 
 impl DeviceMemory for HeapMemory {
     fn address(&self) -> DeviceAddress {
-        DeviceAddress(self.heap.pointer.addr() as u64)
+        DeviceAddress(self.heap.pointer.expose_provenance() as u64)
     }
 
     fn bytes(&self) -> u64 {
@@ -254,7 +254,7 @@ impl Mapping for HeapMapping {
     }
 
     fn device_address(&self) -> DeviceAddress {
-        DeviceAddress(self.heap.pointer.addr() as u64)
+        DeviceAddress(self.heap.pointer.expose_provenance() as u64)
     }
 
     fn bytes(&self) -> u64 {

@@ -11,10 +11,12 @@
 
 mod heap_device;
 mod outlet;
+mod recorder;
 mod thread;
 
 pub use heap_device::HeapDevice;
 pub use outlet::{Gate, Sink};
+pub use recorder::ControlRegion;
 pub use thread::{DeviceMemoryView, DeviceThread, Fate};
 
 use lanescope_abi::{Chip, CoreType, TaskRecord, Token};

@@ -71,6 +71,16 @@ impl DeviceMemoryView {
         value
     }
 
+    pub fn write(&self, offset: u64, from: &[u8]) {
+        let to = self.at(offset, from.len() as u64);
+        // SAFETY: inside the allocation; `from` is another.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
+    }
+
+    pub fn address(&self) -> u64 {
+        self.pointer.expose_provenance() as u64
+    }
+
     fn write_record(&self, offset: u64, record: &TaskRecord) {
         let to = self
             .at(offset, u64::from(TaskRecord::BYTES))
