@@ -83,7 +83,9 @@ impl Engine {
 
     #[inline]
     fn kernel(&self, address: u64) -> Result<Kernel, DeviceProcessError> {
-        match self.kernels.borrow().find(address) {
+        // The borrow ends here: a kernel that is new is put among those that are known.
+        let known = self.kernels.borrow().find(address);
+        match known {
             Some(kernel) if kernel.checked => Ok(kernel),
             known => self.load_kernel(address, known),
         }
