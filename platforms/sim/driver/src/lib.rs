@@ -8,16 +8,19 @@
 //! device itself is another process, `lanescope-sim-device`, reached through the frames of
 //! `lanescope-sim-wire`; device memory is a file that both map. The driver directory holds, side
 //! by side: the four libraries, the executable, and `chip`, a text file that says `a2a3` or `a5`.
+//! This library may bear another name there; two drivers in one process need two.
 //!
 //! ```text
 //! cargo build -p lanescope-sim-driver
 //! cc -shared -fPIC -O2 -I platforms/cann-sys/include -Wl,-soname,libruntime.so \
-//!    -Wl,-rpath,'$ORIGIN' -Wl,--no-undefined -o $DIR/libruntime.so \
-//!    platforms/sim/driver/forward/runtime.c -L $DIR -llanescope_sim
+//!    -Wl,-rpath,'$ORIGIN' -Wl,--disable-new-dtags -Wl,--no-undefined \
+//!    -o $DIR/libruntime.so platforms/sim/driver/forward/runtime.c -L $DIR -llanescope_sim
 //! ```
 //!
 //! and the same for `libascendcl.so` (`ascendcl.c`) and `libascend_hal.so` (`ascend_hal.c`), after
-//! `liblanescope_sim.so` has been copied to `$DIR`.
+//! `liblanescope_sim.so` has been copied to `$DIR`. Without `--disable-new-dtags` the search path of
+//! the environment comes before `$ORIGIN`; Cargo sets one that leads to another copy of the state
+//! library, and each copy takes the files beside itself.
 //!
 //! # What it promises
 //!

@@ -111,7 +111,7 @@ impl Process {
             match self.child().try_wait() {
                 Ok(Some(status)) => return manner(status),
                 // Somebody else has collected the status.
-                Err(_) => return "ended".to_owned(),
+                Err(_) => return "it is gone".to_owned(),
                 Ok(None) if Instant::now() < deadline => {}
                 Ok(None) => break,
             }
@@ -125,7 +125,7 @@ impl Process {
         // Whoever has ended by now need not be killed.
         let _ = child.kill();
         let _ = child.wait();
-        "had to be killed".to_owned()
+        "it had to be killed".to_owned()
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
@@ -175,7 +175,7 @@ fn manner(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("killed by signal {signal}"),
         (None, Some(code)) => format!("exit code {code}"),
-        (None, None) => "ended".to_owned(),
+        (None, None) => "neither exit code nor signal".to_owned(),
     }
 }
 

@@ -117,7 +117,10 @@ pub(crate) fn listen(device: &Device, process: &Process, generation: u64) {
         return;
     }
     let end = process.end(END_LIMIT);
-    let text = format!("the process of device {} {end}{why}", device.logical());
+    let text = format!(
+        "the process of device {} has ended: {end}{why}",
+        device.logical()
+    );
     let mut state = device.lock();
     // A reset may have come in between; then nobody needs to know.
     if let Ok(open) = state.opening(generation) {

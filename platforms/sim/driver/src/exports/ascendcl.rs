@@ -1,8 +1,8 @@
 //! The functions of `libascendcl.so`.
 
-use super::enter;
 use super::pointer::{non_null, write};
 use super::runtime::{find_stream, synchronize_stream, wait_limit};
+use super::{enter, guarded};
 use crate::calls::Call;
 use crate::codes::{INTERNAL, PARAM_INVALID, refuse};
 use crate::current::take_failure;
@@ -142,7 +142,8 @@ unsafe extern "C" fn sim_aclrtGetSocName() -> *const c_char {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sim_aclGetRecentErrMsg() -> *const c_char {
     let text = Cell::new(std::ptr::null());
-    enter(Call::aclGetRecentErrMsg, |_| {
+    // Also there when it was the driver itself that was not.
+    guarded(Call::aclGetRecentErrMsg, |_| {
         text.set(take_failure());
         Ok(())
     });
