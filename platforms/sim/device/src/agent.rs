@@ -207,8 +207,9 @@ impl Wait {
 
     /// Works out how long it takes from one look to the next, now that `relax` is called again for
     /// what has this name. A wait that follows work looks as often as the last one of that name.
+    /// Returns whether the time is known.
     #[inline]
-    pub fn measure(&self, now: u64, name: &'static str) {
+    pub fn measure(&self, now: u64, name: &'static str) -> bool {
         self.name.set(name);
         let address = name.as_ptr().addr();
         let mut periods = self.periods.borrow_mut();
@@ -220,9 +221,13 @@ impl Wait {
                 None => periods.push((address, period)),
             }
             self.period.set(period);
-        } else {
-            self.period.set(known.map_or(0, |(_, period)| *period));
+            return true;
         }
+        match known {
+            Some((_, period)) => self.period.set(*period),
+            None => return false,
+        }
+        true
     }
 }
 

@@ -217,7 +217,7 @@ impl Device {
         let signal = sleepers().any(|agent| agent.wait.host_signal.get());
         let has_aicpu = self.machine.tasks().any(|task| task.is_aicpu);
         let has_aicore = self.machine.tasks().any(|task| !task.is_aicpu);
-        let someone_gives_up = self.engine.next().is_some();
+        let someone_gives_up = self.engine.has_limits();
         match (has_aicpu && has_aicore && someone_gives_up, signal) {
             (true, _) => Duration::ZERO,
             (false, true) => HOST_PATIENCE,

@@ -36,6 +36,9 @@ use std::sync::atomic::Ordering;
 /// How far an agent may go on with calls that only it can notice before it lets others run.
 pub const SLACK: u64 = 64 * GRAINS_PER_NS;
 
+/// The slot that no agent takes: it is due when the machine has to look after a task.
+pub const STOP_SLOT: usize = MAX_AGENTS - 1;
+
 /// Calls without any cost that an agent may make in a row.
 const MAX_FREE_CALLS: u32 = 1_000_000;
 
@@ -280,9 +283,21 @@ impl Engine {
         Some((&self.agents[slot], key.time()))
     }
 
-    /// Chooses the order of equal times. Nobody may be due.
+    /// Makes the engine come back to the machine at a time, whoever runs; [`NEVER`] for not at all.
+    pub fn set_stop(&self, time: u64) {
+        self.enqueue(&self.agents[STOP_SLOT], time, Due::Limit);
+    }
+
+    /// Whether any agent's patience ends.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        let mut agents = self.agents.iter().take(STOP_SLOT);
+        agents.any(|agent| agent.due.get() != Due::Never)
+    }
+
+    /// Chooses the order of equal times. No agent may be due.
     pub fn rank_agents(&self, random: &mut Random) {
-        let mut slots: Vec<usize> = (0..MAX_AGENTS).collect();
+        let mut slots: Vec<usize> = (0..STOP_SLOT).collect();
         random.shuffle(&mut slots);
         for (rank, slot) in slots.into_iter().enumerate() {
             self.slot_of_rank[rank].set(slot);

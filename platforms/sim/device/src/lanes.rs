@@ -8,8 +8,9 @@
 //! # Ordering
 //!
 //! Without the fault `late-host`, a wait stops the whole engine until the host has returned a
-//! buffer, and the device then sees exactly one buffer more than the waiter had seen, however many
-//! the host has returned: so the timeline does not depend on the host. With it, the k-th buffer
+//! buffer, and the device then sees one buffer more than the waiter had seen (or those that were
+//! there when the lane became known), however many the host has returned: so the timeline does not
+//! depend on the host. With it, the k-th buffer
 //! returned since the lane became known is visible exactly the asked time after the lane's k-th
 //! ready entry since then; the engine stops only when that moment has come and the host has not.
 //!
@@ -149,11 +150,14 @@ impl Engine {
         let Some(delay) = delay else {
             let tail = self.await_host(lane, |tail| tail != word.seen);
             let ahead = tail.wrapping_sub(word.seen);
-            lane.visible = if ahead > MOST_BUFFERS {
-                tail
-            } else {
-                word.seen.wrapping_add(ahead.min(1))
-            };
+            let next = word.seen.wrapping_add(ahead.min(1));
+            // A tail never goes back: the buffers that the device found when it attached stay.
+            let is_ahead = next.wrapping_sub(lane.visible) <= MOST_BUFFERS;
+            if ahead > MOST_BUFFERS {
+                lane.visible = tail;
+            } else if is_ahead {
+                lane.visible = next;
+            }
             return if ahead == 0 {
                 BufferWait::Unknown
             } else {

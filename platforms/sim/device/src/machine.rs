@@ -6,9 +6,9 @@
 //! time; the machine reports each task that has ended.
 
 use crate::agent::{Agent, Due, Identity};
-use crate::clock::later;
+use crate::clock::{NEVER, later};
 use crate::cost::{Costs, Random};
-use crate::engine::{Current, Engine, Fault};
+use crate::engine::{Current, Engine, Fault, STOP_SLOT};
 use crate::error::{
     AICORE_EXCEPTION, AICORE_TIMEOUT, AICPU_EXCEPTION, AICPU_TIMEOUT, DeviceProcessError,
 };
@@ -104,7 +104,7 @@ impl Machine {
             coroutines: engine.agents.iter().map(|_| None).collect(),
             stacks: Vec::new(),
             tasks: Vec::new(),
-            stop: u64::MAX,
+            stop: NEVER,
             kill_at: None,
             kill,
         }
@@ -124,8 +124,8 @@ impl Machine {
     /// Whether there is room for so many agents more.
     #[must_use]
     pub fn has_room_for(&self, agents: usize) -> bool {
-        let free = self.coroutines.iter().filter(|slot| slot.is_none()).count();
-        free >= agents
+        let slots = self.coroutines.iter().take(STOP_SLOT);
+        slots.filter(|slot| slot.is_none()).count() >= agents
     }
 
     /// Kills the process at that time, or not at all.
@@ -203,10 +203,13 @@ impl Machine {
 
     /// Lets the first sleeper whose patience ends go on. Returns whether there was one.
     pub fn pass_limit(&mut self) -> bool {
+        if !self.engine.has_limits() {
+            return false;
+        }
         self.engine.progress.set_inside(true);
-        let any = self.resume_next();
+        self.resume_next();
         self.engine.progress.set_inside(false);
-        any
+        true
     }
 
     /// Fails the task of a sleeper that nobody will ever wake.
@@ -230,18 +233,16 @@ impl Machine {
     }
 
     #[inline]
-    fn resume_next(&mut self) -> bool {
+    fn resume_next(&mut self) {
         let Some((agent, time)) = self.engine.next() else {
-            return false;
+            return;
         };
-        let slot = agent.slot;
         if time >= self.stop {
-            self.pass_stop(time);
-            return true;
+            return self.pass_stop(time);
         }
+        let slot = agent.slot;
         self.engine.pass(time);
         self.resume(slot, time);
-        true
     }
 
     #[inline]
@@ -394,7 +395,8 @@ impl Machine {
 
     fn update_stop(&mut self) {
         let limits = self.tasks.iter().map(|task| task.limit);
-        self.stop = limits.chain(self.kill_at).min().unwrap_or(u64::MAX);
+        self.stop = limits.chain(self.kill_at).min().unwrap_or(NEVER);
+        self.engine.set_stop(self.stop);
     }
 
     fn tell_watchdog(&self) {
@@ -425,5 +427,5 @@ fn exception(agent: &Agent) -> i32 {
 /// The limit of a task that starts at `start` and may run for `span`; `None` is for ever.
 #[must_use]
 pub fn task_limit(start: u64, span: Option<u64>) -> u64 {
-    span.map_or(u64::MAX, |span| later(start, span))
+    span.map_or(NEVER, |span| later(start, span))
 }

@@ -3,8 +3,9 @@
 //! # Ordering
 //!
 //! A waiting agent polls at even intervals: as far apart as its last two calls of `relax` were,
-//! when nothing but looking lay between them. It wakes at the first such moment at or after a
-//! change of anything it awaits, or at its deadline; what happens in between is skipped. A register
+//! when nothing but looking lay between them; its first `relax` for a thing returns at once, so that
+//! this is known. It wakes at the first such moment at or after a change of anything it awaits, or
+//! at its deadline; what happens in between is skipped. A register
 //! changes when the new value becomes visible; a word when memory changes, for whoever looks has
 //! invalidated the line.
 //!
@@ -24,9 +25,12 @@ impl Engine {
         agent.calls.set(agent.calls.get() + 1);
         self.advance(agent, agent.costs.get().relax);
         let now = agent.clock.get();
-        agent.wait.measure(now, awaited.name());
-        if let Some(wake) = self.next_change(agent, awaited, now) {
-            self.sleep(agent, awaited, wake);
+        let knows_period = agent.wait.measure(now, awaited.name());
+        let is_timer = awaited.registers().is_empty() && awaited.words().is_empty();
+        if let Some(change) = self.next_change(agent, awaited, now)
+            && (knows_period || is_timer)
+        {
+            self.sleep(agent, awaited, change);
         }
         agent.wait.returned.set(agent.clock.get());
         agent.wait.only_looked.set(true);

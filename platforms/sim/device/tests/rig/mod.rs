@@ -1,5 +1,9 @@
 //! A device without a host: agents are closures.
 #![allow(dead_code, reason = "each test uses its own part of the rig")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a rig that cannot be set up is a failed test"
+)]
 
 use lanescope_abi::{Awaited, AwaitedWord, Chip};
 use lanescope_sim_device::agent::Identity;
@@ -49,13 +53,9 @@ impl Rig {
         let mut settings = Settings::default();
         settings.set("seed", &seed.to_string()).unwrap();
         engine.rank_agents(&mut Random::new(seed, &[1]));
-        let device = Device::new(
-            engine,
-            settings,
-            Arc::clone(&inbox),
-            frames.clone(),
-            || std::process::abort(),
-        );
+        let device = Device::new(engine, settings, Arc::clone(&inbox), frames.clone(), || {
+            std::process::abort()
+        });
         Self {
             chip,
             engine,

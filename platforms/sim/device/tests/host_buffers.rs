@@ -1,0 +1,130 @@
+//! Buffers that the host returns: its speed never shows, and `late-host` shows exactly.
+
+use lanescope_abi::device::AwaitedBy;
+use lanescope_abi::{AwaitedWord, Chip};
+use lanescope_sim_device::clock::grains_of_us;
+use rig::{Rig, body, invalidate, load, now_ns, relax, store, work_ns};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+mod rig;
+
+/// A thread that takes, fills and publishes `buffers` buffers of a lane of two, 10 µs each, as the
+/// recorder does. Returns when it had each, in ns, and whether it waited in vain.
+fn take_buffers(
+    chip: Chip,
+    late_host_us: Option<u64>,
+    buffers: u32,
+    limit_us: u64,
+    host_pause: impl Fn(u32) -> Duration + Send + 'static,
+) -> Vec<(u64, bool)> {
+    let mut rig = Rig::new(chip);
+    let free_tail = rig.line(10) + 4;
+    let ready_tail = rig.line(11);
+    let memory = rig.engine.memory;
+    memory
+        .word32(free_tail)
+        .unwrap()
+        .store(2, Ordering::Relaxed);
+    rig.engine
+        .lanes
+        .borrow_mut()
+        .begin_launch(late_host_us.map(grains_of_us), |_| None);
+    let times = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&times);
+    let per_us = chip.info().ticks_per_second / 1_000_000;
+    rig.threads(vec![body(move || {
+        for taken in 0..buffers {
+            let deadline = now_ns() / 1000 * per_us + limit_us * per_us;
+            let mut have = false;
+            while !have {
+                let awaited = AwaitedWord {
+                    address: free_tail,
+                    seen: taken,
+                    by: AwaitedBy::HostBuffer as u32,
+                    pair_address: ready_tail,
+                };
+                relax("a buffer", &[], &[awaited], deadline);
+                invalidate(free_tail);
+                have = load(free_tail) != taken;
+                if !have && now_ns() / 1000 * per_us >= deadline {
+                    break;
+                }
+            }
+            log.borrow_mut().push((now_ns(), have));
+            if !have {
+                break;
+            }
+            work_ns(10_000);
+            store(ready_tail, taken + 1);
+        }
+    })]);
+    let host = std::thread::spawn(move || {
+        let word = |address| memory.word32(address).unwrap();
+        let mut returned = 0;
+        while returned < buffers {
+            if word(ready_tail).load(Ordering::Acquire) > returned {
+                std::thread::sleep(host_pause(returned));
+                returned += 1;
+                word(free_tail).store(2 + returned, Ordering::Release);
+            } else if Rc::strong_count(&Rc::new(())) == 0 {
+                break;
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    });
+    rig.run();
+    rig.assert_good();
+    // The host of a waiter that gave up never sees the end; the others have to.
+    if times.borrow().iter().all(|(_, have)| *have) {
+        host.join().unwrap();
+    }
+    times.take()
+}
+
+#[test]
+fn the_speed_of_the_host_does_not_show() {
+    for chip in Chip::ALL {
+        let fast = take_buffers(chip, None, 20, 1_000_000, |_| Duration::ZERO);
+        let slow = take_buffers(chip, None, 20, 1_000_000, |i| {
+            Duration::from_millis(u64::from(i % 3) * 4)
+        });
+        assert_eq!(fast, slow, "{chip:?}");
+        assert!(fast.iter().all(|(_, have)| *have));
+        for (earlier, later) in fast.iter().zip(&fast[1..]) {
+            let apart = later.0 - earlier.0;
+            assert!((10_000..10_100).contains(&apart), "{apart} ns apart");
+        }
+    }
+}
+
+#[test]
+fn a_late_host_is_late_by_exactly_what_was_asked() {
+    for pause_ms in [0, 3] {
+        let times = take_buffers(Chip::A5, Some(50), 8, 1_000_000, move |_| {
+            Duration::from_millis(pause_ms)
+        });
+        // Two are there; each later one comes 50 µs after one was published, 10 µs after it was
+        // had. The waiter learns of it at its next poll.
+        assert!(times[1].0 < 10_100, "{times:?}");
+        for (had, next) in times.iter().zip(&times[2..]) {
+            let after = next.0 - had.0;
+            assert!(
+                (60_000..60_150).contains(&after),
+                "{after} ns after: {times:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wait_for_a_late_host_ends_at_its_limit() {
+    let times = take_buffers(Chip::A5, Some(500), 5, 100, |_| Duration::ZERO);
+    assert_eq!(times.len(), 3, "{times:?}");
+    let (last, have) = times[2];
+    assert!(!have);
+    assert!((119_000..121_500).contains(&last), "gave up at {last} ns");
+}
