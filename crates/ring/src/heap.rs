@@ -107,10 +107,7 @@ impl Words for ReadyEntry {
         ]
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the two halves of a word"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a word")]
     fn from_words(words: [u64; 2]) -> Self {
         Self {
             buffer: words[0] as u32,

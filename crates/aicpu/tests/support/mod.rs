@@ -1,0 +1,187 @@
+//! A chip in a few hundred lines: memory with stale views, registers, cores and a host.
+//!
+//! The AICPU threads share one view of the lines they load, each core has its own; a load sees old
+//! bytes until the line is invalidated, and a core's store is seen by others only once its line is
+//! cleaned. An access outside the two regions fails the test.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "part of the tests; each test binary uses its own share"
+)]
+
+mod core;
+mod host;
+mod memory;
+mod setup;
+
+pub use self::core::Fault;
+pub use host::HostMode;
+pub use setup::{Setup, chain, independent};
+
+use self::core::SimCore;
+use host::Host;
+use lanescope_abi::chip::ChipInfo;
+use lanescope_abi::token::DISPATCH_IDLE;
+use lanescope_abi::{Awaited, Barrier, Device};
+use memory::{Memory, View};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+/// Where the register windows begin; a window has 64 KiB.
+const WINDOWS: u64 = 0x2000_0000_0000;
+const WINDOW_BYTES: u64 = 1 << 16;
+
+/// A test that makes more calls than this hangs.
+const MAX_CALLS: u64 = 20_000_000;
+
+/// The device under the AICPU program.
+#[derive(Debug)]
+pub struct TestDevice {
+    world: Mutex<World>,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct World {
+    pub memory: Memory,
+    pub cores: Vec<SimCore>,
+    pub registers: HashMap<u64, u32>,
+    pub host: Host,
+    pub ticks: u64,
+    calls: u64,
+    view: View,
+    chip: &'static ChipInfo,
+}
+
+impl TestDevice {
+    pub fn new(memory: Memory, cores: Vec<SimCore>, host: Host, chip: &'static ChipInfo) -> Self {
+        Self {
+            world: Mutex::new(World {
+                memory,
+                cores,
+                registers: HashMap::new(),
+                host,
+                ticks: 1000,
+                calls: 0,
+                view: View::default(),
+                chip,
+            }),
+        }
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn called(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.calls += 1;
+        world.ticks += 1;
+        assert!(world.calls < MAX_CALLS, "the program never ends");
+        world
+    }
+}
+
+/// Address of the register window of a physical core.
+pub fn window(physical_core: u32) -> u64 {
+    WINDOWS + u64::from(physical_core) * WINDOW_BYTES
+}
+
+impl World {
+    /// Lets every core take one step, and the host look at its queues.
+    fn step(&mut self) {
+        for index in 0..self.cores.len() {
+            self.step_core(index);
+        }
+        self.host.look(&self.memory);
+    }
+
+    fn step_core(&mut self, index: usize) {
+        let chip = self.chip;
+        let core = &mut self.cores[index];
+        let base = window(core.physical_core);
+        let data_main_base = base + u64::from(chip.registers.data_main_base);
+        let seen = *self
+            .registers
+            .get(&data_main_base)
+            .unwrap_or(&DISPATCH_IDLE);
+        self.ticks += 1;
+        if let Some(cond) = core.step(&self.memory, seen, self.ticks) {
+            let address = base + u64::from(chip.registers.cond);
+            self.registers.insert(address, cond);
+        }
+    }
+}
+
+impl Device for TestDevice {
+    unsafe fn load32(&self, address: u64) -> u32 {
+        let mut world = self.called();
+        let World { memory, view, .. } = &mut *world;
+        view.load32(memory, address)
+    }
+
+    unsafe fn load64(&self, address: u64) -> u64 {
+        let mut world = self.called();
+        let World { memory, view, .. } = &mut *world;
+        view.load64(memory, address)
+    }
+
+    unsafe fn store32(&self, address: u64, value: u32) {
+        let mut world = self.called();
+        let World { memory, view, .. } = &mut *world;
+        view.write_through32(memory, address, value);
+    }
+
+    unsafe fn store64(&self, address: u64, value: u64) {
+        let mut world = self.called();
+        let World { memory, view, .. } = &mut *world;
+        view.write_through64(memory, address, value);
+    }
+
+    fn clean(&self, address: u64) {
+        self.called().memory.check(address, 1);
+    }
+
+    fn invalidate(&self, address: u64) {
+        let mut world = self.called();
+        world.memory.check(address, 1);
+        world.view.invalidate(address);
+    }
+
+    fn barrier(&self, _: Barrier) {
+        drop(self.called());
+    }
+
+    unsafe fn read_reg(&self, address: u64) -> u32 {
+        let mut world = self.called();
+        let physical_core = u32::try_from((address - WINDOWS) / WINDOW_BYTES).unwrap();
+        let index = (world.cores.iter())
+            .position(|core| core.physical_core == physical_core)
+            .expect("a register of a core of this launch");
+        world.step_core(index);
+        *world.registers.get(&address).unwrap_or(&0)
+    }
+
+    unsafe fn write_reg(&self, address: u64, value: u32) {
+        self.called().registers.insert(address, value);
+    }
+
+    fn ticks(&self) -> u64 {
+        self.called().ticks
+    }
+
+    fn relax(&self, awaited: &Awaited<'_>) {
+        {
+            let mut world = self.called();
+            for word in awaited.words() {
+                world.memory.check(word.address, 4);
+            }
+            world.ticks += 20;
+            world.step();
+        }
+        std::thread::yield_now();
+    }
+}
