@@ -20,7 +20,7 @@ pub enum Fault {
     Torn(u32),
     /// Publishes with another run's number.
     WrongRun(u32),
-    /// Writes this into COND instead of FIN.
+    /// Writes this into COND instead of FIN, and takes no token any more.
     Cond(u32, u32),
     /// Answers with this physical core.
     Answer(u32),
@@ -170,6 +170,9 @@ impl SimCore {
             self.answer(memory, DeviceError::None, true);
             self.state = State::Left;
             return Some(COND_EXITED);
+        }
+        if matches!(self.fault, Fault::Cond(at, _) if at == self.begun) {
+            return None;
         }
         let newest = Token::new(data_main_base)?;
         if token.distance_to(newest) >= ring_size {

@@ -26,7 +26,7 @@ use lanescope_abi::token::DISPATCH_IDLE;
 use lanescope_abi::{Awaited, Barrier, Device};
 use memory::{Memory, View};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where the register windows begin; a window has 64 KiB.
 const WINDOWS: u64 = 0x2000_0000_0000;
@@ -71,9 +71,7 @@ impl TestDevice {
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn called(&self) -> MutexGuard<'_, World> {
