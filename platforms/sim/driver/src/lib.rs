@@ -49,7 +49,7 @@
 //! | `kill-at` | virtual µs after a launch | the device process exits |
 //! | `fail` | `CALL:N:CODE` | the N-th call of that function from now returns CODE and does nothing |
 //!
-//! An empty value takes a setting back; `fail` with an empty value takes all of them back.
+//! An empty value, or `off`, takes a setting back; for `fail`, all that have not happened.
 //!
 //! # Errors
 //!

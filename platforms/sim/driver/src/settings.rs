@@ -39,11 +39,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Takes one setting; an empty value takes it back. Returns whether the device must know.
+    /// Takes one setting; an empty value, or `off`, takes it back. Returns whether the device must
+    /// know.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         if name == "fail" {
             match value {
-                "" => Fault::disarm_all(),
+                "" | "off" => Fault::disarm_all(),
                 fault => Fault::parse(fault)?.arm(),
             }
             return Ok(false);
@@ -88,7 +89,7 @@ impl Settings {
 }
 
 fn checked(name: &str, value: &str) -> Result<Option<u64>> {
-    if value.is_empty() {
+    if matches!(value, "" | "off") {
         return Ok(None);
     }
     let bad = |expected: &str| {
@@ -131,7 +132,7 @@ mod tests {
 
         assert!(settings.set("seed", "9").unwrap());
         assert!(!settings.set("memory-bytes", "").unwrap());
-        assert!(settings.set("late-host", "").unwrap());
+        assert!(settings.set("late-host", "off").unwrap());
         assert_eq!(
             (settings.seed(), settings.memory_bytes()),
             (9, DEFAULT_MEMORY_BYTES)

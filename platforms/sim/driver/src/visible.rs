@@ -14,10 +14,10 @@ const DEFAULT_DEVICES: [u32; 2] = [0, 1];
 /// The driver's id of each logical device. A list that is not strictly ascending, or names what
 /// does not exist, leaves none.
 pub(crate) fn driver_ids(list: Option<&OsStr>) -> Vec<u32> {
-    let Some(list) = list else {
-        return DEFAULT_DEVICES.to_vec();
-    };
-    chosen(list).unwrap_or_default()
+    match list {
+        Some(list) if !list.is_empty() => chosen(list).unwrap_or_default(),
+        _ => DEFAULT_DEVICES.to_vec(),
+    }
 }
 
 fn chosen(list: &OsStr) -> Option<Vec<u32>> {
@@ -44,13 +44,14 @@ mod tests {
     #[test]
     fn the_nth_of_the_list_is_logical_device_n() {
         assert_eq!(driver_ids(None), [0, 1]);
+        assert_eq!(ids(""), [0, 1]);
         assert_eq!(ids("4"), [4]);
         assert_eq!(ids("1, 3,7"), [1, 3, 7]);
     }
 
     #[test]
     fn a_bad_list_leaves_no_device() {
-        for list in ["", "x", "3,1", "1,1", "0,8", "0,,1", "-1"] {
+        for list in ["x", "3,1", "1,1", "0,8", "0,,1", "-1"] {
             assert_eq!(ids(list), [0; 0], "{list:?}");
         }
     }

@@ -19,8 +19,8 @@ pub enum HostFrame {
         /// Settings as name and value, in the order they were given; the last of a name counts.
         settings: Vec<(String, String)>,
     },
-    /// A setting given after the start; counts from the next launch on. An empty value takes the
-    /// setting back.
+    /// A setting given after the start; counts from the next launch on. An empty value, or `off`,
+    /// takes the setting back.
     Setting {
         /// Name.
         name: String,
