@@ -1,5 +1,4 @@
 //! Statistics against numbers worked out by hand, and against a slow and obvious computation.
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use lanescope_report::{Report, Spread};
 use lanescope_trace::synth::Synth;

@@ -241,6 +241,7 @@ impl MappedRecords {
 /// The task of a record, or `None` when the session has no such core.
 ///
 /// A core type that is none is replaced by the core's own.
+#[inline]
 pub(crate) fn mapped_task(record: &TaskRecord, session: &Session) -> Option<Task> {
     let core_type = session.cores.get(usize::from(record.core))?.core_type;
     Some(Task {

@@ -109,6 +109,7 @@ impl EdgeTable {
     }
 
     /// Nodes: tasks that edges may name.
+    #[inline]
     #[must_use]
     pub fn node_count(&self) -> u32 {
         u32::try_from(self.offsets.len() - 1).expect("nodes are numbered in 32 bits")
@@ -127,6 +128,7 @@ impl EdgeTable {
     }
 
     /// The node of a task, if the table has one.
+    #[inline]
     #[must_use]
     pub fn node(&self, task_id: u64) -> Option<u32> {
         match &self.ids {
@@ -147,12 +149,14 @@ impl EdgeTable {
     }
 
     /// The successors of a node, as nodes.
+    #[inline]
     #[must_use]
     pub fn successors(&self, node: u32) -> &[u32] {
         &self.successors[self.row(node)]
     }
 
     /// The numbers of a node's edges: positions in the whole table, stable and unique.
+    #[inline]
     #[must_use]
     pub fn row(&self, node: u32) -> std::ops::Range<usize> {
         let node = node as usize;

@@ -1,7 +1,7 @@
 //! What events say besides their time: arguments, and the rare events that are spelled out in full.
 
 use super::sequence::Clock;
-use super::wire::{Wire, length_key, varint_bytes, varint_key};
+use super::wire::{Short, Wire, length_key, varint_bytes, varint_key};
 use super::{Arguments, Written};
 use lanescope_trace::{OrchestratorPhase, SchedulerPhase, Task, Trace};
 
@@ -107,7 +107,7 @@ impl Annotations {
 
     /// As debug annotations with interned names, into a track event.
     #[inline]
-    pub(super) fn write(&self, event: &mut Wire) {
+    pub(super) fn write(&self, event: &mut Short) {
         for &(name, value) in &self.values[..self.count] {
             // debug_annotations = 4, name_iid = 1, uint_value = 3; each key is one byte.
             event.raw(&[0x22, 3 + varint_bytes(value), 0x08, name, 0x18]);

@@ -4,7 +4,7 @@
 //! pair of blocks would be their product; so every edge has an id of its own, and a task of several
 //! rows is left at the row that ends last and met at the one that starts first.
 
-use super::wire::{Wire, fixed64_key};
+use super::wire::Wire;
 use lanescope_trace::{EdgeTable, Task, Trace};
 use std::collections::HashMap;
 
@@ -189,24 +189,45 @@ impl RowFlows<'_> {
         }
     }
 
+    /// Bytes that [`Self::write`] writes.
+    #[inline]
+    pub(super) fn encoded_bytes(&self) -> usize {
+        let (_, consumers) = self.outgoing;
+        let drawn = consumers
+            .iter()
+            .filter(|&&consumer| is_marked(self.present, consumer));
+        (drawn.count() + self.incoming.len()) * FLOW_BYTES
+    }
+
     /// As fields of a track event.
     #[inline]
     pub(super) fn write(&self, event: &mut Wire) {
         let (first_edge, consumers) = self.outgoing;
         for (edge, &consumer) in (first_edge..).zip(consumers) {
             if is_marked(self.present, consumer) {
-                event.fixed64(fixed64_key(47), flow_id(edge as u64));
+                event.raw(&flow(BEGIN_KEY, edge as u64));
             }
         }
         for &edge in self.incoming {
-            event.fixed64(fixed64_key(48), flow_id(u64::from(edge)));
+            event.raw(&flow(END_KEY, u64::from(edge)));
         }
     }
 }
 
-/// Flow ids begin at 1.
-fn flow_id(edge: u64) -> u64 {
-    edge + 1
+/// A key of two bytes and the flow id.
+const FLOW_BYTES: usize = 10;
+/// `TrackEvent.flow_ids`, field 47, eight bytes.
+const BEGIN_KEY: [u8; 2] = [0xF9, 0x02];
+/// `TrackEvent.terminating_flow_ids`, field 48, eight bytes.
+const END_KEY: [u8; 2] = [0x81, 0x03];
+
+/// One flow as a field; flow ids begin at 1.
+#[inline]
+fn flow(key: [u8; 2], edge: u64) -> [u8; FLOW_BYTES] {
+    let mut field = [0; FLOW_BYTES];
+    field[..2].copy_from_slice(&key);
+    field[2..].copy_from_slice(&(edge + 1).to_le_bytes());
+    field
 }
 
 /// Whether the task is drawn, be it as an instant.

@@ -1,8 +1,8 @@
 //! A packet sequence: one track's events with interned names and a clock that counts on.
 
-use super::event::{self, ARGUMENT_NAMES, Annotations};
+use super::event::{ARGUMENT_NAMES, Annotations};
 use super::flows::RowFlows;
-use super::wire::{Wire, length_key, varint_key};
+use super::wire::{Short, Wire, length_key, varint_key};
 use crate::ExportError;
 use lanescope_trace::Functions;
 use std::collections::HashMap;
@@ -18,7 +18,22 @@ const NEEDS_INCREMENTAL_STATE: u64 = 2;
 
 /// `TrackEvent.type`.
 const SLICE_BEGIN: u64 = 1;
-const SLICE_END: u64 = 2;
+const SLICE_END: u8 = 2;
+
+/// `Trace.packet`, field 1 with a length.
+const PACKET_KEY: u8 = 0x0A;
+/// `TracePacket.timestamp`, field 8.
+const TIMESTAMP_KEY: u8 = 0x40;
+/// `TracePacket.track_event`, field 11 with a length.
+const EVENT_KEY: u8 = 0x5A;
+/// `TracePacket.trusted_packet_sequence_id`, field 10.
+const SEQUENCE_KEY: u8 = 0x50;
+/// `TracePacket.sequence_flags`, field 13.
+const FLAGS_KEY: u8 = 0x68;
+/// `TrackEvent.type`, field 9.
+const TYPE_KEY: u8 = 0x48;
+/// `TrackEvent.name_iid`, field 10.
+const NAME_KEY: u8 = 0x50;
 
 /// How raw ticks become the units of the device clock.
 ///
@@ -94,25 +109,35 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     texts: Vec<String>,
-    functions: HashMap<u32, u32>,
-    latest_function: Option<(u32, u32)>,
+    /// The names of functions with small ids, by id; 0 where there is none yet, else number + 1.
+    small_ids: Vec<u32>,
+    large_ids: HashMap<u32, u32>,
     fixed: HashMap<&'static str, u32>,
 }
 
 impl Names {
     /// The number of a function's name.
+    #[inline]
     pub(super) fn function(&mut self, func_id: u32, functions: &Functions) -> u32 {
-        if let Some((latest, name)) = self.latest_function
-            && latest == func_id
-        {
-            return name;
+        match self.small_ids.get(func_id as usize) {
+            Some(&entry) if entry != 0 => entry - 1,
+            _ => self.other_function(func_id, functions),
         }
+    }
+
+    /// A function seen for the first time, or one with a large id.
+    fn other_function(&mut self, func_id: u32, functions: &Functions) -> u32 {
         let texts = &mut self.texts;
-        let name = *self
-            .functions
-            .entry(func_id)
-            .or_insert_with(|| add(texts, functions.label(func_id).into_owned()));
-        self.latest_function = Some((func_id, name));
+        let mut add_label = || add(texts, functions.label(func_id).into_owned());
+        let index = func_id as usize;
+        if index >= SMALL_IDS {
+            return *self.large_ids.entry(func_id).or_insert_with(add_label);
+        }
+        if index >= self.small_ids.len() {
+            self.small_ids.resize(index + 1, 0);
+        }
+        let name = add_label();
+        self.small_ids[index] = name + 1;
         name
     }
 
@@ -130,6 +155,9 @@ impl Names {
     }
 }
 
+/// Function ids below this are found by index.
+const SMALL_IDS: usize = 1 << 16;
+
 fn add(texts: &mut Vec<String>, text: String) -> u32 {
     texts.push(text);
     u32::try_from(texts.len() - 1).expect("fewer names than function ids")
@@ -139,7 +167,7 @@ fn add(texts: &mut Vec<String>, text: String) -> u32 {
 #[derive(Debug)]
 pub(super) struct Sequence {
     /// `trusted_packet_sequence_id` and `sequence_flags`, encoded.
-    header: Wire,
+    header: Short,
     /// The time of the last packet, in the clock's units.
     latest: u64,
     /// Which names were interned, a bit each.
@@ -179,9 +207,9 @@ impl Sequence {
                 snapshot.uint(varint_key(2), BOOTTIME);
             });
         });
-        let mut header = Wire::default();
-        header.uint(varint_key(10), id);
-        header.uint(varint_key(13), NEEDS_INCREMENTAL_STATE);
+        let mut header = Short::new();
+        header.uint(SEQUENCE_KEY, id);
+        header.uint(FLAGS_KEY, NEEDS_INCREMENTAL_STATE);
         Self {
             header,
             latest: origin_units,
@@ -206,38 +234,46 @@ impl Sequence {
         flows: &RowFlows<'_>,
     ) {
         let is_new = self.intern(name);
-        let step = self.step_to(at);
-        wire.message(length_key(1), |packet| {
-            packet.uint(varint_key(8), step);
-            packet.raw(self.header.bytes());
-            if is_new {
-                packet.message(length_key(12), |interned| {
-                    interned.message(length_key(2), |entry| {
-                        entry.uint(varint_key(1), iid(name));
-                        entry.text(length_key(2), names.text(name));
-                    });
-                });
-            }
-            packet.message(length_key(event::TRACK_EVENT), |event| {
-                event.uint(varint_key(9), SLICE_BEGIN);
-                event.uint(varint_key(10), iid(name));
-                arguments.write(event);
-                flows.write(event);
-            });
-        });
+        let mut event = Short::new();
+        event.uint(TYPE_KEY, SLICE_BEGIN);
+        event.uint(NAME_KEY, iid(name));
+        arguments.write(&mut event);
+        let event_bytes = event.len() + flows.encoded_bytes();
+        let mut interned = Wire::default();
+        if is_new {
+            intern_event_name(&mut interned, name, names.text(name));
+        }
+        let mut head = self.stamp(at);
+        head.raw(&[EVENT_KEY]);
+        head.varint(event_bytes as u64);
+        let mut key = Short::new();
+        let packet_bytes = interned.len() + head.len() + event_bytes;
+        key.uint(PACKET_KEY, packet_bytes as u64);
+        wire.raw(key.bytes());
+        wire.raw(interned.bytes());
+        wire.raw(head.bytes());
+        wire.raw(event.bytes());
+        flows.write(wire);
     }
 
     /// The slice that began last ends.
     #[inline]
     pub(super) fn end(&mut self, wire: &mut Wire, at: u64) {
-        let step = self.step_to(at);
-        wire.message(length_key(1), |packet| {
-            packet.uint(varint_key(8), step);
-            packet.raw(self.header.bytes());
-            packet.message(length_key(event::TRACK_EVENT), |event| {
-                event.uint(varint_key(9), SLICE_END);
-            });
-        });
+        let mut packet = self.stamp(at);
+        packet.raw(&[EVENT_KEY, 2, TYPE_KEY, SLICE_END]);
+        let mut key = Short::new();
+        key.uint(PACKET_KEY, packet.len() as u64);
+        wire.raw(key.bytes());
+        wire.raw(packet.bytes());
+    }
+
+    /// The fields that every packet begins with: its time and its sequence.
+    #[inline]
+    fn stamp(&mut self, at: u64) -> Short {
+        let mut packet = Short::new();
+        packet.uint(TIMESTAMP_KEY, self.step_to(at));
+        packet.raw(self.header.bytes());
+        packet
     }
 
     fn step_to(&mut self, at: u64) -> u64 {
@@ -259,6 +295,17 @@ impl Sequence {
         self.interned[word] |= bit;
         is_new
     }
+}
+
+/// `TracePacket.interned_data` with one event name.
+#[cold]
+fn intern_event_name(packet: &mut Wire, name: u32, text: &str) {
+    packet.message(length_key(12), |interned| {
+        interned.message(length_key(2), |entry| {
+            entry.uint(varint_key(1), iid(name));
+            entry.text(length_key(2), text);
+        });
+    });
 }
 
 /// Interning ids begin at 1.
