@@ -17,6 +17,7 @@ use zerocopy::IntoBytes;
 
 /// Slots of the staging rings.
 pub const RING: usize = 2;
+const RING_SIZE: u32 = 2;
 
 /// The device interface on the host's own memory.
 #[derive(Debug)]
@@ -171,8 +172,7 @@ impl ControlRegion {
         let device = HostDevice;
         let address = self.memory.address();
         // SAFETY: the region was laid out by `new` and lives as long as `self`.
-        let control =
-            unsafe { Control::attach(&device, address, Chip::A2a3, RING as u32) }.unwrap();
+        let control = unsafe { Control::attach(&device, address, Chip::A2a3, RING_SIZE) }.unwrap();
         let header = *control.header();
         let mut state = RecordState::<RING>::new();
         let mut recorder = Recorder::attach(&control, thread, &mut state).unwrap();
@@ -220,7 +220,8 @@ fn stage(
     run_id: u32,
 ) {
     let line = region + capture.staging.at(core) + u64::from(token.slot(2)) * 64;
-    let now = ticks();
+    // A core reads its own clock; that is no part of what an AICPU thread has to do.
+    let now = u64::from(token.raw());
     let store = |field: usize, value: u64| {
         // SAFETY: the slot lies in the capture region and is a line.
         unsafe { device.store64(line + field as u64, value) };
