@@ -210,9 +210,10 @@ impl Device {
 
     /// How long it is worth waiting for the host.
     fn patience(&self) -> Duration {
+        // Who hangs may still be missed by a scheduler that is to be launched.
         let sleepers = || {
             let agents = self.engine.agents.iter();
-            agents.filter(|agent| agent.wait.asleep.get())
+            agents.filter(|agent| agent.wait.asleep.get() || agent.hung.get())
         };
         let signal = sleepers().any(|agent| agent.wait.host_signal.get());
         let has_aicpu = self.machine.tasks().any(|task| task.is_aicpu);

@@ -371,6 +371,7 @@ impl Machine {
         let agent = &self.engine.agents[slot];
         self.engine.dequeue(agent);
         self.engine.forget_wait(agent);
+        agent.hung.set(false);
         if let Some(coroutine) = &mut self.coroutines[slot] {
             // SAFETY:
             // - What is on the stack is leaked, not used again: frames of device code, which may not

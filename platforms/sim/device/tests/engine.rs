@@ -1,4 +1,5 @@
 //! What agents see of each other, and when: staleness, registers, waits, and one timeline a seed.
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use lanescope_abi::Chip;
 use lanescope_abi::device::AwaitedBy;
@@ -145,10 +146,10 @@ fn registers_arrive_late_and_in_order() {
     let seen = seen.borrow();
     let values: Vec<u32> = seen.iter().map(|(value, _)| *value).collect();
     assert_eq!(values, [16, 0x8000_0010], "ACK and FIN are both seen");
-    // 140 ns to the core, up to a poll of 15 ns, 10 ns for the register, 600 ns back, and up to a
-    // poll of 105 ns.
+    // 20 ns for the store, 140 to the core, up to a poll of 15 and 10 more for the core, 10 for its
+    // store, 600 back, up to a poll of 105 and 100 for the load.
     assert!(
-        (750..=880).contains(&seen[0].1),
+        (860..=985).contains(&seen[0].1),
         "ACK after {} ns",
         seen[0].1
     );

@@ -1,4 +1,5 @@
 //! Buffers that the host returns: its speed never shows, and `late-host` shows exactly.
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use lanescope_abi::device::AwaitedBy;
 use lanescope_abi::{AwaitedWord, Chip};
@@ -69,8 +70,6 @@ fn take_buffers(
                 std::thread::sleep(host_pause(returned));
                 returned += 1;
                 word(free_tail).store(2 + returned, Ordering::Release);
-            } else if Rc::strong_count(&Rc::new(())) == 0 {
-                break;
             } else {
                 std::thread::yield_now();
             }
