@@ -12,6 +12,7 @@
 mod ascendcl;
 mod control;
 mod hal;
+mod launch;
 mod pointer;
 mod runtime;
 
