@@ -358,11 +358,15 @@ struct HostBlocks {
 }
 
 impl HostBlocks {
+    /// Most bytes held, as long as that is two blocks.
+    const MOST_BYTES: usize = 64 << 20;
+
     fn new(limit: u32, block_bytes: usize) -> Self {
+        let fitting = Self::MOST_BYTES / block_bytes.max(1);
         Self {
             at_hand: Vec::new(),
             made: 0,
-            limit: limit as usize,
+            limit: (limit as usize).min(fitting).max(2),
             block_bytes,
         }
     }
@@ -402,8 +406,8 @@ struct Idle {
 }
 
 impl Idle {
-    const SPINS: u32 = 64;
-    const YIELDS: u32 = 32;
+    const SPINS: u32 = 16;
+    const YIELDS: u32 = 8;
     const LONGEST: Duration = Duration::from_micros(200);
 
     fn wait(&mut self) {

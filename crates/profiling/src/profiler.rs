@@ -23,7 +23,8 @@ use std::thread::{self, JoinHandle};
 pub struct ProfilerOptions {
     /// Cores, threads and ring size of every launch of the session.
     pub shape: RegionShape,
-    /// Host blocks between drain and writer thread, each as large as the largest buffer; at least 2.
+    /// Most host blocks between drain and writer thread, each as large as the largest buffer; 2 or
+    /// more. No more than 64 MiB are held, or two blocks where those are larger.
     pub host_blocks: u32,
 }
 

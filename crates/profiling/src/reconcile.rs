@@ -57,16 +57,20 @@ pub(crate) fn reconcile(session: &SessionInfo, end: &RunEnd, reckoning: Reckonin
             .ledgers
             .iter()
             .find_map(|(kind, ledger)| (*kind == lane.kind).then_some(ledger));
-        if let (Some(after), Some(ledger)) = (&lane.after, ledger) {
-            let judge = LaneJudge {
-                session,
-                end,
-                lane,
-                ledger,
-                findings: &mut findings,
-                verdict: &mut verdict,
-            };
-            judge.judge(after);
+        let Some(ledger) = ledger else {
+            unreachable!("every lane has a collector");
+        };
+        let judge = LaneJudge {
+            session,
+            end,
+            lane,
+            ledger,
+            findings: &mut findings,
+            verdict: &mut verdict,
+        };
+        match &lane.after {
+            Some(after) => judge.judge(after),
+            None => judge.list_collected(),
         }
     }
     for counts in &verdict.cores {
@@ -138,6 +142,25 @@ impl LaneJudge<'_> {
                 .blocked_ticks
                 .saturating_sub(before.device.blocked_ticks),
         });
+    }
+
+    /// The device could not be asked what it counted; a finding says so already.
+    fn list_collected(self) {
+        for core in (0..).take(self.session.core_types.len()) {
+            let collected = self.ledger.collected(core);
+            if self.owner(core) == Some(self.lane.thread) && collected != 0 {
+                self.verdict.cores.push(CoreCounts {
+                    kind: self.lane.kind,
+                    thread: self.lane.thread,
+                    core,
+                    dispatched: self.dispatched(core).unwrap_or(0),
+                    counts: Counts {
+                        collected,
+                        ..Counts::default()
+                    },
+                });
+            }
+        }
     }
 
     fn judge_core(&mut self, core: u32, counts: &Counts) {

@@ -333,6 +333,7 @@ fn a_device_that_cannot_be_read_is_a_finding_and_not_a_hang() {
     let recording = bed.start(Sink::default());
     let mut threads = [bed.thread(0)];
     let dispatched = bed.commit_round_robin(&mut threads, 20);
+    threads[0].wait_until_drained();
     bed.device.behaviour.is_dead.store(true, Ordering::Relaxed);
     let stopped = recording.stop(&RunEnd {
         failure: Some("the device process ended".to_owned()),
@@ -341,6 +342,10 @@ fn a_device_that_cannot_be_read_is_a_finding_and_not_a_hang() {
     });
     assert_eq!(stopped.verdict.outcome, Outcome::Partial);
     assert!(kinds(&stopped).contains(&FindingKind::ReadFailed));
+    assert_eq!(
+        stopped.verdict.totals.collected, 16,
+        "what was drained is there"
+    );
 
     let session = bed.session();
     let mut writer = CaptureWriter::new(Sink::default()).unwrap();
