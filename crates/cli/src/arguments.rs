@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a workload and check its numbers
     Run(Box<RunArguments>),
+    /// Print the report of a run
+    Report(ReportArguments),
     /// Convert a run to a format that other tools read
     Export(ExportArguments),
     /// Describe platforms, builds and devices
@@ -93,6 +95,15 @@ pub(crate) struct TargetArguments {
     /// How programs are launched [default: the newest form the driver offers]
     #[arg(long, global = true, value_name = "FORM")]
     pub(crate) launch: Option<LaunchName>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArguments {
+    /// Folder of a run, or a capture or l2_perf_records.json file
+    pub(crate) dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -8,6 +8,7 @@ mod build_folder;
 mod export;
 mod info;
 mod output;
+mod report;
 mod results;
 mod run;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Info(arguments) => info::info(&arguments),
     };

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{perfetto, records_json};
+use lanescope_report::Report;
 use lanescope_trace::Trace;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -28,6 +29,7 @@ const FILE_NAMES: [&str; 5] = [
 /// The files made from the capture of a run.
 #[derive(Debug)]
 pub(crate) struct Results {
+    report: Report,
     trace_path: PathBuf,
 }
 
@@ -35,9 +37,17 @@ impl Results {
     /// Reads the capture of a folder and writes report and trace beside it.
     pub(crate) fn write(folder: &Path) -> Result<Self> {
         let trace = Trace::open(folder.join(CAPTURE_FILE_NAME))?;
+        let report = Report::of(&trace);
+        write_file(&folder.join(REPORT_FILE_NAME), |file| {
+            Ok(file.write_all(report.to_json().as_bytes())?)
+        })?;
         let trace_path = folder.join(TRACE_FILE_NAME);
         write_file(&trace_path, |file| write_perfetto(&trace, file))?;
-        Ok(Self { trace_path })
+        Ok(Self { report, trace_path })
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
     }
 
     pub(crate) fn trace_path(&self) -> &Path {
@@ -115,12 +125,11 @@ pub(crate) fn summary(outcome: &RunOutcome) -> String {
         outcome.dispatched.len(),
         seconds(outcome.device_ticks) * 1e3
     );
-    let how = if outcome.drain.is_some() {
-        ""
-    } else {
-        " (swimlane off: only dispatched tasks were counted)"
-    };
-    let _ = writeln!(text, "verdict: {}{how}", outcome.verdict.outcome.name());
+    let _ = writeln!(
+        text,
+        "verdict: {} (swimlane off: only dispatched tasks were counted)",
+        outcome.verdict.outcome.name()
+    );
     for finding in &outcome.verdict.findings {
         let _ = writeln!(text, "  {}", finding.text);
     }

@@ -154,9 +154,9 @@ fn report(prepared: &Prepared, outcome: &RunOutcome) -> Result<ExitCode> {
     let verdict = &outcome.verdict;
     if let Some(folder) = prepared.capture_folder() {
         let results = Results::write(folder)?;
-        output::data(results::summary(outcome))?;
+        output::data(results.report().text())?;
         output::note(format!(
-            "wrote {} (capture, verdict and trace)",
+            "wrote {} (capture, verdict, report and trace)",
             folder.display()
         ));
         output::note(format!(
