@@ -2,7 +2,7 @@
 //!
 //! # Where it sits
 //!
-//! [`write`] takes a trace. [`Records`] is the layer below: decoded records as that collector has
+//! [`write()`] takes a trace. [`Records`] is the layer below: decoded records as that collector has
 //! them, raw ticks and all, for whoever must reproduce its output exactly.
 //!
 //! # What can be lost

@@ -20,7 +20,7 @@ pub struct Synth {
     pub chip: Chip,
     /// Tasks.
     pub tasks: u32,
-    /// Clusters of one cube and two vector cores; at least 1.
+    /// Clusters of one cube and two vector cores: 1 to as many as the chip has; others are the nearest.
     pub clusters: u32,
     /// Edges into each task, as far as there are tasks before it.
     pub edges_per_task: u32,
@@ -179,12 +179,16 @@ impl Synth {
         verdict
     }
 
+    fn clusters(&self) -> u32 {
+        self.clusters.clamp(1, self.chip.info().max_clusters)
+    }
+
     fn core_count(&self) -> u32 {
-        self.chip.info().core_count(self.clusters.max(1))
+        self.chip.info().core_count(self.clusters())
     }
 
     fn core_type(&self, core: u32) -> CoreType {
-        self.chip.info().core_type(self.clusters.max(1), core)
+        self.chip.info().core_type(self.clusters(), core)
     }
 
     fn threads(&self) -> u32 {
