@@ -134,7 +134,10 @@ fn c_headers() -> [Generated; 3] {
     };
     [
         header("crates/abi/include/lanescope_abi.h", "crates/abi"),
-        header("crates/aicpu/include/lanescope_record.h", "crates/aicpu"),
+        header(
+            "crates/aicpu/include/lanescope_record.h",
+            "crates/aicpu/program",
+        ),
         header("crates/lanescope/include/lanescope.h", "crates/lanescope"),
     ]
 }

@@ -62,6 +62,11 @@
 #define LANESCOPE_A2A3_COND 1224
 
 /*
+ [`RegisterMap::fast_path_enable`] of [`A2A3`].
+ */
+#define LANESCOPE_A2A3_FAST_PATH_ENABLE 24
+
+/*
  [`RegisterMap::data_main_base`] of [`A5`].
  */
 #define LANESCOPE_A5_DATA_MAIN_BASE 208

@@ -99,6 +99,8 @@ pub struct RegisterMap {
 pub const A2A3_DATA_MAIN_BASE: u32 = 0xA0;
 /// [`RegisterMap::cond`] of [`A2A3`].
 pub const A2A3_COND: u32 = 0x4C8;
+/// [`RegisterMap::fast_path_enable`] of [`A2A3`].
+pub const A2A3_FAST_PATH_ENABLE: u32 = 0x18;
 /// [`RegisterMap::data_main_base`] of [`A5`].
 pub const A5_DATA_MAIN_BASE: u32 = 0xD0;
 /// [`RegisterMap::cond`] of [`A5`].
@@ -155,7 +157,7 @@ pub static A2A3: ChipInfo = ChipInfo {
     registers: RegisterMap {
         data_main_base: A2A3_DATA_MAIN_BASE,
         cond: A2A3_COND,
-        fast_path_enable: Some(0x18),
+        fast_path_enable: Some(A2A3_FAST_PATH_ENABLE),
         core_stride_bytes: 0x80_0000,
         sub_core_stride_bytes: 0x10_0000,
     },
