@@ -1,6 +1,7 @@
 //! An agent: one AICPU thread or one AICore of a launched task, and what the engine knows of it.
 
 use crate::cost::{Costs, Random};
+use crate::engine::{CORE_SLACK, THREAD_SLACK};
 use crate::queue::Key;
 use corosensei::Yielder;
 use lanescope_abi::{AwaitedWord, CoreType};
@@ -62,32 +63,42 @@ pub enum Due {
 }
 
 /// An agent. Slots of ended agents are used again.
+///
+/// What every call touches comes first, in two lines: agents take turns so fast that each finds the
+/// CPU's cache full of the others.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Agent {
-    /// Its place among the agents.
-    pub slot: usize,
-    /// Its place in the order of equal times.
-    pub rank: Cell<usize>,
-    /// Who it is.
-    pub identity: Cell<Identity>,
-    /// Whether it is an AICPU thread.
-    pub is_thread: Cell<bool>,
-    /// For a core, its physical id.
-    pub physical: Cell<usize>,
-    /// What its calls cost.
-    pub costs: Cell<Costs>,
     /// Its own time; never behind that of what it has done.
     pub clock: Cell<u64>,
     /// Its time when it was last known to be the earliest of all agents.
     pub settled: Cell<u64>,
-    /// How it stands in the queue.
-    pub due: Cell<Due>,
-    /// With which key.
-    pub key: Cell<Key>,
-    /// Calls that cost nothing, since the last that did.
-    pub free_calls: Cell<u32>,
+    /// How far it may go on before it lets others run.
+    pub slack: Cell<u64>,
     /// Calls of the device interface.
     pub calls: Cell<u64>,
+    /// For a core, its physical id.
+    pub physical: Cell<usize>,
+    /// Where its coroutine suspends; valid while it runs.
+    pub yielder: Cell<*const Yielder<(), ()>>,
+    /// Its place in the order of equal times.
+    pub rank: Cell<usize>,
+    /// Whether it is an AICPU thread.
+    pub is_thread: Cell<bool>,
+    /// It has done nothing but look since its last `relax` returned.
+    pub only_looked: Cell<bool>,
+    /// How it stands in the queue.
+    pub due: Cell<Due>,
+    /// What its calls cost.
+    pub costs: Cell<Costs>,
+    /// Calls that cost nothing, since the last that did.
+    pub free_calls: Cell<u32>,
+    /// With which key it stands in the queue.
+    pub key: Cell<Key>,
+    /// Its place among the agents.
+    pub slot: usize,
+    /// Who it is.
+    pub identity: Cell<Identity>,
     /// Perturbs the durations of its kernels.
     pub random: RefCell<Random>,
     /// When its task has run too long.
@@ -98,8 +109,6 @@ pub struct Agent {
     pub hung: Cell<bool>,
     /// What it waits for.
     pub wait: Wait,
-    /// Where its coroutine suspends; valid while it runs.
-    pub yielder: Cell<*const Yielder<(), ()>>,
 }
 
 /// What an agent in `relax` waits for, and how often it would have looked.
@@ -113,8 +122,6 @@ pub struct Wait {
     pub period: Cell<u64>,
     /// When its last `relax` returned.
     pub returned: Cell<u64>,
-    /// It has done nothing but look since.
-    pub only_looked: Cell<bool>,
     /// Periods seen, by the address of the name of what was awaited.
     pub periods: RefCell<Vec<(usize, u64)>>,
     /// What it waits for, for messages.
@@ -135,8 +142,10 @@ impl Agent {
             rank: Cell::new(slot),
             identity: Cell::new(Identity::Thread { index: 0 }),
             is_thread: Cell::new(true),
+            only_looked: Cell::new(false),
             physical: Cell::new(0),
             costs: Cell::new(Costs::of_thread(&mut exact)),
+            slack: Cell::new(THREAD_SLACK),
             clock: Cell::new(0),
             settled: Cell::new(0),
             due: Cell::new(Due::Never),
@@ -152,7 +161,6 @@ impl Agent {
                 since: Cell::new(0),
                 period: Cell::new(0),
                 returned: Cell::new(0),
-                only_looked: Cell::new(false),
                 periods: RefCell::new(Vec::new()),
                 name: Cell::new(""),
                 words: RefCell::new(Vec::new()),
@@ -170,6 +178,11 @@ impl Agent {
             Identity::Thread { .. } => 0,
             Identity::Core { physical, .. } => physical as usize,
         });
+        self.slack.set(if identity.is_thread() {
+            THREAD_SLACK
+        } else {
+            CORE_SLACK
+        });
         self.costs.set(costs);
         self.random.replace(random);
         self.clock.set(start);
@@ -181,7 +194,7 @@ impl Agent {
         wait.asleep.set(false);
         wait.period.set(0);
         wait.returned.set(start);
-        wait.only_looked.set(false);
+        self.only_looked.set(false);
         wait.periods.borrow_mut().clear();
         wait.words.borrow_mut().clear();
         wait.host_signal.set(false);
@@ -206,15 +219,16 @@ impl Wait {
     }
 
     /// Works out how long it takes from one look to the next, now that `relax` is called again for
-    /// what has this name. A wait that follows work looks as often as the last one of that name.
+    /// what has this name; `only_looked` when nothing else was done in between. A wait that follows
+    /// work looks as often as the last one of that name.
     /// Returns whether the time is known.
     #[inline]
-    pub fn measure(&self, now: u64, name: &'static str) -> bool {
+    pub fn measure(&self, now: u64, name: &'static str, only_looked: bool) -> bool {
         self.name.set(name);
         let address = name.as_ptr().addr();
         let mut periods = self.periods.borrow_mut();
         let known = periods.iter_mut().find(|(known, _)| *known == address);
-        if self.only_looked.get() {
+        if only_looked {
             let period = now - self.returned.get();
             match known {
                 Some((_, known)) => *known = period,

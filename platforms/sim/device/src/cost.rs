@@ -4,6 +4,8 @@
 //! runtime's authors (register load about 100 ns, store below 20 ns, a value from AICPU to core
 //! 140 ns and back 600 ns, write-back 150 to 300 ns); all others are our own choice.
 //!
+//! The engine relies on the least flight of a register value; see [`crate::engine`].
+//!
 //! Seed 0 is the model exactly. Any other seed changes each cost of each agent by up to a fifth,
 //! and each kernel that states no exact duration by up to a tenth.
 
@@ -27,27 +29,27 @@ const KERNEL_PERCENT: u64 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Costs {
     /// `load32`, `load64`.
-    pub load: u64,
+    pub load: u32,
     /// `store32`, `store64`.
-    pub store: u64,
+    pub store: u32,
     /// `clean`.
-    pub clean: u64,
+    pub clean: u32,
     /// `invalidate`.
-    pub invalidate: u64,
+    pub invalidate: u32,
     /// `barrier`.
-    pub barrier: u64,
+    pub barrier: u32,
     /// `ticks`.
-    pub ticks: u64,
+    pub ticks: u32,
     /// `read_reg`.
-    pub register_load: u64,
+    pub register_load: u32,
     /// `write_reg`.
-    pub register_store: u64,
+    pub register_store: u32,
     /// From the end of this agent's `write_reg` to when the other side can see the value.
-    pub register_flight: u64,
+    pub register_flight: u32,
     /// `relax`, beyond the time slept.
-    pub relax: u64,
+    pub relax: u32,
     /// `call`, beyond the kernel.
-    pub call: u64,
+    pub call: u32,
 }
 
 impl Costs {
@@ -76,7 +78,10 @@ impl Costs {
             register_flight,
             relax,
             call,
-        ] = ns.map(|ns| random.around(ns * GRAINS_PER_NS, ACCESS_PERCENT));
+        ] = ns.map(|ns| {
+            let grains = random.around(ns * GRAINS_PER_NS, ACCESS_PERCENT);
+            u32::try_from(grains).unwrap_or(u32::MAX)
+        });
         Self {
             load,
             store,

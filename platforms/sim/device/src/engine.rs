@@ -7,13 +7,21 @@
 //!
 //! # Ordering
 //!
-//! An agent runs only while its clock is the least of all. A call that others can notice (a
-//! register, a line written back, a wait) charges its cost first and then lets every earlier agent
-//! run, so it takes effect at a time nobody has passed. Calls that only the agent itself can notice
-//! charge their cost and go on; an agent that has gone on for [`SLACK`] settles as well. So effects
-//! happen in the order they are executed, each agent's clock is never behind what it has done, and
-//! no effect can be seen by anybody before the time its cause was recorded at. Code between two
-//! calls, the atomics of AICPU threads included, belongs to the time of the call before it.
+//! An agent is resumed only while its clock is the least of all, and then *settles* from time to
+//! time: it lets every agent with an earlier clock run first. What has to be settled, and when:
+//!
+//! - What others can notice at once (a line written back, a wait, the end of a kernel, and the ticks
+//!   an AICPU thread reads, since other threads see what it does next) charges its cost and settles:
+//!   it takes effect at a time nobody has passed.
+//! - A register takes its value on the way with the time it arrives, which is later than the store
+//!   by at least [`FEWEST_FLIGHT`]. So a store may be executed early; and a load may be, as long as
+//!   its agent has settled within that span.
+//! - What only the agent itself can notice charges its cost and goes on, for at most [`THREAD_SLACK`]
+//!   or [`CORE_SLACK`].
+//!
+//! So nobody reads a value before the time it was written at, each agent's clock is never behind
+//! what it has done, and code between two calls, the atomics of AICPU threads included, comes after
+//! every time that its agent has read.
 //!
 //! Equal times go by rank: the slot for seed 0, else an order the seed chooses.
 
@@ -33,8 +41,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-/// How far an agent may go on with calls that only it can notice before it lets others run.
-pub const SLACK: u64 = 64 * GRAINS_PER_NS;
+/// Least time, with any seed, from a store of `COND` to its arrival.
+const FEWEST_COND_FLIGHT: u64 = 480 * GRAINS_PER_NS;
+
+/// Least time, with any seed, from a store of a register to its arrival.
+pub const FEWEST_FLIGHT: u64 = 112 * GRAINS_PER_NS;
+
+/// How far a core may go on before it lets others run.
+pub const CORE_SLACK: u64 = 96 * GRAINS_PER_NS;
+
+/// How far an AICPU thread may go on before it lets others run.
+pub const THREAD_SLACK: u64 = 128 * GRAINS_PER_NS;
+
+/// How far an AICPU thread may go on with loads of registers alone.
+pub const POLL_SLACK: u64 = 400 * GRAINS_PER_NS;
+
+const _: () = assert!(CORE_SLACK < FEWEST_FLIGHT);
+const _: () = assert!(POLL_SLACK < FEWEST_COND_FLIGHT && THREAD_SLACK < POLL_SLACK);
 
 /// The slot that no agent takes: it is due when the machine has to look after a task.
 pub const STOP_SLOT: usize = MAX_AGENTS - 1;
@@ -161,9 +184,15 @@ impl Engine {
     /// Charges a cost for what only the agent itself can notice.
     #[inline]
     pub fn charge(&self, agent: &Agent, cost: u64) {
+        self.charge_within(agent, cost, agent.slack.get());
+    }
+
+    /// Charges a cost, and settles when the agent has gone on for `slack`.
+    #[inline]
+    pub fn charge_within(&self, agent: &Agent, cost: u64, slack: u64) {
         let before = agent.clock.get();
         agent.clock.set(before + cost);
-        if before + cost - agent.settled.get() >= SLACK {
+        if before + cost - agent.settled.get() >= slack {
             self.settle(agent, before);
         }
     }

@@ -8,7 +8,7 @@
 //! since the AICPU loaded it.
 
 use crate::agent::Agent;
-use crate::engine::Engine;
+use crate::engine::{Engine, POLL_SLACK};
 use crate::memory::Line;
 use crate::registers::{RegisterName, RegisterPlace};
 use std::sync::atomic::Ordering;
@@ -32,7 +32,7 @@ impl Engine {
     #[inline]
     fn load(&self, agent: &Agent, address: u64, bytes: u64) -> u64 {
         self.count_call(agent);
-        self.charge(agent, agent.costs.get().load);
+        self.charge(agent, agent.costs.get().load.into());
         self.check(agent, "loaded from", address, bytes);
         let line = address & !LINE_MASK;
         let word = word_of(address);
@@ -83,8 +83,8 @@ impl Engine {
     #[inline]
     fn before_store(&self, agent: &Agent, address: u64, bytes: u64) {
         self.count_call(agent);
-        agent.wait.only_looked.set(false);
-        self.charge(agent, agent.costs.get().store);
+        agent.only_looked.set(false);
+        self.charge(agent, agent.costs.get().store.into());
         self.check(agent, "stored to", address, bytes);
     }
 
@@ -116,8 +116,8 @@ impl Engine {
     #[inline]
     pub fn clean(&self, agent: &Agent, address: u64) {
         self.count_call(agent);
-        agent.wait.only_looked.set(false);
-        self.advance(agent, agent.costs.get().clean);
+        agent.only_looked.set(false);
+        self.advance(agent, agent.costs.get().clean.into());
         if agent.is_thread.get() {
             return;
         }
@@ -143,7 +143,7 @@ impl Engine {
     #[inline]
     pub fn invalidate(&self, agent: &Agent, address: u64) {
         self.count_call(agent);
-        self.charge(agent, agent.costs.get().invalidate);
+        self.charge(agent, agent.costs.get().invalidate.into());
         let line = address & !LINE_MASK;
         if line == 0 {
             return;
@@ -161,7 +161,7 @@ impl Engine {
     #[inline]
     pub fn barrier(&self, agent: &Agent) {
         self.count_call(agent);
-        self.charge(agent, agent.costs.get().barrier);
+        self.charge(agent, agent.costs.get().barrier.into());
         std::sync::atomic::fence(Ordering::SeqCst);
     }
 
@@ -169,7 +169,7 @@ impl Engine {
     #[inline]
     pub fn ticks(&self, agent: &Agent) -> u64 {
         self.count_call(agent);
-        let cost = agent.costs.get().ticks;
+        let cost = u64::from(agent.costs.get().ticks);
         if agent.is_thread.get() {
             // Another thread may act on what this one does next; it must not read an earlier time.
             self.advance(agent, cost);
@@ -183,7 +183,12 @@ impl Engine {
     #[inline]
     pub fn read_register(&self, agent: &Agent, address: u64) -> u32 {
         self.count_call(agent);
-        self.advance(agent, agent.costs.get().register_load);
+        let slack = if agent.is_thread.get() {
+            POLL_SLACK
+        } else {
+            agent.slack.get()
+        };
+        self.charge_within(agent, agent.costs.get().register_load.into(), slack);
         let place = self.place(agent, "read", address);
         let now = agent.clock.get();
         let mut registers = self.registers.borrow_mut();
@@ -207,9 +212,9 @@ impl Engine {
     #[inline]
     pub fn write_register(&self, agent: &Agent, address: u64, value: u32) {
         self.count_call(agent);
-        agent.wait.only_looked.set(false);
+        agent.only_looked.set(false);
         let costs = agent.costs.get();
-        self.advance(agent, costs.register_store);
+        self.charge(agent, costs.register_store.into());
         let place = self.place(agent, "wrote", address);
         let is_thread = agent.is_thread.get();
         let mut registers = self.registers.borrow_mut();
@@ -226,7 +231,7 @@ impl Engine {
         if is_thread && !registers.is_open(place.core) {
             return;
         }
-        let visible = agent.clock.get() + costs.register_flight;
+        let visible = agent.clock.get() + u64::from(costs.register_flight);
         let (visible, watcher) = registers.register(place).store(visible, value);
         drop(registers);
         if let Some(slot) = watcher {
@@ -274,7 +279,7 @@ impl Engine {
 
     #[inline]
     fn check(&self, agent: &Agent, verb: &str, address: u64, bytes: u64) {
-        if address & (bytes - 1) != 0 || !self.memory.contains(address, bytes) {
+        if !self.memory.has_word(address, bytes) {
             self.fail_access(agent, verb, address, bytes);
         }
     }

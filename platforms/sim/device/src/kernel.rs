@@ -55,14 +55,14 @@ impl Engine {
     /// Runs a kernel; see [`lanescope_abi::DeviceTable::call`].
     pub fn call(&self, agent: &Agent, address: u64, args: u64) {
         agent.calls.set(agent.calls.get() + 1);
-        agent.wait.only_looked.set(false);
+        agent.only_looked.set(false);
         if agent.is_thread.get() {
             self.fail(
                 agent,
                 format!("called the kernel at {address:#x}; only cores run kernels"),
             );
         }
-        self.charge(agent, agent.costs.get().call);
+        self.charge(agent, agent.costs.get().call.into());
         let kernel = self.kernel(address).unwrap_or_else(|error| {
             self.fail(agent, format!("called what is no kernel: {error}"));
         });

@@ -56,7 +56,10 @@ impl Memory {
         if mapped.expose_provenance() != address {
             return Err(refused(rustix::io::Errno::EXIST));
         }
-        Ok(Self { base, bytes })
+        Ok(Self {
+            base,
+            bytes: bytes & !(LINE_BYTES - 1),
+        })
     }
 
     /// Private memory wherever there is room; for tests and benches.
@@ -83,7 +86,7 @@ impl Memory {
         .map_err(refused)?;
         Ok(Self {
             base: mapped.expose_provenance() as u64,
-            bytes,
+            bytes: bytes & !(LINE_BYTES - 1),
         })
     }
 
@@ -101,11 +104,19 @@ impl Memory {
         offset < self.bytes && bytes <= self.bytes - offset
     }
 
+    /// Whether `address` is a multiple of `bytes`, at most a line, and in memory; so is then the
+    /// whole word, for memory begins and ends with a line.
+    #[must_use]
+    #[inline]
+    pub const fn has_word(&self, address: u64, bytes: u64) -> bool {
+        address & (bytes - 1) == 0 && address.wrapping_sub(self.base) < self.bytes
+    }
+
     /// The aligned 8-byte word at `address`, if there is one.
     #[must_use]
     #[inline]
     pub fn word64(&self, address: u64) -> Option<&'static AtomicU64> {
-        if address & 7 != 0 || !self.contains(address, 8) {
+        if !self.has_word(address, 8) {
             return None;
         }
         let pointer = pointer::<u64>(address);
@@ -119,7 +130,7 @@ impl Memory {
     #[must_use]
     #[inline]
     pub fn word32(&self, address: u64) -> Option<&'static AtomicU32> {
-        if address & 3 != 0 || !self.contains(address, 4) {
+        if !self.has_word(address, 4) {
             return None;
         }
         let pointer = pointer::<u32>(address);
@@ -131,7 +142,7 @@ impl Memory {
     #[must_use]
     #[inline]
     fn line(&self, line: u64) -> Option<&'static [AtomicU64; 8]> {
-        if line & (LINE_BYTES - 1) != 0 || !self.contains(line, LINE_BYTES) {
+        if !self.has_word(line, LINE_BYTES) {
             return None;
         }
         let pointer = pointer::<[AtomicU64; 8]>(line);

@@ -23,9 +23,15 @@ impl Engine {
     /// See [`lanescope_abi::Device::relax`].
     pub fn relax(&self, agent: &Agent, awaited: &Awaited<'_>) {
         agent.calls.set(agent.calls.get() + 1);
-        self.advance(agent, agent.costs.get().relax);
+        if agent.is_thread.get() {
+            self.advance(agent, agent.costs.get().relax.into());
+        } else {
+            self.charge(agent, agent.costs.get().relax.into());
+        }
         let now = agent.clock.get();
-        let knows_period = agent.wait.measure(now, awaited.name());
+        let knows_period = agent
+            .wait
+            .measure(now, awaited.name(), agent.only_looked.get());
         let is_timer = awaited.registers().is_empty() && awaited.words().is_empty();
         if let Some(change) = self.next_change(agent, awaited, now)
             && (knows_period || is_timer)
@@ -33,7 +39,7 @@ impl Engine {
             self.sleep(agent, awaited, change);
         }
         agent.wait.returned.set(agent.clock.get());
-        agent.wait.only_looked.set(true);
+        agent.only_looked.set(true);
     }
 
     /// When the next change that is already on its way can be seen, [`NEVER`] when none is;
