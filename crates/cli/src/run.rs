@@ -47,6 +47,7 @@ impl Prepared {
         }
         let options = run_options(arguments, &target)?;
         options.limits.check()?;
+        let session = session_options(arguments, &target)?;
         let workload = arguments.workload.clone().open()?;
         let built = workload.build(&WorkloadTarget {
             kernels: &target.build,
@@ -66,7 +67,7 @@ impl Prepared {
             output::note(format!("warning: {warning}"));
         }
         Ok(Self {
-            session: session_options(arguments, &target)?,
+            session,
             target,
             options,
             built,

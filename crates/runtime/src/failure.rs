@@ -6,6 +6,9 @@ use lanescope_platform::PlatformError;
 use std::fmt;
 use std::time::Duration;
 
+/// Cores in flight that a message lists.
+const SHOWN_CORES: usize = 4;
+
 /// A run that the device ended early.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -28,8 +31,21 @@ pub struct DeviceFailure {
     pub limit: Option<Duration>,
     /// For an ABI mismatch: the field, the host's value and the device program's.
     pub mismatch: Option<(AbiField, u64, u64)>,
+    /// Cores that had not finished what they were given.
+    pub in_flight: Vec<InFlight>,
     /// What the driver said of the launch.
     pub driver: Option<PlatformError>,
+}
+
+/// Tokens that a core was given and that nobody saw finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// The core.
+    pub core: u32,
+    /// The oldest of them.
+    pub oldest_token: u32,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// An agent of the device.
@@ -89,6 +105,7 @@ impl DeviceFailure {
                     cond: line.cond,
                     limit: if abi { None } else { limit(line.detail) },
                     mismatch: abi.then(|| (field, host_value(header, field), line.detail)),
+                    in_flight: Vec::new(),
                     driver: None,
                 }
             });
@@ -109,20 +126,22 @@ impl DeviceFailure {
                 cond: 0,
                 limit: limit(line.limit_ticks),
                 mismatch: None,
+                in_flight: Vec::new(),
                 driver: None,
             });
         from_threads.chain(from_cores).min_by_key(Self::rank)
     }
 
-    /// Lower is closer to the cause.
-    fn rank(&self) -> u32 {
-        match (self.agent, self.device_error()) {
+    /// Lower is closer to the cause, or tells more of it.
+    fn rank(&self) -> (u32, bool) {
+        let distance = match (self.agent, self.device_error()) {
             (_, Some(DeviceError::Sibling)) => 4,
             (_, Some(DeviceError::Aborted)) => 3,
             (_, Some(DeviceError::CoreFailed)) => 2,
             (Agent::Core(_), _) => 1,
             (Agent::Thread(_), _) => 0,
-        }
+        };
+        (distance, self.core.is_none())
     }
 }
 
@@ -156,6 +175,21 @@ impl fmt::Display for DeviceFailure {
             )?;
         } else if self.token != 0 {
             write!(f, "; token {}", self.token)?;
+        }
+        for (number, in_flight) in self.in_flight.iter().take(SHOWN_CORES).enumerate() {
+            let InFlight {
+                core,
+                oldest_token,
+                count,
+            } = in_flight;
+            let begin = if number == 0 { "; in flight: " } else { ", " };
+            write!(f, "{begin}core {core} token {oldest_token}")?;
+            if *count > 1 {
+                write!(f, " and {} more", count - 1)?;
+            }
+        }
+        if let Some(hidden) = self.in_flight.len().checked_sub(SHOWN_CORES + 1) {
+            write!(f, ", and {} more cores", hidden + 1)?;
         }
         if let Some(driver) = &self.driver {
             write!(f, "; {driver}")?;
@@ -239,6 +273,23 @@ mod tests {
             "AICPU thread 1 failed in phase running: no task finished within the scheduler limit \
              (10s); core 5, token 17, DATA_MAIN_BASE 0x00000011, COND 0x80000010"
         );
+    }
+
+    #[test]
+    fn cores_in_flight_are_listed_up_to_a_bound() {
+        let status = line(DeviceError::SchedulerTimeout);
+        let mut failure = DeviceFailure::find(&header(), &[status], &[], 1).expect("found");
+        failure.in_flight = (0..6)
+            .map(|core| InFlight {
+                core,
+                oldest_token: 20,
+                count: 1 + u64::from(core % 2),
+            })
+            .collect();
+        let text = failure.to_string();
+        let listed = "; in flight: core 0 token 20, core 1 token 20 and 1 more, core 2 token 20, \
+                      core 3 token 20 and 1 more, and 2 more cores";
+        assert!(text.ends_with(listed), "{text}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod watch;
 
 pub use build::{Build, Manifest, Toolchains};
 pub use error::{Result, RuntimeError};
-pub use failure::{Agent, DeviceFailure};
+pub use failure::{Agent, DeviceFailure, InFlight};
 pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId};
 pub use lanescope_abi::CoreType;
 pub use options::{Limits, RunOptions, SessionOptions};

@@ -1,7 +1,7 @@
 //! An opened device that runs graphs, one after the other.
 
 use crate::control::ControlRegion;
-use crate::failure::{DeviceFailure, duration_to_ticks};
+use crate::failure::{DeviceFailure, InFlight, duration_to_ticks};
 use crate::graph::{Graph, TensorId};
 use crate::kernels::Kernels;
 use crate::layout::GraphSizes;
@@ -168,7 +168,7 @@ impl Session {
         }
         let failure = ended
             .err()
-            .map(|error| status.explain(&header, self.chip, error));
+            .map(|error| status.explain(&run, &header, error));
         let recorded = self.recorder.end(&status, failure.as_ref());
         if let Some(failure) = failure {
             // What keeps the partial capture from being written matters less than why it is partial.
@@ -223,8 +223,7 @@ impl Session {
 /// Each core goes on behind its last dispatched token.
 fn advance(next: &mut [Token], cores: &[CoreConfig], dispatched: &[u64]) {
     for ((next, core), &dispatched) in next.iter_mut().zip(cores).zip(dispatched) {
-        let first = Token::new(core.first_token).expect("the host wrote a token");
-        *next = first.advance(dispatched);
+        *next = first_token(core).advance(dispatched);
     }
 }
 
@@ -375,22 +374,39 @@ impl RunStatus {
     }
 
     /// Prefers what the device says of itself to the driver's code.
-    fn explain(
-        &self,
-        header: &ControlHeader,
-        chip: &ChipInfo,
-        error: RuntimeError,
-    ) -> RuntimeError {
+    fn explain(&self, run: &Run<'_>, header: &ControlHeader, error: RuntimeError) -> RuntimeError {
         let RuntimeError::Platform { source, .. } = &error else {
             return error;
         };
-        let ticks_per_second = chip.ticks_per_second;
-        match DeviceFailure::find(header, &self.threads, &self.answers, ticks_per_second) {
+        let rate = run.chip.ticks_per_second;
+        match DeviceFailure::find(header, &self.threads, &self.answers, rate) {
             Some(mut failure) => {
                 failure.driver = Some(source.clone());
+                failure.in_flight = self.in_flight(run);
                 RuntimeError::Device(Box::new(failure))
             }
             None => error,
         }
     }
+
+    /// Cores with tokens that were dispatched and not seen finished.
+    fn in_flight(&self, run: &Run<'_>) -> Vec<InFlight> {
+        let (Some(dispatched), Some(completed)) = (&self.dispatched, &self.completed) else {
+            return Vec::new();
+        };
+        (0u32..)
+            .zip(run.cores)
+            .zip(dispatched.iter().zip(completed))
+            .filter(|(_, (dispatched, completed))| dispatched > completed)
+            .map(|((core, config), (dispatched, completed))| InFlight {
+                core,
+                oldest_token: first_token(config).advance(*completed).raw(),
+                count: dispatched - completed,
+            })
+            .collect()
+    }
+}
+
+fn first_token(config: &CoreConfig) -> Token {
+    Token::new(config.first_token).expect("the host wrote a token")
 }

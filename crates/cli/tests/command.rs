@@ -1,0 +1,199 @@
+//! What the command says to bad input, and where it prints what; none of it needs a build folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn lanescope(folder: &Path, words: &[&str]) -> Output {
+    command(folder, words).output().expect("it starts")
+}
+
+fn command(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lanescope"));
+    command
+        .current_dir(folder)
+        .args(words)
+        .env_remove("LANESCOPE_BUILD");
+    command
+}
+
+/// Exit code and stderr of a command that prints nothing to stdout.
+fn refused(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let output = lanescope(folder, words);
+    assert!(output.stdout.is_empty(), "{words:?} printed data");
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(text.starts_with("lanescope: "), "{text}");
+    (output.status.code(), text)
+}
+
+/// A folder that is removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lanescope-cli-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("creates");
+        Self(path)
+    }
+
+    fn entries(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("reads");
+        entries
+            .map(|entry| {
+                entry
+                    .expect("reads")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect()
+    }
+
+    /// A build folder for a2a3sim without programs.
+    fn with_manifest(&self) -> &Path {
+        let manifest = r#"{"platform":"a2a3sim","chip":"a2a3","ring_size":2,"abi_hash":"0x1",
+            "abi_version":1,"profile":"test","device":{"aicpu":null,"aicore":null,"dispatcher":null},
+            "kernels":{},"skipped":[]}"#;
+        fs::write(self.0.join("manifest.json"), manifest).expect("writes");
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let folder = Folder::new();
+    for words in [&["--help"][..], &["run", "--help"], &["--version"]] {
+        let output = lanescope(&folder.0, words);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(output.stderr.is_empty());
+        assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn without_a_build_the_command_that_makes_one_is_named() {
+    let folder = Folder::new();
+    let (code, text) = refused(
+        &folder.0,
+        &["run", "vector", "--platform", "a5sim", "--swimlane"],
+    );
+    assert_eq!(code, Some(2));
+    assert!(
+        text.contains("cargo xtask build --platform a5sim"),
+        "{text}"
+    );
+    assert!(folder.entries().is_empty());
+}
+
+#[test]
+fn a_platform_that_is_unknown_or_not_the_builds_is_refused() {
+    let folder = Folder::new();
+    let build = folder.with_manifest().to_str().expect("UTF-8").to_owned();
+    let (code, text) = refused(
+        &folder.0,
+        &["run", "vector", "--platform", "a4", "--build", &build],
+    );
+    assert_eq!(code, Some(2));
+    assert!(
+        text.contains("this build knows a2a3, a2a3sim, a5, a5sim"),
+        "{text}"
+    );
+    let (code, text) = refused(
+        &folder.0,
+        &["run", "vector", "--platform", "a5", "--build", &build],
+    );
+    assert_eq!(code, Some(2));
+    assert!(text.contains("is for a2a3sim, not for a5"), "{text}");
+}
+
+#[test]
+fn bad_input_leaves_no_output_folder() {
+    let folder = Folder::new();
+    let build = folder.with_manifest().to_str().expect("UTF-8").to_owned();
+    for (words, told) in [
+        (vec!["vector", "--tasks", "0"], "--tasks is 0"),
+        (
+            vec!["vector", "--limit", "op=1"],
+            "must be less than op (1s)",
+        ),
+        (vec!["vector", "--limit", "tea=1"], "no limit is called tea"),
+        (vec!["vector", "--swimlane=9"], "9 is not in 0..=4"),
+        (
+            vec!["vector", "--policy", "hope"],
+            "possible values: block, drop-newest",
+        ),
+        (vec!["vector", "--first-token", "3"], "3 is no token"),
+        (vec!["replay", "missing.json"], "missing.json"),
+        (vec!["vector"], "no kernel named"),
+        (vec!["singing"], "unrecognized subcommand 'singing'"),
+    ] {
+        let mut line = vec!["run"];
+        line.extend(&words);
+        line.extend(["--build", &build, "--out", "results"]);
+        let (code, text) = refused(&folder.0, &line);
+        assert_eq!(code, Some(2), "{line:?}: {text}");
+        assert!(text.contains(told), "{line:?}: {text}");
+        assert_eq!(folder.entries(), ["manifest.json"]);
+    }
+}
+
+#[test]
+fn a_recording_is_reported_and_exported() {
+    let folder = Folder::new();
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/data/reference_vector.l2_perf_records.json");
+    fs::copy(recording, folder.0.join("l2_perf_records.json")).expect("copies");
+    let output = lanescope(&folder.0, &["report", "."]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("makespan"));
+    let output = lanescope(&folder.0, &["report", ".", "--json"]);
+    assert!(output.stdout.starts_with(b"{"));
+    let output = lanescope(&folder.0, &["export", ".", "--format", "perfetto"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.is_empty());
+    assert!(
+        folder
+            .entries()
+            .contains(&"trace.perfetto-trace".to_owned())
+    );
+    let output = lanescope(
+        &folder.0,
+        &["export", ".", "--format", "records-json", "-o", "-"],
+    );
+    assert!(output.stdout.starts_with(b"{"));
+}
+
+#[test]
+fn nothing_to_read_is_an_error_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let (code, text) = refused(&folder.0, &["report", "."]);
+    assert_eq!((code, text.lines().count()), (Some(2), 1), "{text}");
+    fs::write(folder.0.join("capture.lanescope"), b"no capture at all").expect("writes");
+    let (code, _) = refused(&folder.0, &["export", ".", "--format", "perfetto"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(folder.entries(), ["capture.lanescope"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = Folder::new();
+    let mut child = command(&folder.0, &["run", "--help"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+}
