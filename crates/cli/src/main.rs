@@ -8,6 +8,7 @@ mod build_folder;
 mod export;
 mod info;
 mod output;
+mod progress;
 mod report;
 mod results;
 mod run;

@@ -1,16 +1,15 @@
 //! `lanescope report`: print the report of a run.
 
 use crate::arguments::ReportArguments;
-use crate::output;
+use crate::{output, results};
 use anyhow::Result;
-use lanescope_report::Report;
 use lanescope_trace::{Trace, Verdict};
 use std::process::ExitCode;
 
 /// Ends with 1 when the run lost something or did not end.
 pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let trace = Trace::open(&arguments.dir)?;
-    let report = Report::of(&trace);
+    let report = results::report(&trace);
     output::data(if arguments.json {
         report.to_json()
     } else {

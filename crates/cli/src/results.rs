@@ -1,5 +1,6 @@
 //! What a run leaves in its folder, and what is printed of it.
 
+use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{perfetto, records_json};
@@ -37,7 +38,7 @@ impl Results {
     /// Reads the capture of a folder and writes report and trace beside it.
     pub(crate) fn write(folder: &Path) -> Result<Self> {
         let trace = Trace::open(folder.join(CAPTURE_FILE_NAME))?;
-        let report = Report::of(&trace);
+        let report = report(&trace);
         write_file(&folder.join(REPORT_FILE_NAME), |file| {
             Ok(file.write_all(report.to_json().as_bytes())?)
         })?;
@@ -106,8 +107,21 @@ pub(crate) fn write_verdict(folder: &Path, verdict: &Verdict) -> Result<()> {
     })
 }
 
+/// The statistics of a run.
+pub(crate) fn report(trace: &Trace) -> Report {
+    let progress = Progress::new("reading the capture", trace.task_count());
+    let report = Report::of_with(trace, |done| progress.advance(done));
+    progress.finish();
+    report
+}
+
 pub(crate) fn write_perfetto(trace: &Trace, to: &mut dyn Write) -> Result<()> {
-    perfetto::write(trace, &perfetto::Options::default(), to)?;
+    let progress = Progress::new("writing the trace", trace.task_count());
+    let written = perfetto::write_with(trace, &perfetto::Options::default(), to, |done| {
+        progress.advance(done);
+    });
+    progress.finish();
+    written?;
     Ok(())
 }
 

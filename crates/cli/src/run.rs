@@ -3,19 +3,15 @@
 use crate::arguments::RunArguments;
 use crate::build_folder::Target;
 use crate::output;
+use crate::progress::Progress;
 use crate::results::{self, Results};
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use lanescope::{
     CAPTURE_FILE_NAME, Limits, OpenOptions, RunOptions, RunOutcome, Session, SessionOptions, Token,
 };
 use lanescope_examples::{Built, Target as WorkloadTarget};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// A run that takes longer than this shows its progress.
-const QUIET: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let prepared = Prepared::new(arguments)?;
@@ -98,14 +94,10 @@ impl Prepared {
     }
 
     fn execute(&self, session: &mut Session, repeat: u32) -> Result<RunOutcome> {
-        let bar = progress_bar(self.built.graph.task_count());
+        let progress = Progress::new("running", self.built.graph.task_count() as u64);
         session.on_progress({
-            let bar = bar.clone();
-            move |progress| {
-                if bar.elapsed() > QUIET {
-                    bar.set_position(progress.completed);
-                }
-            }
+            let progress = progress.clone();
+            move |so_far| progress.advance(so_far.completed)
         });
         let mut options = self.options.clone();
         // Only the last run is written: a capture folder holds one run.
@@ -115,7 +107,7 @@ impl Prepared {
         }
         options.capture = self.capture_folder().map(Path::to_owned);
         let outcome = session.run(&self.built.graph, &options);
-        bar.finish_and_clear();
+        progress.finish();
         outcome
             .inspect_err(|_| self.tell_partial_capture())
             .context("the run failed")
@@ -229,12 +221,4 @@ fn folder(arguments: &RunArguments, workload: &str) -> Option<PathBuf> {
         .out
         .clone()
         .or_else(|| recorded.then(|| Path::new("out").join(workload)))
-}
-
-fn progress_bar(tasks: usize) -> ProgressBar {
-    let bar = ProgressBar::new(tasks as u64);
-    let style = ProgressStyle::with_template("lanescope: {wide_bar} {pos}/{len} tasks {per_sec}")
-        .expect("the template is well formed");
-    bar.set_style(style);
-    bar
 }
