@@ -1,0 +1,244 @@
+//! What goes wrong ends in one clear error within its limit, and nothing is leaked.
+
+use lanescope::{OpenOptions, RuntimeError, Session};
+use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome};
+use lanescope_conformance::{Case, Folder, SimulatedDriver};
+use lanescope_examples::{VectorOptions, WorkloadOptions};
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
+
+fn small() -> WorkloadOptions {
+    WorkloadOptions::Vector(VectorOptions {
+        tasks: 400,
+        tile: 64,
+        chains: 50,
+    })
+}
+
+fn text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+fn refusal(case: &Case) -> String {
+    match case.run() {
+        Ok(_) => panic!("{case:?} was expected to fail"),
+        Err(error) => text(&*error),
+    }
+}
+
+#[test]
+fn a_missing_driver_names_every_path_that_was_tried() {
+    for platform in PLATFORMS {
+        let case = Case::new(platform, 2, small());
+        let build = case.build().expect("built");
+        let empty = Folder::new().expect("a folder");
+        let options = OpenOptions {
+            driver_dir: Some(empty.path().to_owned()),
+            ..OpenOptions::default()
+        };
+        let error = lanescope::platform(platform)
+            .expect("known")
+            .open(&build, options)
+            .expect_err("no driver");
+        let text = text(&error);
+        assert!(
+            text.contains(empty.path().to_str().expect("utf-8")),
+            "{text}"
+        );
+        assert!(text.contains("libruntime.so"), "{text}");
+    }
+}
+
+#[test]
+fn a_driver_of_the_other_chip_is_refused_with_the_symbols_or_code_it_lacks() {
+    let case = Case::new("a2a3sim", 2, small());
+    let other = Case::new("a5sim", 2, small()).build().expect("built");
+    let build = case.build().expect("built");
+    let options = OpenOptions {
+        driver_dir: other.driver_dir(),
+        ..OpenOptions::default()
+    };
+    let opened = lanescope::platform("a2a3sim")
+        .expect("known")
+        .open(&build, options);
+    let error = match opened {
+        Err(error) => text(&error),
+        Ok(device) => match Session::open(device, &build, &case.session) {
+            Err(error) => text(&error),
+            Ok(_) => panic!("an a5 driver has no halMemCtl for an a2a3 backend"),
+        },
+    };
+    assert!(error.contains("hal") && error.contains("65534"), "{error}");
+}
+
+#[test]
+fn a_wrong_device_id_names_call_code_and_name() {
+    for platform in PLATFORMS {
+        let case = Case::new(platform, 2, small());
+        let build = case.build().expect("built");
+        let options = OpenOptions {
+            device: 63,
+            ..OpenOptions::default()
+        };
+        let error = lanescope::platform(platform)
+            .expect("known")
+            .open(&build, options)
+            .expect_err("no such device");
+        let text = text(&error);
+        assert!(
+            text.contains("rtSetDevice") && text.contains("107001"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_launch_ends_the_run_without_a_leak() {
+    for platform in PLATFORMS {
+        for call in [
+            "rtKernelLaunchWithHandleV2",
+            "rtStreamCreate",
+            "rtMalloc",
+            "rtMemcpy",
+            "rtRegisterAllKernel",
+        ] {
+            let case =
+                Case::new(platform, 2, small()).with_setting("fail", format!("{call}:1:207001"));
+            let begin = Instant::now();
+            let error = refusal(&case);
+            assert!(
+                error.contains(call) && error.contains("207001"),
+                "{platform}: {error}"
+            );
+            assert!(
+                begin.elapsed() < Duration::from_secs(50),
+                "{platform} {call}: hangs"
+            );
+        }
+        let driver = SimulatedDriver::of(&Case::new(platform, 2, small()).build().expect("built"));
+        assert_eq!(driver.leaks(), 0, "{platform}");
+    }
+}
+
+#[test]
+fn a_killed_device_process_is_an_error_and_leaves_a_partial_capture() {
+    for platform in PLATFORMS {
+        let case = Case::new(
+            platform,
+            2,
+            WorkloadOptions::Vector(VectorOptions {
+                tasks: 50_000,
+                tile: 64,
+                chains: 100,
+            }),
+        )
+        .with_setting("kill-at", 2_000);
+        let build = case.build().expect("built");
+        let built = case.graph(&build).expect("a graph");
+        let device = case.open(&build).expect("opens");
+        let mut session = Session::open(device, &build, &case.session).expect("a session");
+        let folder = Folder::new().expect("a folder");
+        let mut options = case.run.clone();
+        options.capture = Some(folder.path().to_owned());
+        let begin = Instant::now();
+        let error = session
+            .run(&built.graph, &options)
+            .expect_err("the device died");
+        assert!(
+            begin.elapsed() < options.limits.sync,
+            "{platform}: slower than the limit"
+        );
+        let text = text(&error);
+        assert!(text.contains("507901"), "{platform}: {text}");
+        let file = CaptureFile::open(folder.path().join(CAPTURE_FILE_NAME)).expect("a capture");
+        let capture = file.read().expect("readable");
+        let run = capture.runs().expect("decodes").pop().expect("one run");
+        assert_eq!(
+            run.verdict().map(|verdict| verdict.outcome),
+            Some(Outcome::Partial),
+            "{platform}"
+        );
+    }
+}
+
+#[test]
+fn a_dead_core_is_named() {
+    for platform in PLATFORMS {
+        let case = Case::new(platform, 2, small()).with_setting("dead-core", 5);
+        let error = refusal(&case);
+        assert!(
+            error.contains("core 5") && error.contains("handshake"),
+            "{platform}: {error}"
+        );
+    }
+}
+
+#[test]
+fn programs_of_another_ring_size_than_the_manifest_says_are_refused_naming_both() {
+    for platform in PLATFORMS {
+        let case = Case::new(platform, 2, small());
+        let wrong = altered_build(&case, |manifest| manifest["ring_size"] = 8.into());
+        let device = case.open(&case.build().expect("built")).expect("opens");
+        let build = lanescope::Build::open(wrong.path()).expect("a manifest");
+        let error = Session::open(device, &build, &case.session).expect_err("ring size differs");
+        let text = text(&error);
+        assert!(
+            text.contains("ring size") && text.contains('8') && text.contains('2'),
+            "{platform}: {text}"
+        );
+    }
+}
+
+#[test]
+fn programs_of_another_abi_are_refused_naming_both() {
+    for platform in PLATFORMS {
+        let case = Case::new(platform, 2, small());
+        let wrong = altered_build(&case, |_| {});
+        let program = wrong.path().join("device/aicpu.so");
+        let mut bytes = std::fs::read(&program).expect("built");
+        let at = bytes
+            .windows(8)
+            .position(|window| window == b"LSPROG01")
+            .expect("a descriptor");
+        bytes[at + 8] ^= 0xFF;
+        std::fs::write(&program, bytes).expect("writable");
+        let device = case.open(&case.build().expect("built")).expect("opens");
+        let build = lanescope::Build::open(wrong.path()).expect("a manifest");
+        let error = Session::open(device, &build, &case.session).expect_err("the ABI differs");
+        assert!(matches!(error, RuntimeError::Platform { .. }), "{error:?}");
+        let text = text(&error);
+        let host = format!("{:#018x}", lanescope_abi::ABI_HASH);
+        assert!(
+            text.contains("ABI hash") && text.contains(&host),
+            "{platform}: {text}"
+        );
+    }
+}
+
+/// A copy of a build folder whose manifest was changed.
+fn altered_build(case: &Case, change: impl FnOnce(&mut serde_json::Value)) -> Folder {
+    let from = lanescope_conformance::build_folder(case.platform, case.ring_size);
+    let copy = Folder::new().expect("a folder");
+    for part in ["device", "kernels"] {
+        std::fs::create_dir(copy.path().join(part)).expect("a new folder");
+        for entry in std::fs::read_dir(from.join(part)).expect("built") {
+            let entry = entry.expect("readable");
+            std::fs::copy(entry.path(), copy.path().join(part).join(entry.file_name()))
+                .expect("copied");
+        }
+    }
+    let text = std::fs::read_to_string(from.join("manifest.json")).expect("built");
+    let mut manifest = serde_json::from_str(&text).expect("JSON");
+    change(&mut manifest);
+    std::fs::write(copy.path().join("manifest.json"), manifest.to_string()).expect("writable");
+    copy
+}

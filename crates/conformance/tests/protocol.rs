@@ -1,0 +1,179 @@
+//! The protocol's corners, end to end: wrap, rotation, depth, threads, seeds, residency.
+
+use lanescope::{RunOptions, Session, SessionOptions, Token};
+use lanescope_abi::Kind;
+use lanescope_abi::token::TOKEN_LAST;
+use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile};
+use lanescope_conformance::{Case, Finished, timeline};
+use lanescope_examples::{VectorOptions, WorkloadOptions};
+use std::collections::BTreeMap;
+
+const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
+
+fn vector(tasks: u64) -> WorkloadOptions {
+    WorkloadOptions::Vector(VectorOptions {
+        tasks,
+        tile: 64,
+        chains: 200.min(tasks),
+    })
+}
+
+/// The first token of every core is this many before the last there is.
+fn tokens_before_the_wrap(steps: u32) -> SessionOptions {
+    let first_token = Token::new(TOKEN_LAST - steps).expect("a token");
+    SessionOptions {
+        first_token,
+        ..SessionOptions::default()
+    }
+}
+
+#[test]
+fn tokens_wrap_without_losing_a_record() {
+    for platform in PLATFORMS {
+        for ring_size in [1, 2, 8] {
+            let mut case = Case::new(platform, ring_size, vector(5000));
+            case.session = tokens_before_the_wrap(20);
+            let finished = case.run_exact();
+            let wrapped = finished
+                .trace
+                .tasks()
+                .filter(|task| task.token < 100)
+                .count();
+            let before = finished
+                .trace
+                .tasks()
+                .filter(|task| task.token > 0x7FFF_FF00)
+                .count();
+            assert!(
+                wrapped > 0 && before > 0,
+                "{platform}: {before} before the wrap, {wrapped} after"
+            );
+        }
+    }
+}
+
+#[test]
+fn small_buffers_rotate_often_and_lose_nothing() {
+    for platform in PLATFORMS {
+        for ring_size in [2, 16] {
+            let mut case = Case::new(platform, ring_size, vector(20_000));
+            case.run.records_per_buffer = Some(16);
+            case.run.buffers = Some(4);
+            let finished = case.run_exact();
+            let rotations: u64 = finished
+                .outcome
+                .verdict
+                .lanes
+                .iter()
+                .map(|lane| lane.buffers)
+                .sum();
+            assert!(rotations >= 20_000 / 16, "{platform}: {rotations} buffers");
+        }
+    }
+}
+
+#[test]
+fn every_issue_depth_up_to_the_ring_size_is_exact() {
+    for platform in PLATFORMS {
+        for issue_depth in [1, 2, 3, 5, 8] {
+            let mut case = Case::new(platform, 8, vector(2000));
+            case.run.issue_depth = Some(issue_depth);
+            let _ = case.run_exact();
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_and_clusters_is_exact() {
+    for (platform, max_threads, max_clusters) in [("a2a3sim", 4, 24), ("a5sim", 7, 36)] {
+        for threads in 1..=max_threads {
+            for clusters in [threads, max_clusters] {
+                let mut case = Case::new(platform, 4, vector(1000));
+                case.run.threads = Some(threads);
+                case.run.clusters = Some(clusters);
+                let finished = case.run_exact();
+                assert_eq!(
+                    finished.trace.session().cores.len(),
+                    (clusters * 3) as usize
+                );
+            }
+        }
+    }
+}
+
+/// The records of each lane as bytes, in lane order.
+fn lanes(finished: &Finished) -> BTreeMap<u32, Vec<u8>> {
+    let file =
+        CaptureFile::open(finished.folder.path().join(CAPTURE_FILE_NAME)).expect("a capture");
+    let capture = file.read().expect("a whole capture");
+    let run = capture.runs().expect("decodes").pop().expect("one run");
+    let mut lanes: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+    for block in run.record_blocks(Kind::Task) {
+        lanes
+            .entry(block.header.lane)
+            .or_default()
+            .extend_from_slice(block.payload);
+    }
+    lanes
+}
+
+#[test]
+fn a_seed_is_a_timeline_and_never_a_result() {
+    for platform in PLATFORMS {
+        let run = |seed: u32| {
+            let mut case = Case::new(platform, 2, vector(3000)).with_setting("seed", seed);
+            case.run.records_per_buffer = Some(64);
+            lanes(&case.run_exact())
+        };
+        let first = run(7);
+        assert_eq!(first, run(7), "{platform}: one seed, two timelines");
+        assert_ne!(first, run(8), "{platform}: two seeds, one timeline");
+        assert_eq!(
+            run(0),
+            run(0),
+            "{platform}: the default seed has two timelines"
+        );
+    }
+}
+
+#[test]
+fn one_session_runs_many_graphs_and_each_capture_is_its_own() {
+    for platform in PLATFORMS {
+        let case = Case::new(platform, 4, vector(700));
+        let build = case.build().expect("built");
+        let device = case.open(&build).expect("opens");
+        let mut session = Session::open(device, &build, &case.session).expect("a session");
+        let built = case.graph(&build).expect("a graph");
+        let mut runs = Vec::new();
+        for round in 0..6u32 {
+            let mut case = case.clone();
+            case.run = RunOptions {
+                level: 1 + round % 2,
+                ..RunOptions::default()
+            };
+            if round % 3 == 2 {
+                // Without a collector the cores' tokens go on all the same.
+                let off = RunOptions::default();
+                session
+                    .run(&built.graph, &off)
+                    .expect("runs without a collector");
+                continue;
+            }
+            let finished = case.run_in(&mut session, &built).expect("runs");
+            if case.run.level == 2 {
+                let faults = timeline::faults(&finished);
+                assert!(faults.is_empty(), "{platform}, round {round}: {faults:?}");
+            }
+            assert!(
+                finished
+                    .trace
+                    .tasks()
+                    .all(|task| task.run_id == finished.outcome.verdict.run_id)
+            );
+            runs.push(finished.outcome.verdict.run_id);
+        }
+        let mut unique = runs.clone();
+        unique.dedup();
+        assert_eq!(runs, unique);
+    }
+}

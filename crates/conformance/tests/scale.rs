@@ -1,0 +1,61 @@
+//! A million tasks: exact on both chips, and the host's memory does not grow with the run.
+
+use lanescope_conformance::Case;
+use lanescope_examples::{ReplayOptions, VectorOptions, WorkloadOptions};
+use std::path::Path;
+
+const TASKS: u64 = 1_000_000;
+
+fn vector(tasks: u64) -> WorkloadOptions {
+    WorkloadOptions::Vector(VectorOptions {
+        tasks,
+        tile: 64,
+        chains: 1000,
+    })
+}
+
+fn replay(tasks: u64) -> WorkloadOptions {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/data/reference_paged_attention.l2_perf_records.json");
+    WorkloadOptions::Replay(ReplayOptions {
+        file,
+        tasks: Some(tasks),
+    })
+}
+
+#[test]
+fn a_million_vector_tasks_on_a2a3sim() {
+    let _ = Case::new("a2a3sim", 2, vector(TASKS)).run_exact();
+}
+
+#[test]
+fn a_million_vector_tasks_on_a5sim() {
+    let _ = Case::new("a5sim", 2, vector(TASKS)).run_exact();
+}
+
+#[test]
+fn a_million_replayed_tasks_on_a2a3sim() {
+    let _ = Case::new("a2a3sim", 2, replay(TASKS)).run_exact();
+}
+
+#[test]
+fn a_million_replayed_tasks_on_a5sim() {
+    let _ = Case::new("a5sim", 2, replay(TASKS)).run_exact();
+}
+
+/// What profiling holds on the host is its pool: the same for a short run and a long one.
+#[test]
+fn host_memory_of_profiling_does_not_grow_with_the_run() {
+    for platform in ["a2a3sim", "a5sim"] {
+        let held = |tasks| {
+            let finished = Case::new(platform, 2, vector(tasks)).run_exact();
+            finished
+                .outcome
+                .drain
+                .expect("a collector was on")
+                .host_block_bytes
+        };
+        let (short, long) = (held(2_000), held(100_000));
+        assert_eq!(short, long, "{platform}");
+    }
+}
