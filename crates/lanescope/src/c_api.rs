@@ -11,6 +11,7 @@
 
 mod call;
 mod handles;
+mod types;
 
 use crate::{LanescopeError, NamedPlatform, Result};
 use call::{array, bytes, call, out, text, text_or_none};
@@ -25,92 +26,7 @@ use lanescope_runtime::{
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The call did what it should.
-pub const LANESCOPE_OK: i32 = 0;
-/// A handle or argument cannot be; nothing was done.
-pub const LANESCOPE_BAD_ARGUMENT: i32 = -1;
-/// The driver, the device or the build refused, or the run failed.
-pub const LANESCOPE_FAILED: i32 = -2;
-/// A bug of this library; the object that was used is closed.
-pub const LANESCOPE_INTERNAL: i32 = -3;
-
-/// Argument kind: the number itself.
-pub const LANESCOPE_SCALAR: u32 = 0;
-/// Argument kind: the device address `value` bytes into a tensor.
-pub const LANESCOPE_TENSOR: u32 = 1;
-
-/// Verdict: every task has its record.
-pub const LANESCOPE_EXACT: u32 = 0;
-/// Verdict: records were dropped, all of them accounted for.
-pub const LANESCOPE_LOSSY: u32 = 1;
-/// Verdict: something does not add up.
-pub const LANESCOPE_BROKEN: u32 = 2;
-/// Verdict: the run did not end.
-pub const LANESCOPE_PARTIAL: u32 = 3;
-
-/// An opened device, or 0.
-pub type LanescopeSession = u64;
-/// A graph under construction, or 0.
-pub type LanescopeGraph = u64;
-
-/// One argument of a task.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LanescopeArg {
-    /// `LANESCOPE_SCALAR` or `LANESCOPE_TENSOR`.
-    pub kind: u32,
-    /// The tensor, for `LANESCOPE_TENSOR`.
-    pub tensor: u32,
-    /// The number, or the offset in bytes.
-    pub value: u64,
-}
-
-/// How to run a graph; 0 means the default wherever it is not said otherwise.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct LanescopeRunOptions {
-    /// `sizeof(LanescopeRunOptions)`.
-    pub struct_bytes: u32,
-    /// Swimlane level, 0 (off) to 4.
-    pub level: u32,
-    /// AICPU threads that schedule.
-    pub threads: u32,
-    /// Clusters of one cube and two vector cores.
-    pub clusters: u32,
-    /// Tokens in flight on a core.
-    pub issue_depth: u32,
-    /// 0: wait for a buffer; 1: drop the newest record.
-    pub policy: u32,
-    /// Buffers of a lane, a power of two.
-    pub buffers: u32,
-    /// Records a buffer holds.
-    pub records_per_buffer: u32,
-    /// Existing folder for capture and verdict, or null; needs a level above 0.
-    pub capture_dir: *const c_char,
-    /// What the capture calls the workload, or null for the graph's name.
-    pub workload: *const c_char,
-}
-
-/// What a run did.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LanescopeRunResult {
-    /// `LANESCOPE_EXACT` and so on.
-    pub verdict: u32,
-    /// The run's number in the session.
-    pub run_id: u32,
-    /// Tasks of the graph.
-    pub tasks: u64,
-    /// Records in the capture.
-    pub collected: u64,
-    /// Records that were dropped and counted.
-    pub dropped: u64,
-    /// Ticks from the first AICPU thread's entry to the last one's exit.
-    pub device_ticks: u64,
-    /// Rate of those ticks.
-    pub ticks_per_second: u64,
-}
+pub use types::*;
 
 /// Opens a device of a platform with a build folder, and loads the device programs.
 ///
