@@ -2,6 +2,8 @@
 //!
 //! Both are measured in one process, in turn; the row says the ratio of the medians.
 
+#![expect(clippy::print_stdout, reason = "a bench prints its rows")]
+
 use lanescope_abi::{Awaited, Barrier, Device, Token};
 use lanescope_aicore::{Times, publish};
 use std::hint::black_box;
@@ -32,7 +34,8 @@ impl Device for HostDevice {
 
     #[inline]
     unsafe fn store64(&self, address: u64, value: u64) {
-        let word = std::ptr::with_exposed_provenance_mut(address as usize);
+        let address = usize::try_from(address).expect("an address of this process");
+        let word = std::ptr::with_exposed_provenance_mut(address);
         // SAFETY: the bench's ring, aligned.
         unsafe { AtomicU64::from_ptr(word) }.store(value, Ordering::Relaxed);
     }

@@ -68,6 +68,19 @@ impl<'d, D: Device> Region<'d, D> {
                 .is_some_and(|end| end <= self.bytes)
     }
 
+    /// The line at `offset`: checked once, however many of its words are used.
+    #[inline]
+    pub(crate) fn line(&self, offset: u64) -> Line<'d, D> {
+        assert!(
+            offset <= self.bytes.wrapping_sub(LINE_BYTES) && offset.is_multiple_of(LINE_BYTES),
+            "an offset was checked on attach"
+        );
+        Line {
+            device: self.device,
+            address: self.base + offset,
+        }
+    }
+
     #[inline]
     pub(crate) fn load32(&self, offset: u64) -> u32 {
         let address = self.checked(offset, 4);
@@ -132,5 +145,50 @@ impl<'d, D: Device> Region<'d, D> {
             "an offset was checked on attach"
         );
         self.base + offset
+    }
+}
+
+/// A line of a region. Its words are named by their offset in it, at compile time.
+#[derive(Debug)]
+pub(crate) struct Line<'d, D> {
+    device: &'d D,
+    address: u64,
+}
+
+impl<D: Device> Line<'_, D> {
+    #[inline]
+    pub(crate) fn load32<const FIELD: usize>(&self) -> u32 {
+        const { assert!(FIELD < 64 && FIELD.is_multiple_of(4)) };
+        // SAFETY: the line lies in the attached region, and the word in the line, aligned.
+        unsafe { self.device.load32(self.address + FIELD as u64) }
+    }
+
+    #[inline]
+    pub(crate) fn load64<const FIELD: usize>(&self) -> u64 {
+        const { assert!(FIELD < 64 && FIELD.is_multiple_of(8)) };
+        // SAFETY: as in `load32`.
+        unsafe { self.device.load64(self.address + FIELD as u64) }
+    }
+
+    #[inline]
+    pub(crate) fn store64<const FIELD: usize>(&self, value: u64) {
+        const { assert!(FIELD < 64 && FIELD.is_multiple_of(8)) };
+        // SAFETY: as in `load32`; this crate stores only to the lines that its documentation says an
+        // AICPU thread writes.
+        unsafe { self.device.store64(self.address + FIELD as u64, value) };
+    }
+
+    /// Stores the whole line, word by word.
+    #[inline]
+    pub(crate) fn store(&self, words: [u64; 8]) {
+        for (address, word) in (self.address..).step_by(8).zip(words) {
+            // SAFETY: as in `store64`.
+            unsafe { self.device.store64(address, word) };
+        }
+    }
+
+    #[inline]
+    pub(crate) fn invalidate(&self) {
+        self.device.invalidate(self.address);
     }
 }

@@ -124,33 +124,28 @@ impl<'d, D: Device> Lane<'d, D> {
     ) -> Result<(), DeviceError> {
         let region = self.region;
         let staged = &mut core.staged;
+        let counters = region.line(staged.counters);
         staged.total += 1;
-        region.store64(
-            staged.counters + offset_of!(CommitCounters, total) as u64,
-            staged.total,
-        );
-        let line = staged.ring + u64::from(slot) * LINE_BYTES;
-        region.invalidate(line);
-        let token_and_run = region.load64(line + offset_of!(TaskSlot, token) as u64);
-        let seal = region.load32(line + offset_of!(TaskSlot, seal) as u64);
+        counters.store64::<{ offset_of!(CommitCounters, total) }>(staged.total);
+        let line = region.line(staged.ring + u64::from(slot) * LINE_BYTES);
+        line.invalidate();
+        let token_and_run = line.load64::<{ offset_of!(TaskSlot, token) }>();
+        let seal = line.load32::<{ offset_of!(TaskSlot, seal) }>();
         if token_and_run != outcome.token_and_run || seal != low(token_and_run) {
             staged.mismatched += 1;
-            region.store64(
-                staged.counters + offset_of!(CommitCounters, mismatched) as u64,
-                staged.mismatched,
-            );
+            counters.store64::<{ offset_of!(CommitCounters, mismatched) }>(staged.mismatched);
             return Ok(());
         }
-        let receive_ticks = region.load64(line + offset_of!(TaskSlot, receive_ticks) as u64);
-        let start_ticks = region.load64(line + offset_of!(TaskSlot, start_ticks) as u64);
-        let end_ticks = region.load64(line + offset_of!(TaskSlot, end_ticks) as u64);
+        let receive_ticks = line.load64::<{ offset_of!(TaskSlot, receive_ticks) }>();
+        let start_ticks = line.load64::<{ offset_of!(TaskSlot, start_ticks) }>();
+        let end_ticks = line.load64::<{ offset_of!(TaskSlot, end_ticks) }>();
         let place = self.buffers.place();
         let Ok(Some(place)) = place else {
             staged.no_buffer += 1;
-            region.store64(staged.counters + NO_BUFFER_FIELD as u64, staged.no_buffer);
+            counters.store64::<NO_BUFFER_FIELD>(staged.no_buffer);
             return place.map(|_| ());
         };
-        let words = [
+        region.line(place).store([
             outcome.task_id,
             u64::from(outcome.core_and_type) << 32 | u64::from(outcome.func_id),
             token_and_run,
@@ -159,10 +154,7 @@ impl<'d, D: Device> Lane<'d, D> {
             start_ticks,
             end_ticks,
             outcome.finish_ticks,
-        ];
-        for (offset, word) in (place..).step_by(8).zip(words) {
-            region.store64(offset, word);
-        }
+        ]);
         region.barrier(Barrier::Store);
         self.buffers.placed()
     }
