@@ -93,6 +93,7 @@ fn start_up() {
             let mut session = Session::open(device, &build, &case.session).expect("a session");
             let mut graph = Graph::new("one task");
             let function = graph.function("replay", 0, build.kernel("replay").expect("built"));
+            let mark = graph.tensor("mark", 8);
             graph.task(
                 function,
                 CoreType::Aiv,

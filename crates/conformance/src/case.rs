@@ -8,8 +8,26 @@ use lanescope_examples::{Built, Target, WorkloadOptions};
 use lanescope_trace::Trace;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Settings of the simulated driver that a case may make.
+const SETTINGS: [&str; 6] = [
+    "seed",
+    "late-host",
+    "dead-core",
+    "kill-at",
+    "hung-kernel",
+    "fail",
+];
+
+/// Held by a test that opens a device: the simulated driver's settings and counters belong to the
+/// process, and a device is one context.
+#[must_use]
+pub fn exclusive() -> MutexGuard<'static, ()> {
+    static DEVICE: Mutex<()> = Mutex::new(());
+    DEVICE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One workload on one platform.
 #[derive(Clone, Debug)]
@@ -77,14 +95,19 @@ impl Case {
         Build::open(build_folder(self.platform, self.ring_size))
     }
 
-    /// Opens the device.
+    /// Opens the device, with no setting left from an earlier case.
     ///
     /// # Errors
     ///
     /// The platform's refusal.
     pub fn open(&self, build: &Build) -> Result<Arc<dyn Device>, lanescope::LanescopeError> {
+        // Settings belong to the process: what an earlier case left is taken back first.
+        let mut driver_settings: Vec<_> = SETTINGS
+            .map(|name| (name.to_owned(), "off".to_owned()))
+            .into();
+        driver_settings.extend(self.driver_settings.iter().cloned());
         let options = OpenOptions {
-            driver_settings: self.driver_settings.clone(),
+            driver_settings,
             ..OpenOptions::default()
         };
         lanescope::platform(self.platform)?.open(build, options)

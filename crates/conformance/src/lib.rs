@@ -9,5 +9,5 @@ mod case;
 mod driver;
 pub mod timeline;
 
-pub use case::{Case, Finished, Folder, build_folder};
+pub use case::{Case, Finished, Folder, build_folder, exclusive};
 pub use driver::SimulatedDriver;

@@ -37,6 +37,7 @@ fn refusal(case: &Case) -> String {
 
 #[test]
 fn a_missing_driver_names_every_path_that_was_tried() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(platform, 2, small());
         let build = case.build().expect("built");
@@ -60,6 +61,7 @@ fn a_missing_driver_names_every_path_that_was_tried() {
 
 #[test]
 fn a_driver_of_the_other_chip_is_refused_with_the_symbols_or_code_it_lacks() {
+    let _device = lanescope_conformance::exclusive();
     let case = Case::new("a2a3sim", 2, small());
     let other = Case::new("a5sim", 2, small()).build().expect("built");
     let build = case.build().expect("built");
@@ -82,6 +84,7 @@ fn a_driver_of_the_other_chip_is_refused_with_the_symbols_or_code_it_lacks() {
 
 #[test]
 fn a_wrong_device_id_names_call_code_and_name() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(platform, 2, small());
         let build = case.build().expect("built");
@@ -103,6 +106,7 @@ fn a_wrong_device_id_names_call_code_and_name() {
 
 #[test]
 fn a_refused_launch_ends_the_run_without_a_leak() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         for call in [
             "rtKernelLaunchWithHandleV2",
@@ -131,6 +135,7 @@ fn a_refused_launch_ends_the_run_without_a_leak() {
 
 #[test]
 fn a_killed_device_process_is_an_error_and_leaves_a_partial_capture() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(
             platform,
@@ -172,6 +177,7 @@ fn a_killed_device_process_is_an_error_and_leaves_a_partial_capture() {
 
 #[test]
 fn a_dead_core_is_named() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(platform, 2, small()).with_setting("dead-core", 5);
         let error = refusal(&case);
@@ -184,6 +190,7 @@ fn a_dead_core_is_named() {
 
 #[test]
 fn programs_of_another_ring_size_than_the_manifest_says_are_refused_naming_both() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(platform, 2, small());
         let wrong = altered_build(&case, |manifest| manifest["ring_size"] = 8.into());
@@ -200,6 +207,7 @@ fn programs_of_another_ring_size_than_the_manifest_says_are_refused_naming_both(
 
 #[test]
 fn programs_of_another_abi_are_refused_naming_both() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(platform, 2, small());
         let wrong = altered_build(&case, |_| {});

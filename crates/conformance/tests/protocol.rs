@@ -29,6 +29,7 @@ fn tokens_before_the_wrap(steps: u32) -> SessionOptions {
 
 #[test]
 fn tokens_wrap_without_losing_a_record() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         for ring_size in [1, 2, 8] {
             let mut case = Case::new(platform, ring_size, vector(5000));
@@ -54,6 +55,7 @@ fn tokens_wrap_without_losing_a_record() {
 
 #[test]
 fn small_buffers_rotate_often_and_lose_nothing() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         for ring_size in [2, 16] {
             let mut case = Case::new(platform, ring_size, vector(20_000));
@@ -74,6 +76,7 @@ fn small_buffers_rotate_often_and_lose_nothing() {
 
 #[test]
 fn every_issue_depth_up_to_the_ring_size_is_exact() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         for issue_depth in [1, 2, 3, 5, 8] {
             let mut case = Case::new(platform, 8, vector(2000));
@@ -85,6 +88,7 @@ fn every_issue_depth_up_to_the_ring_size_is_exact() {
 
 #[test]
 fn any_number_of_threads_and_clusters_is_exact() {
+    let _device = lanescope_conformance::exclusive();
     for (platform, max_threads, max_clusters) in [("a2a3sim", 4, 24), ("a5sim", 7, 36)] {
         for threads in 1..=max_threads {
             for clusters in [threads, max_clusters] {
@@ -119,6 +123,7 @@ fn lanes(finished: &Finished) -> BTreeMap<u32, Vec<u8>> {
 
 #[test]
 fn a_seed_is_a_timeline_and_never_a_result() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let run = |seed: u32| {
             let mut case = Case::new(platform, 2, vector(3000)).with_setting("seed", seed);
@@ -138,6 +143,7 @@ fn a_seed_is_a_timeline_and_never_a_result() {
 
 #[test]
 fn one_session_runs_many_graphs_and_each_capture_is_its_own() {
+    let _device = lanescope_conformance::exclusive();
     for platform in PLATFORMS {
         let case = Case::new(platform, 4, vector(700));
         let build = case.build().expect("built");

@@ -25,27 +25,32 @@ fn replay(tasks: u64) -> WorkloadOptions {
 
 #[test]
 fn a_million_vector_tasks_on_a2a3sim() {
+    let _device = lanescope_conformance::exclusive();
     let _ = Case::new("a2a3sim", 2, vector(TASKS)).run_exact();
 }
 
 #[test]
 fn a_million_vector_tasks_on_a5sim() {
+    let _device = lanescope_conformance::exclusive();
     let _ = Case::new("a5sim", 2, vector(TASKS)).run_exact();
 }
 
 #[test]
 fn a_million_replayed_tasks_on_a2a3sim() {
+    let _device = lanescope_conformance::exclusive();
     let _ = Case::new("a2a3sim", 2, replay(TASKS)).run_exact();
 }
 
 #[test]
 fn a_million_replayed_tasks_on_a5sim() {
+    let _device = lanescope_conformance::exclusive();
     let _ = Case::new("a5sim", 2, replay(TASKS)).run_exact();
 }
 
 /// What profiling holds on the host is its pool: the same for a short run and a long one.
 #[test]
 fn host_memory_of_profiling_does_not_grow_with_the_run() {
+    let _device = lanescope_conformance::exclusive();
     for platform in ["a2a3sim", "a5sim"] {
         let held = |tasks| {
             let finished = Case::new(platform, 2, vector(tasks)).run_exact();

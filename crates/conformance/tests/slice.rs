@@ -31,20 +31,24 @@ fn on_every_build(name: &str) {
 
 #[test]
 fn vector_is_exact() {
+    let _device = lanescope_conformance::exclusive();
     on_every_build("vector");
 }
 
 #[test]
 fn bgemm_is_exact() {
+    let _device = lanescope_conformance::exclusive();
     on_every_build("bgemm");
 }
 
 #[test]
 fn paged_attention_is_exact() {
+    let _device = lanescope_conformance::exclusive();
     on_every_build("paged-attention");
 }
 
 #[test]
 fn replay_is_exact() {
+    let _device = lanescope_conformance::exclusive();
     on_every_build("replay");
 }
