@@ -7,6 +7,8 @@
 //! for their stream, a fixed latency after the latest thing that happened. So when frames arrive,
 //! in wall time, does not show in the timeline.
 //!
+//! A machine that has not been quiet for very long takes launches all the same.
+//!
 //! When the machine is quiet and a sleeper waits for what the host may still do (a launch, an
 //! abort), the device waits for the host in wall time before it lets anybody's patience end. When
 //! both an AICPU and an AICore task run, nothing more is to be expected, and it does not wait.
@@ -34,6 +36,10 @@ const DEFAULT_TASK_LIMIT_US: u64 = 45_000_000;
 
 /// How long a sleeper that does not wait for the host keeps the device waiting for a launch.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Virtual time without a quiet moment, after which a launch starts in the middle: some program may
+/// spin until another is launched. Only then does the timeline depend on the host.
+const LONGEST_UNREST: u64 = grains_of_us(1_000_000);
 
 /// Most AICPU threads of one launch; more would wait for each other on the chip.
 const MAX_THREADS: u32 = 16;
@@ -166,7 +172,14 @@ impl Device {
     /// Runs until the machine is quiet, then does the one thing that is next. Returns whether
     /// there was any.
     fn step(&mut self) -> bool {
-        self.machine.run();
+        if !self
+            .machine
+            .run(later(self.engine.now.get(), LONGEST_UNREST))
+        {
+            self.take_frames(false);
+            self.start_next();
+            return true;
+        }
         let now = self.engine.now.get();
         if self.engine.wake_all_watchers(now) {
             return true;

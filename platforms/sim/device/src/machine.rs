@@ -79,9 +79,10 @@ pub struct Machine {
     coroutines: Vec<Option<AgentCoroutine>>,
     stacks: Vec<DefaultStack>,
     tasks: Vec<Task>,
-    /// The earliest time at which a task has run too long, or the process is to end.
+    /// The earliest time at which a task has run too long, the process is to end, or to pause.
     stop: u64,
     kill_at: Option<u64>,
+    pause_at: Option<u64>,
     kill: fn(),
 }
 
@@ -106,6 +107,7 @@ impl Machine {
             tasks: Vec::new(),
             stop: NEVER,
             kill_at: None,
+            pause_at: None,
             kill,
         }
     }
@@ -191,14 +193,20 @@ impl Machine {
         })
     }
 
-    /// Runs until nothing is left to happen but that somebody's patience ends.
-    pub fn run(&mut self) {
+    /// Runs until nothing is left to happen but that somebody's patience ends, or until `pause_at`.
+    /// Returns whether nothing is left.
+    pub fn run(&mut self, pause_at: u64) -> bool {
+        self.pause_at = Some(pause_at);
+        self.update_stop();
         self.engine.progress.set_inside(true);
-        while self.engine.has_events() {
+        while self.engine.has_events() && self.pause_at.is_some() {
             self.resume_next();
         }
         self.engine.progress.set_inside(false);
         Current::set(None);
+        self.pause_at = None;
+        self.update_stop();
+        !self.engine.has_events()
     }
 
     /// Lets the first sleeper whose patience ends go on. Returns whether there was one.
@@ -318,12 +326,16 @@ impl Machine {
         }
     }
 
-    /// Virtual time has come to where a task has run too long, or the process is to end.
+    /// Virtual time has come to where a task has run too long, or the process is to end, or to pause.
     #[cold]
     fn pass_stop(&mut self, time: u64) {
         if self.kill_at.is_some_and(|kill_at| time >= kill_at) {
             self.kill_at = None;
             (self.kill)();
+        }
+        if self.pause_at.is_some_and(|pause_at| time >= pause_at) {
+            self.pause_at = None;
+            self.engine.pass(time);
         }
         let late = self.tasks.iter().position(|task| task.limit <= time);
         if let Some(index) = late {
@@ -396,7 +408,11 @@ impl Machine {
 
     fn update_stop(&mut self) {
         let limits = self.tasks.iter().map(|task| task.limit);
-        self.stop = limits.chain(self.kill_at).min().unwrap_or(NEVER);
+        self.stop = limits
+            .chain(self.kill_at)
+            .chain(self.pause_at)
+            .min()
+            .unwrap_or(NEVER);
         self.engine.set_stop(self.stop);
     }
 

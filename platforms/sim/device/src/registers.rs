@@ -4,7 +4,8 @@
 //!
 //! `DATA_MAIN_BASE` of a core is written by the AICPU and read by that core, `COND` the other way.
 //! On a chip that has the gate, the AICPU reaches both only while the core's fast path is open:
-//! else its stores are lost and its loads return 0.
+//! else its stores are lost and its loads return 0. One agent at a time can sleep on a register: the
+//! core itself, or the AICPU thread that owns the core.
 //!
 //! # Ordering
 //!

@@ -3,12 +3,15 @@
 
 use lanescope_abi::Chip;
 use lanescope_abi::device::AwaitedBy;
+use lanescope_sim_device::table::TABLE;
+use lanescope_sim_wire::HostFrame;
 use rig::{
     CLUSTERS, Rig, body, clean, invalidate, load, now_ns, read_reg, relax, store, ticks, word,
     work_ns, write_reg,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 mod rig;
@@ -297,6 +300,54 @@ fn what_cannot_be_done_ends_the_task_and_names_the_agent() {
         rig.run();
         assert_eq!(rig.outcome().0, [(1, 507_018), (2, 0)]);
     }
+}
+
+#[test]
+fn calls_while_no_time_passes_come_to_an_end() {
+    let mut rig = Rig::new(Chip::A2a3);
+    rig.cores(vec![body(|| {
+        loop {
+            (TABLE.core_index)();
+        }
+    })]);
+    rig.run();
+    let (codes, notes) = rig.outcome();
+    assert_eq!(codes, [(1, 507_015)]);
+    assert!(
+        notes[0].starts_with("AIC core 0 (physical core 0) made 1000000 calls"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_launch_starts_although_another_task_never_rests() {
+    let mut rig = Rig::new(Chip::A2a3);
+    let word = rig.line(5);
+    let flag = rig.engine.memory.word32(word).unwrap();
+    rig.threads(vec![body(move || {
+        while flag.load(Ordering::Acquire) == 0 {
+            work_ns(100);
+        }
+    })]);
+    rig.inbox.push(HostFrame::LaunchAicpu {
+        stream: 99,
+        task: 1,
+        so_name: String::new(),
+        kernel_name: "unknown".to_owned(),
+        blocks: 1,
+        args: Vec::new(),
+    });
+    // The launch fails, for there is no such kernel, which is when the spinner is let go.
+    let frames = Arc::clone(&rig.frames);
+    let watcher = std::thread::spawn(move || {
+        while frames.0.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        flag.store(1, Ordering::Release);
+    });
+    rig.run();
+    watcher.join().unwrap();
+    assert_eq!(rig.outcome().0, [(1, 0), (99, 507_018)]);
 }
 
 #[test]
