@@ -1,6 +1,6 @@
 //! The control region as an AICPU thread sees it: attached, its header checked.
 
-use crate::region::Region;
+use crate::region::{Region, are_apart, place};
 use crate::{Failure, MAX_CORES};
 use core::mem::offset_of;
 use lanescope_abi::control::{
@@ -209,7 +209,7 @@ impl<'d, D: Device> Control<'d, D> {
             && header.run_id != 0
             && header.swimlane_level <= 4
             && (header.swimlane_level == 0 || header.capture_address != 0);
-        if !is_sane {
+        if !is_sane || !self.are_sections_apart() {
             return Err(DeviceError::BadLayout.into());
         }
         for section in [&header.cores, &header.registers] {
@@ -218,6 +218,30 @@ impl<'d, D: Device> Control<'d, D> {
             self.region.invalidate_range(section.offset_bytes, bytes);
         }
         Ok(())
+    }
+
+    /// Whether no section, each of which is known to lie inside, lies over another.
+    fn are_sections_apart(&self) -> bool {
+        let header = &self.header;
+        let [cube, vector] = &header.ready;
+        let places = [
+            &header.host,
+            &header.cores,
+            &header.registers,
+            &header.orders,
+            &header.answers,
+            &header.threads,
+            &header.payloads,
+            &header.scheduler,
+            &header.tasks,
+            &header.args,
+            &header.successors,
+            &header.fan_in,
+            cube,
+            vector,
+        ]
+        .map(place);
+        are_apart(size_of::<ControlHeader>() as u64, &places)
     }
 }
 

@@ -148,6 +148,23 @@ impl<'d, D: Device> Region<'d, D> {
     }
 }
 
+/// Whether sections and runs, as (first, end) offsets, lie behind a header and apart: one that lay
+/// over another would let data become an address.
+pub(crate) fn are_apart(header_bytes: u64, places: &[(u64, u64)]) -> bool {
+    let overlaps = |one: &(u64, u64), other: &(u64, u64)| one.0 < other.1 && other.0 < one.1;
+    places.iter().enumerate().all(|(index, place)| {
+        let is_empty = place.0 == place.1;
+        let is_behind = place.0 >= header_bytes;
+        is_empty || is_behind && !places[..index].iter().any(|other| overlaps(place, other))
+    })
+}
+
+/// The place of a section, as (first, end) offsets; it was checked.
+pub(crate) fn place(section: &Section) -> (u64, u64) {
+    let end = section.end().expect("a section was checked");
+    (section.offset_bytes, end)
+}
+
 /// A line of a region. Its words are named by their offset in it, at compile time.
 #[derive(Debug)]
 pub(crate) struct Line<'d, D> {

@@ -213,6 +213,17 @@ fn a_cond_that_cannot_be_ends_the_run() {
 }
 
 #[test]
+fn a_core_that_leaves_by_itself_gives_its_own_reason() {
+    let mut setup = Setup::new(independent(60));
+    setup.faults = vec![(2, Fault::Quits(3))];
+    let outcome = setup.run();
+    let status = outcome.first_failure();
+    assert_eq!(status.error, DeviceError::CoreFailed as u32);
+    assert_eq!((status.core, status.token), (2, 18));
+    assert_eq!(status.detail, u64::from(DeviceError::Internal as u32));
+}
+
+#[test]
 fn when_one_thread_fails_the_others_stop() {
     // The only cube core, which one thread owns, while the others have vector cores.
     let mut setup = Setup::new(independent(200));

@@ -2,7 +2,7 @@
 
 use super::buffers::Buffers;
 use super::state::{Core, Staged};
-use crate::region::Region;
+use crate::region::{Region, are_apart, place};
 use crate::{Control, Failure};
 use core::mem::offset_of;
 use lanescope_abi::capture::{
@@ -63,16 +63,8 @@ impl<'d, D: Device> Lane<'d, D> {
         index: u32,
         config: LaneConfig,
     ) -> Result<Self, Failure> {
-        let capacity = u64::from(config.capacity);
-        let buffer_bytes = u64::from(config.records_per_buffer) * u64::from(config.record_bytes);
         let policy = Policy::from_raw(config.policy).ok_or(DeviceError::BadLayout)?;
-        let is_sane = config.capacity.is_power_of_two()
-            && config.records_per_buffer != 0
-            && config.record_bytes == TaskRecord::BYTES
-            && region.holds_run(config.ready_offset_bytes, capacity, 16)
-            && region.holds_run(config.free_offset_bytes, capacity, 4)
-            && region.holds_run(config.buffers_offset_bytes, capacity, buffer_bytes);
-        if !is_sane {
+        if !is_lane_sane(&region, &header, &config) {
             return Err(DeviceError::BadLayout.into());
         }
         let buffers = Buffers::attach(
@@ -247,4 +239,35 @@ fn check_header<D: Device>(
     } else {
         Err(DeviceError::BadLayout.into())
     }
+}
+
+/// Whether the lane's queues and buffers lie inside the region, apart from everything else.
+fn is_lane_sane<D: Device>(
+    region: &Region<'_, D>,
+    header: &CaptureHeader,
+    config: &LaneConfig,
+) -> bool {
+    let capacity = u64::from(config.capacity);
+    let buffer_bytes = u64::from(config.records_per_buffer) * u64::from(config.record_bytes);
+    let is_inside = config.capacity.is_power_of_two()
+        && config.records_per_buffer != 0
+        && config.record_bytes == TaskRecord::BYTES
+        && region.holds_run(config.ready_offset_bytes, capacity, 16)
+        && region.holds_run(config.free_offset_bytes, capacity, 4)
+        && region.holds_run(config.buffers_offset_bytes, capacity, buffer_bytes);
+    let run = |offset: u64, bytes: u64| (offset, offset + capacity * bytes);
+    is_inside
+        && are_apart(
+            size_of::<CaptureHeader>() as u64,
+            &[
+                place(&header.lane_configs),
+                place(&header.lane_devices),
+                place(&header.lane_hosts),
+                place(&header.counters),
+                place(&header.staging),
+                run(config.ready_offset_bytes, 16),
+                run(config.free_offset_bytes, 4),
+                run(config.buffers_offset_bytes, buffer_bytes),
+            ],
+        )
 }

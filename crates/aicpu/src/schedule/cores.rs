@@ -137,6 +137,21 @@ impl OwnedCore {
         failure
     }
 
+    /// A failed commit with the registers, and the core's own reason when it has left.
+    #[cold]
+    pub(crate) fn explain<D: Device>(&self, control: &Control<'_, D>, failure: Failure) -> Failure {
+        control
+            .region
+            .invalidate(control.header.answers.at(self.index));
+        let own = match self.cond {
+            COND_EXITED => self.check_left(control).err(),
+            _ => None,
+        };
+        let mut explained = self.describe(own.unwrap_or(failure));
+        explained.token = failure.token;
+        explained
+    }
+
     fn await_answer<D: Device>(
         &mut self,
         control: &Control<'_, D>,

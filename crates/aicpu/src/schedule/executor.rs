@@ -117,14 +117,8 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                 continue;
             }
             let cond = core.read_cond(device);
-            let finished = self
-                .recorder
-                .commit(core.index, cond)
-                .map_err(|mut failure| {
-                    failure.data_main_base = core.data_main_base;
-                    failure.cond = cond;
-                    failure
-                })?;
+            let finished = self.recorder.commit(core.index, cond);
+            let finished = finished.map_err(|failure| core.explain(self.control, failure))?;
             for &task in finished.iter() {
                 self.graph.complete(self.shared, task)?;
             }

@@ -22,6 +22,8 @@ pub enum Fault {
     WrongRun(u32),
     /// Writes this into COND instead of FIN, and takes no token any more.
     Cond(u32, u32),
+    /// Leaves with an error instead of running it.
+    Quits(u32),
     /// Answers with this physical core.
     Answer(u32),
     /// Was built with another ring size.
@@ -113,12 +115,18 @@ impl SimCore {
                     return None;
                 }
                 let first = self.order32(memory, order, offset_of!(CoreOrder, first_token));
-                self.next = Token::new(first).expect("the first token is a token");
+                // A hostile header may lay sections over one another.
+                self.next = Token::new(first)?;
                 let address = |field: usize| order + field as u64;
                 let staging = address(offset_of!(CoreOrder, staging_address));
                 self.staging = self.view.load64(memory, staging);
                 let payloads = address(offset_of!(CoreOrder, payload_address));
                 self.payloads = self.view.load64(memory, payloads);
+                let ring_bytes = u64::from(self.header.ring_size) * 64;
+                let is_usable = |ring| memory.holds(ring, ring_bytes);
+                if !is_usable(self.payloads) || self.staging != 0 && !is_usable(self.staging) {
+                    return None;
+                }
                 if self.fault == Fault::Leaves {
                     self.answer(memory, DeviceError::HandshakeTimeout, true);
                     self.state = State::Left;
@@ -180,13 +188,13 @@ impl SimCore {
         }
         self.view.invalidate(payload);
         let pair = self.payload64(memory, payload, offset_of!(Payload, arg_count));
-        assert_eq!(
-            pair >> 32,
-            u64::from(token.raw()),
-            "the payload of another token"
-        );
         self.begun += 1;
         self.last = token.raw();
+        if pair >> 32 != u64::from(token.raw()) || self.fault == Fault::Quits(self.begun) {
+            self.answer(memory, DeviceError::Internal, true);
+            self.state = State::Left;
+            return Some(COND_EXITED);
+        }
         self.running = Some((now, now));
         Some(token.raw())
     }

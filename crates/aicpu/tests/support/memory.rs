@@ -31,6 +31,12 @@ impl Memory {
         self.lines.len() as u64 * 64
     }
 
+    /// Whether lines lie inside.
+    pub fn holds(&self, address: u64, bytes: u64) -> bool {
+        let offset = address.wrapping_sub(self.base());
+        address.is_multiple_of(64) && offset < self.bytes() && offset + bytes <= self.bytes()
+    }
+
     /// Fails the test when an access does not lie inside.
     pub fn check(&self, address: u64, width: u64) {
         let end = self.base() + self.bytes();
