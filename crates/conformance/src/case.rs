@@ -108,6 +108,8 @@ impl Case {
         driver_settings.extend(self.driver_settings.iter().cloned());
         let options = OpenOptions {
             driver_settings,
+            // One process, one driver for a chip: it is the same whatever the ring size.
+            driver_dir: Some(build_folder(self.platform, 2).join("driver")),
             ..OpenOptions::default()
         };
         lanescope::platform(self.platform)?.open(build, options)
