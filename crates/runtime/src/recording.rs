@@ -130,6 +130,9 @@ impl Recorder {
             std::fs::write(&path, stopped.verdict.to_json())
                 .map_err(|source| cannot_write(path, source))?;
         }
+        if let Some(source) = stopped.write_error {
+            return Err(cannot_write(capture.unwrap_or_default(), source));
+        }
         Ok(Recorded {
             verdict: stopped.verdict,
             capture,

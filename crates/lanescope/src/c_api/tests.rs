@@ -1,3 +1,5 @@
+//! The C API, called as C calls it.
+
 use super::*;
 use std::ffi::{CStr, CString};
 use std::ptr::{null, null_mut};
