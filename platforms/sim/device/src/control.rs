@@ -5,9 +5,10 @@
 //! When the host closes its end, or sends what is no frame, the process ends at once: nobody is
 //! left to run for.
 
-use crate::device::{Device, Inbox};
+use crate::device::Device;
 use crate::engine::Engine;
 use crate::error::DeviceProcessError;
+use crate::inbox::Inbox;
 use crate::memory::Memory;
 use crate::setting::Settings;
 use crate::watchdog::{self, PATIENCE, Progress, Report};

@@ -18,6 +18,7 @@ use crate::clock::{grains_of_us, later};
 use crate::cost::{Costs, LAUNCH_LATENCY, Random};
 use crate::engine::Engine;
 use crate::error::{AICORE_EXCEPTION, AICPU_EXCEPTION, DeviceProcessError};
+use crate::inbox::Inbox;
 use crate::lanes::{HOST_PATIENCE, pause};
 use crate::machine::{Body, Machine, NewAgent, TaskId, task_limit};
 use crate::program::{AicpuEntry, DELIVERY_KERNEL, LaunchArgs, Programs, SERVER_KERNEL};
@@ -28,7 +29,7 @@ use lanescope_abi::{Chip, CoreType};
 use lanescope_sim_wire::{DeviceFrame, HostFrame, cluster_cube_core, physical_core};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a task may run, in virtual time, unless the host says otherwise.
@@ -43,43 +44,6 @@ const LONGEST_UNREST: u64 = grains_of_us(1_000_000);
 
 /// Most AICPU threads of one launch; more would wait for each other on the chip.
 const MAX_THREADS: u32 = 16;
-
-/// Frames that have arrived. Writer: the control thread; reader: the device.
-#[derive(Debug, Default)]
-pub struct Inbox {
-    frames: Mutex<VecDeque<HostFrame>>,
-    arrived: Condvar,
-}
-
-impl Inbox {
-    /// Adds a frame.
-    pub fn push(&self, frame: HostFrame) {
-        self.lock().push_back(frame);
-        self.arrived.notify_one();
-    }
-
-    /// Whether there is a frame.
-    #[must_use]
-    pub fn has_frame(&self) -> bool {
-        !self.lock().is_empty()
-    }
-
-    /// Takes all frames; waits for one when there is none and `wait` says so.
-    fn take(&self, wait: bool) -> VecDeque<HostFrame> {
-        let mut frames = self.lock();
-        while wait && frames.is_empty() {
-            frames = self
-                .arrived
-                .wait(frames)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        std::mem::take(&mut *frames)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<HostFrame>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// One simulated device.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ pub mod engine;
 pub mod error;
 
 pub mod image;
+pub mod inbox;
 pub mod interface;
 pub mod kernel;
 pub mod lanes;
