@@ -54,6 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ]);
         cargo
             .env("LANESCOPE_TEST_BUILDS", workspace::builds())
+            .env("LANESCOPE_TEST_PROFILE", "release")
             .stderr(Stdio::inherit());
         let output = cargo.output().context("cannot start cargo")?;
         ensure!(

@@ -23,7 +23,6 @@ const SETTINGS: [&str; 6] = [
 
 /// Held by a test that opens a device: the simulated driver's settings and counters belong to the
 /// process, and a device is one context.
-#[must_use]
 pub fn exclusive() -> MutexGuard<'static, ()> {
     static DEVICE: Mutex<()> = Mutex::new(());
     DEVICE.lock().unwrap_or_else(PoisonError::into_inner)

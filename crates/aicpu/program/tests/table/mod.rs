@@ -33,11 +33,8 @@ pub fn run(program: &Path, device: &TestDevice) -> i32 {
     let ours = unsafe { library.get::<Entry>(b"lanescope_record_attach\0") };
     assert!(ours.is_ok(), "the static library is linked in");
     // SAFETY: the table is a static.
-    assert_eq!(
-        unsafe { bind(&raw const SHORT) },
-        22,
-        "a short table is refused"
-    );
+    let bound = unsafe { bind(&raw const SHORT) };
+    assert_eq!(bound, 22, "a short table is refused");
     // SAFETY: as above.
     assert_eq!(unsafe { bind(&raw const TABLE) }, 0);
     let args = AicpuArgs {
