@@ -174,11 +174,6 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
             self.stall.unfinished = seen.unfinished;
             self.stall.since_ticks = now;
         }
-        let limit = header.scheduler_limit_ticks;
-        if now.saturating_sub(self.stall.since_ticks) >= limit {
-            return Err(Failure::new(DeviceError::SchedulerTimeout).after(limit));
-        }
-        let deadline = self.stall.since_ticks.saturating_add(limit);
         let mut registers = [0u64; MAX_CORES];
         let mut register_count = 0;
         let mut has_room = [false; 2];
@@ -190,6 +185,21 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
             }
             has_room[core.core_type as usize] |= in_flight < header.issue_depth;
         }
+        let limit = header.scheduler_limit_ticks;
+        // How late this thread may learn that a task of another one finished.
+        let look = (limit / 16)
+            .min(self.control.chip().ticks_per_second / 4)
+            .max(1);
+        let patience = if register_count == 0 {
+            // The thread whose core holds everybody up is to say so first.
+            limit.saturating_add(2 * look)
+        } else {
+            limit
+        };
+        if now.saturating_sub(self.stall.since_ticks) >= patience {
+            return Err(Failure::new(DeviceError::SchedulerTimeout).after(limit));
+        }
+        let deadline = (self.stall.since_ticks.saturating_add(patience)).min(now + look);
         let word = |word: super::shared::Word<'_>, seen: u32| AwaitedWord {
             address: word.address,
             seen,
