@@ -176,9 +176,8 @@ struct Copied {
 #[derive(Debug, PartialEq, Eq)]
 struct CopyFailed;
 
-fn infallible<T>(result: Result<T, Infallible>) -> T {
-    let Ok(value) = result;
-    value
+fn lift<T>(result: Result<T, Infallible>) -> Result<T, CopyFailed> {
+    result.map_err(|never| match never {})
 }
 
 impl Copied {
@@ -197,27 +196,27 @@ impl RingMem for &Copied {
     type Error = CopyFailed;
 
     fn load_head(&self) -> Result<u32, CopyFailed> {
-        Ok(infallible((&self.ring).load_head()))
+        lift((&self.ring).load_head())
     }
 
     fn load_tail(&self) -> Result<u32, CopyFailed> {
-        Ok(infallible((&self.ring).load_tail()))
+        lift((&self.ring).load_tail())
     }
 
     fn store_head(&self, head: u32) -> Result<(), CopyFailed> {
-        Ok(infallible((&self.ring).store_head(head)))
+        lift((&self.ring).store_head(head))
     }
 
     fn store_tail(&self, tail: u32) -> Result<(), CopyFailed> {
-        Ok(infallible((&self.ring).store_tail(tail)))
+        lift((&self.ring).store_tail(tail))
     }
 
     fn read(&self, slot: u32) -> Result<u32, CopyFailed> {
-        Ok(infallible((&self.ring).read(slot)))
+        lift((&self.ring).read(slot))
     }
 
     fn write(&self, slot: u32, entry: u32) -> Result<(), CopyFailed> {
-        Ok(infallible((&self.ring).write(slot, entry)))
+        lift((&self.ring).write(slot, entry))
     }
 
     fn fetch(&self, slot: u32, count: u32) -> Result<(), CopyFailed> {
