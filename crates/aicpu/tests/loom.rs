@@ -2,6 +2,7 @@
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p lanescope-aicpu --release --test loom`.
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "functions of a test")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -2,6 +2,7 @@
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p lanescope-ring --release --test loom`.
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, reason = "functions of a test")]
 
 use lanescope_ring::{Consumer, HeapRing, Producer, RingMem};
 use loom::sync::Arc;
