@@ -10,6 +10,7 @@
 //! One enum, [`RuntimeError`]. A graph that cannot run is refused before the device is touched.
 
 mod build;
+mod clock;
 mod control;
 mod error;
 mod failure;

@@ -44,14 +44,7 @@ impl RunOutcome {
         recorded: Recorded,
         elapsed: Duration,
     ) -> Self {
-        let lines = || {
-            status
-                .threads
-                .iter()
-                .filter(|line| line.run_id == run.run_id)
-        };
-        let begin = lines().map(|line| line.begin_ticks).min().unwrap_or(0);
-        let end = lines().map(|line| line.ticks).max().unwrap_or(begin);
+        let (begin, end) = status.bounds.map_or((0, 0), |bounds| bounds.device_ticks);
         Self {
             run_id: run.run_id,
             tasks: u64::from(run.sizes.tasks),
@@ -59,7 +52,7 @@ impl RunOutcome {
             dispatched: status.dispatched.clone().unwrap_or_default(),
             completed: status.completed.clone().unwrap_or_default(),
             first_tokens: run.cores.iter().map(|core| core.first_token).collect(),
-            device_ticks: end.saturating_sub(begin),
+            device_ticks: end - begin,
             ticks_per_second: run.chip.ticks_per_second,
             elapsed,
             capture: recorded.capture,

@@ -120,8 +120,12 @@ impl Recorder {
         let capture = folder.as_ref().map(|folder| folder.join(CAPTURE_FILE_NAME));
         // After a failed write the verdict tells of it, and the file takes no more blocks.
         if let (Some(mut writer), None) = (stopped.writer, &stopped.write_error) {
+            let clocks = status
+                .bounds
+                .map(|bounds| bounds.pairs(session.ticks_per_second));
             writer
-                .verdict(&stopped.verdict)
+                .clocks(session.run_id, &clocks.unwrap_or_default())
+                .and_then(|()| writer.verdict(&stopped.verdict))
                 .and_then(|()| writer.end_run(session.run_id))
                 .map_err(|source| cannot_write(capture.clone().unwrap_or_default(), source))?;
         }

@@ -1,5 +1,6 @@
 //! An opened device that runs graphs, one after the other.
 
+use crate::clock::{self, Bounds};
 use crate::control::ControlRegion;
 use crate::failure::{DeviceFailure, InFlight, duration_to_ticks};
 use crate::graph::{Graph, TensorId};
@@ -273,8 +274,9 @@ impl Run<'_> {
         header: &ControlHeader,
         options: &RunOptions,
         progress: Option<&ProgressCallback>,
-    ) -> (Result<()>, Vec<lanescope_abi::ThreadStatus>) {
+    ) -> (Result<()>, Watched) {
         let watch = Watch::default();
+        let launched_ns = clock::now_ns();
         std::thread::scope(|scope| {
             let (running, stop) = channel::<()>();
             let watcher = scope.spawn({
@@ -287,8 +289,12 @@ impl Run<'_> {
                 .write_header(header, self.cores)
                 .and_then(|()| self.launch())
                 .and_then(|()| self.wait(options, &watch));
+            let ended_ns = clock::now_ns();
             drop(running);
-            let watched = watcher.join().unwrap_or_default();
+            let watched = Watched {
+                host_ns: (launched_ns, ended_ns),
+                threads: watcher.join().unwrap_or_default(),
+            };
             (ended, watched)
         })
     }
@@ -339,9 +345,19 @@ impl Run<'_> {
     }
 }
 
+/// What the host saw of a run while it waited.
+struct Watched {
+    /// Before the launch and after the end was seen.
+    host_ns: (u64, u64),
+    /// The last status lines it could read.
+    threads: Vec<lanescope_abi::ThreadStatus>,
+}
+
 /// What the device said of a run when it was over.
 #[derive(Debug)]
 pub(crate) struct RunStatus {
+    /// Begin and end on both clocks; `None` when no thread has entered the run.
+    pub(crate) bounds: Option<Bounds>,
     pub(crate) threads: Vec<lanescope_abi::ThreadStatus>,
     pub(crate) answers: Vec<lanescope_abi::CoreAnswer>,
     /// Tokens dispatched per core; `None` when the device cannot be read any more.
@@ -351,8 +367,18 @@ pub(crate) struct RunStatus {
 }
 
 impl RunStatus {
-    fn read(run: &Run<'_>, watched: Vec<lanescope_abi::ThreadStatus>) -> Self {
-        let threads = run.control.threads(run.shape.threads).unwrap_or(watched);
+    fn read(run: &Run<'_>, watched: Watched) -> Self {
+        let lines = run.control.threads(run.shape.threads);
+        let threads = lines.unwrap_or(watched.threads);
+        let entered = || threads.iter().filter(|line| line.run_id == run.run_id);
+        let begin = entered().map(|line| line.begin_ticks).min();
+        let bounds = begin.map(|begin| Bounds {
+            host_ns: watched.host_ns,
+            device_ticks: (
+                begin,
+                entered().fold(begin, |end, line| end.max(line.ticks)),
+            ),
+        });
         let answers = run.control.answers(run.shape.cores).unwrap_or_default();
         let orders = run.control.orders(run.shape.cores).ok();
         let counts = |count: fn(&lanescope_abi::CoreOrder) -> u64| {
@@ -366,6 +392,7 @@ impl RunStatus {
             })
         };
         Self {
+            bounds,
             threads,
             answers,
             dispatched: counts(|order| order.dispatched),
