@@ -128,12 +128,14 @@ impl Drain {
         }
     }
 
-    /// One pass: at most one buffer of each lane. All copies are made and returned to the device
-    /// before any of them is checked. Says whether there was anything to do.
+    /// One pass: at most one buffer of each lane. All are copied, then their ready entries are taken,
+    /// then they are returned to the device, each step visible before the next; only then are the
+    /// copies checked. Says whether there was anything to do.
     fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
         let copied_before = self.region.mapping().copied_bytes();
         self.region.pull_lane_devices()?;
         let mut copies = Vec::new();
+        let mut drained = Vec::new();
         let mut has_news = false;
         for turn in 0..self.lanes.len() {
             let index = (self.first_lane + turn) % self.lanes.len();
@@ -141,11 +143,18 @@ impl Drain {
                 continue;
             }
             has_news = true;
-            if let Some(copy) = self.empty_one(index, outlet, copies.is_empty())? {
+            if let Some((copy, buffer)) = self.empty_one(index, outlet, copies.is_empty())? {
                 copies.push(copy);
+                drained.push((index, buffer));
             }
         }
         if has_news {
+            self.region.push_lane_hosts()?;
+            for &(index, buffer) in &drained {
+                self.lanes[index].give_back(buffer, &mut self.findings)?;
+            }
+        }
+        if !drained.is_empty() {
             self.region.push_lane_hosts()?;
             self.first_lane = (self.first_lane + 1) % self.lanes.len();
         }
@@ -163,21 +172,21 @@ impl Drain {
         Ok(has_news)
     }
 
-    /// Copies the next buffer of a lane and returns it. Waits for a host block only if `may_wait`:
-    /// a pass that has copies in hand checks those first.
+    /// Copies the next buffer of a lane and takes its ready entry; returns the copy and the buffer.
+    /// Waits for a host block only if `may_wait`: a pass that has copies in hand checks those first.
     fn empty_one(
         &mut self,
         index: usize,
         outlet: &Outlet,
         may_wait: bool,
-    ) -> Step<Option<HostBlock>> {
+    ) -> Step<Option<(HostBlock, u32)>> {
         let Some(mut block) = self.block(outlet, may_wait) else {
             return Ok(None);
         };
         match self.copy_next(index, &mut block) {
             Ok(Some(filled)) => {
                 self.label(&mut block, index, &filled);
-                Ok(Some(block))
+                Ok(Some((block, filled.buffer)))
             }
             nothing => {
                 self.blocks.put(block);
@@ -192,7 +201,7 @@ impl Drain {
             return Ok(None);
         };
         lane.copy(&filled, block.room(lane.bytes_of(&filled)))?;
-        lane.give_back(filled.buffer, &mut self.findings)?;
+        lane.release_entry(&mut self.findings)?;
         self.stats.lanes_with_news += 1;
         self.buffers[index] += 1;
         Ok(Some(filled))

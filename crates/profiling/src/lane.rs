@@ -139,7 +139,7 @@ impl Lane {
         Ok(!self.is_retired)
     }
 
-    /// The next full buffer, checked; its ready entry is taken with [`Lane::give_back`].
+    /// The next full buffer, checked; its ready entry is taken with [`Lane::release_entry`].
     pub(crate) fn next_filled(&mut self, findings: &mut Findings) -> Step<Option<Filled>> {
         if self.is_retired || self.unreturned.is_some() {
             return Ok(None);
@@ -197,16 +197,22 @@ impl Lane {
         Ok(())
     }
 
-    /// Returns a copied buffer to the device and takes its ready entry.
-    pub(crate) fn give_back(&mut self, buffer: u32, findings: &mut Findings) -> Step<()> {
-        self.return_buffer(buffer, 0, findings)?;
-        if self.is_retired {
-            return Ok(());
-        }
+    /// Takes the ready entry of a copied buffer. The device must see this before it gets the buffer
+    /// back, or it could fill it and find no room in the ready queue: so the tick pushes the heads,
+    /// and then calls [`Lane::give_back`].
+    pub(crate) fn release_entry(&mut self, findings: &mut Findings) -> Step<()> {
         match self.ready.release(1) {
             Ok(()) => Ok(()),
             Err(error) => self.distrust_queue("ready", error, findings),
         }
+    }
+
+    /// Returns a copied buffer, whose ready entry was taken, to the device.
+    pub(crate) fn give_back(&mut self, buffer: u32, findings: &mut Findings) -> Step<()> {
+        if self.is_retired {
+            return Ok(());
+        }
+        self.return_buffer(buffer, 0, findings)
     }
 
     /// The buffer that the device was filling when its streams ended, with what is in it; an
