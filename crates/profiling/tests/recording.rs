@@ -148,6 +148,29 @@ fn copies_of_a_shadow_stay_within_their_bound() {
 }
 
 #[test]
+fn a_buffer_comes_back_only_after_its_ready_entry_was_taken() {
+    let mut bed = Bed::new(false, 1, 2, small(Policy::Block));
+    let layout = bed.profiler.layout();
+    let watched = (layout.header().lane_hosts.at(0), layout.lanes()[0].capacity);
+    bed.device
+        .behaviour
+        .watched
+        .set(watched)
+        .expect("nothing is watched yet");
+    let recording = bed.start(Sink::default());
+    let mut threads = vec![bed.thread(0)];
+    let dispatched = bed.commit_round_robin(&mut threads, 5_000);
+    threads[0].flush();
+    let stopped = recording.stop(&ended(dispatched));
+    assert_eq!(stopped.verdict.outcome, Outcome::Exact);
+    let early = bed.device.behaviour.early_returns.load(Ordering::Relaxed);
+    assert_eq!(
+        early, 0,
+        "the device could have found no room in the ready queue"
+    );
+}
+
+#[test]
 fn what_drop_newest_drops_is_accounted_for() {
     for is_coherent in [true, false] {
         let mut bed = Bed::with_blocks(is_coherent, 1, 2, small(Policy::DropNewest), 2);

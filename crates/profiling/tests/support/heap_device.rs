@@ -1,15 +1,16 @@
 //! A device whose memory is the heap; its mapping is either that memory or a copy of it.
 
 use super::DeviceMemoryView;
-use lanescope_abi::Chip;
+use lanescope_abi::{Chip, LaneHost};
 use lanescope_platform::{
     Attachment, Capability, Device, DeviceAddress, DeviceInfo, DeviceMemory, Launch, LaunchForm,
     Mapping, PlatformError, Programs, Range, Result, StreamKind,
 };
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::mem::offset_of;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Page-aligned heap memory that several threads reach word by word.
@@ -66,6 +67,30 @@ pub struct Behaviour {
     pub copies: AtomicU64,
     /// Threads that are attached.
     pub attached: AtomicU32,
+    /// A lane's [`LaneHost`] and the lane's capacity, to be watched word by word.
+    pub watched: OnceLock<(u64, u32)>,
+    /// Moments at which the watched lane gave the device a buffer whose ready entry it still held.
+    pub early_returns: AtomicU64,
+}
+
+impl Behaviour {
+    /// Looks at the watched lane as the device could at this moment. Every buffer in the free queue
+    /// beyond the first filling came back through the ready queue.
+    fn watch(&self, heap: &Heap) {
+        let Some(&(line, capacity)) = self.watched.get() else {
+            return;
+        };
+        let word = |field: usize| {
+            let offset = usize::try_from(line).unwrap() + field;
+            // SAFETY: the line lies in the allocation and its words are aligned.
+            let word = unsafe { AtomicU32::from_ptr(heap.pointer.add(offset).cast()) };
+            word.load(Ordering::Acquire)
+        };
+        let returned = word(offset_of!(LaneHost, free_tail)) - capacity;
+        if returned > word(offset_of!(LaneHost, ready_head)) {
+            self.early_returns.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A device of ordinary memory.
@@ -243,6 +268,7 @@ impl HeapMapping {
             // SAFETY: as above.
             let to = unsafe { AtomicU32::from_ptr(to.cast::<u32>().wrapping_add(word)) };
             to.store(from.load(Ordering::Acquire), Ordering::Release);
+            self.behaviour.watch(&self.heap);
         }
         Ok(())
     }
