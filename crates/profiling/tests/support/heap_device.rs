@@ -83,7 +83,7 @@ impl Behaviour {
         let word = |field: usize| {
             let offset = usize::try_from(line).unwrap() + field;
             // SAFETY: the line lies in the allocation and its words are aligned.
-            let word = unsafe { AtomicU32::from_ptr(heap.pointer.add(offset).cast()) };
+            let word = unsafe { AtomicU32::from_ptr(heap.pointer.wrapping_add(offset).cast()) };
             word.load(Ordering::Acquire)
         };
         let returned = word(offset_of!(LaneHost, free_tail)) - capacity;
