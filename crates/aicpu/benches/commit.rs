@@ -22,12 +22,13 @@ use support::{Setup, TestDevice, independent};
 const RING: usize = 2;
 const RING_SIZE: u32 = 2;
 const ROUNDS: u32 = 2000;
+const PASSES: u32 = 15;
 const TARGET_NS: f64 = 25.0;
 const HAND_OFFS: u32 = 200_000;
 
 fn main() {
-    let recorded = commit_ns(4);
-    let off = commit_ns(0);
+    let recorded = least(|| commit_ns(4));
+    let off = least(|| commit_ns(0));
     println!(
         "row: commit, slot line near | <= {TARGET_NS} ns | {recorded:.1} ns | {:.2}",
         recorded / TARGET_NS
@@ -35,6 +36,11 @@ fn main() {
     println!("row: commit, profiling off | one branch | {off:.1} ns | -");
     let both_ways = hand_off_ns();
     println!("row: hand-off between two CPUs, both ways | - | {both_ways:.0} ns | -");
+}
+
+/// The least of several passes: whatever else runs on the core can only add to a pass.
+fn least(pass: impl Fn() -> f64) -> f64 {
+    (0..PASSES).map(|_| pass()).fold(f64::INFINITY, f64::min)
 }
 
 /// Nanoseconds of one commit, each `COND` proving one token, rotation included.

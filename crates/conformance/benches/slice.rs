@@ -4,7 +4,11 @@
 use lanescope::{Arg, CoreType, Graph, RunOptions, Session};
 use lanescope_conformance::{Case, SimulatedDriver};
 use lanescope_examples::{ReplayOptions, WorkloadOptions};
+use lanescope_profiling::{
+    Collector, LaneSettings, Profiler, ProfilerOptions, RegionShape, Swimlane,
+};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Calls that make, map and fill a region.
@@ -77,8 +81,9 @@ fn recording(task_ns: u64) -> PathBuf {
     path
 }
 
-/// Driver calls that make the two regions, for few and for many cores: what the first run of an
-/// small graph calls beyond what the second run calls, less what the graph itself takes once.
+/// Driver calls that make the two regions, for few and for many cores. The control region: what the
+/// first run of a small graph calls beyond the second, less what the graph itself takes once. The
+/// capture region: what opening a profiler calls.
 fn start_up() {
     for platform in ["a2a3sim", "a5sim"] {
         for clusters in [1, 24] {
@@ -100,22 +105,40 @@ fn start_up() {
                 &[Arg::Scalar(500), Arg::Tensor(mark), Arg::Scalar(0)],
             );
             let options = RunOptions {
-                level: 2,
                 clusters: Some(clusters),
                 ..RunOptions::default()
             };
-            let mut calls = || {
-                let before = REGION_CALLS.map(|name| driver.calls(name));
-                session.run(&graph, &options).expect("runs");
-                let after = REGION_CALLS.map(|name| driver.calls(name));
-                after.iter().sum::<u64>() - before.iter().sum::<u64>()
+            let so_far = || {
+                REGION_CALLS
+                    .map(|name| driver.calls(name))
+                    .iter()
+                    .sum::<u64>()
             };
-            let (first, second) = (calls(), calls());
-            let regions = first - second - GRAPH_CALLS;
+            let begin = so_far();
+            session.run(&graph, &options).expect("runs");
+            let first = so_far();
+            session.run(&graph, &options).expect("runs again");
+            let second = so_far();
+            let shape = RegionShape {
+                core_count: clusters * 3,
+                thread_count: 1,
+                ring_size: build.ring_size(),
+                ticks_per_second: session.chip().ticks_per_second,
+            };
+            let swimlane: Vec<Box<dyn Collector>> =
+                vec![Box::new(Swimlane::new(LaneSettings::default()))];
+            let _profiler = Profiler::open(
+                Arc::clone(session.device()),
+                &ProfilerOptions::new(shape),
+                swimlane,
+            )
+            .expect("opens");
+            let capture = so_far() - second;
+            let control = (first - begin) - (second - first) - GRAPH_CALLS;
             println!(
-                "row: start-up on {platform}, {} cores: driver calls for the two regions | ≤ 8 | {regions} | {:.2}",
+                "row: start-up on {platform}, {} cores: driver calls for the two regions | ≤ 8 | {control} + {capture} | {:.2}",
                 clusters * 3,
-                regions as f64 / 8.0
+                (control + capture) as f64 / 8.0
             );
         }
     }
