@@ -2,7 +2,8 @@
 
 use crate::timeline;
 use lanescope::{
-    Build, Device, OpenOptions, RunOptions, RunOutcome, RuntimeError, Session, SessionOptions,
+    Build, Device, LaunchForm, OpenOptions, RunOptions, RunOutcome, RuntimeError, Session,
+    SessionOptions,
 };
 use lanescope_examples::{Built, Target, WorkloadOptions};
 use lanescope_trace::Trace;
@@ -39,6 +40,8 @@ pub struct Case {
     pub workload: WorkloadOptions,
     /// Settings of the driver, such as the seed.
     pub driver_settings: Vec<(String, String)>,
+    /// How programs are launched; by default the newest form there is.
+    pub launch_form: Option<LaunchForm>,
     /// How the session is opened.
     pub session: SessionOptions,
     /// How the graph is run; the capture folder is set by [`Case::run`].
@@ -69,6 +72,7 @@ impl Case {
             ring_size,
             workload,
             driver_settings: Vec::new(),
+            launch_form: None,
             session: SessionOptions::default(),
             run: RunOptions {
                 level: 2,
@@ -107,6 +111,7 @@ impl Case {
         driver_settings.extend(self.driver_settings.iter().cloned());
         let options = OpenOptions {
             driver_settings,
+            launch_form: self.launch_form,
             // One process, one driver for a chip: it is the same whatever the ring size.
             driver_dir: Some(build_folder(self.platform, 2).join("driver")),
             ..OpenOptions::default()

@@ -1,6 +1,6 @@
 //! The protocol's corners, end to end: wrap, rotation, depth, threads, seeds, residency.
 
-use lanescope::{RunOptions, Session, SessionOptions, Token};
+use lanescope::{LaunchForm, Outcome, Policy, RunOptions, Session, SessionOptions, Token};
 use lanescope_abi::Kind;
 use lanescope_abi::token::TOKEN_LAST;
 use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile};
@@ -181,5 +181,73 @@ fn one_session_runs_many_graphs_and_each_capture_is_its_own() {
         let mut unique = runs.clone();
         unique.dedup();
         assert_eq!(runs, unique);
+    }
+}
+
+#[test]
+fn both_launch_forms_are_exact() {
+    let _device = lanescope_conformance::exclusive();
+    for platform in PLATFORMS {
+        for form in [LaunchForm::Classic, LaunchForm::ByName] {
+            let mut case = Case::new(platform, 4, vector(600));
+            case.launch_form = Some(form);
+            let _ = case.run_exact();
+        }
+    }
+}
+
+/// The host returns each buffer 300 µs of device time after it was handed over.
+fn late_host(platform: &'static str, policy: Policy) -> Case {
+    let mut case = Case::new(platform, 2, vector(20_000)).with_setting("late-host", 300);
+    case.run.records_per_buffer = Some(16);
+    case.run.buffers = Some(4);
+    case.run.policy = policy;
+    case
+}
+
+#[test]
+fn a_late_host_makes_block_wait_and_lose_nothing() {
+    let _device = lanescope_conformance::exclusive();
+    for platform in PLATFORMS {
+        let finished = late_host(platform, Policy::Block).run_exact();
+        let waits: u64 = finished
+            .outcome
+            .verdict
+            .lanes
+            .iter()
+            .map(|lane| lane.waits)
+            .sum();
+        assert!(waits > 0, "{platform}: the host was late and nobody waited");
+    }
+}
+
+#[test]
+fn a_late_host_makes_drop_newest_lose_and_count() {
+    let _device = lanescope_conformance::exclusive();
+    for platform in PLATFORMS {
+        let finished = late_host(platform, Policy::DropNewest)
+            .run()
+            .expect("a run that loses ends in order");
+        let verdict = &finished.outcome.verdict;
+        assert_eq!(
+            verdict.outcome,
+            Outcome::Lossy,
+            "{platform}: {:?}",
+            verdict.findings
+        );
+        assert_eq!(verdict.exit_code(), 1);
+        let totals = verdict.totals;
+        assert!(
+            totals.dropped.no_buffer > 0 && totals.collected > 0,
+            "{platform}: {totals:?}"
+        );
+        assert_eq!(totals.total, finished.task_count, "{platform}");
+        assert_eq!(totals.accounted(), totals.total, "{platform}");
+        assert_eq!(finished.trace.task_count(), totals.collected, "{platform}");
+        // One seed, one timeline, losses included.
+        let again = late_host(platform, Policy::DropNewest)
+            .run()
+            .expect("runs again");
+        assert_eq!(lanes(&again), lanes(&finished), "{platform}");
     }
 }
