@@ -2,7 +2,8 @@
 
 use crate::arguments::{ExportArguments, FormatName};
 use crate::{output, results};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use lanescope::CAPTURE_FILE_NAME;
 use lanescope_trace::Trace;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,12 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
         Some(path) => path.clone(),
         None => beside(&arguments.dir, arguments.format),
     };
+    if is_input(&to, &arguments.dir) {
+        bail!(
+            "{} is the input; name another file with --output",
+            to.display()
+        );
+    }
     if to == Path::new("-") {
         export_to_stdout(&trace, arguments.format)?;
     } else {
@@ -45,6 +52,22 @@ fn write(trace: &Trace, format: FormatName, to: &mut dyn Write) -> Result<()> {
         FormatName::Perfetto => results::write_perfetto(trace, to),
         FormatName::RecordsJson => results::write_records_json(trace, to),
     }
+}
+
+/// Whether `to` is what is being read: the file itself, or the one of its folder that was opened.
+fn is_input(to: &Path, input: &Path) -> bool {
+    let Ok(to) = to.canonicalize() else {
+        return false;
+    };
+    let read = if input.is_dir() {
+        [CAPTURE_FILE_NAME, results::RECORDS_FILE_NAME]
+            .map(|name| input.join(name))
+            .into_iter()
+            .find(|file| file.exists())
+    } else {
+        Some(input.to_owned())
+    };
+    read.and_then(|read| read.canonicalize().ok()) == Some(to)
 }
 
 /// The export's own name in the folder of the run.

@@ -28,7 +28,9 @@ pub(crate) fn info(arguments: &InfoArguments) -> Result<ExitCode> {
         )?;
     }
     // Without a build there is still something to say; one that was asked for must be there.
-    let asked = arguments.target.build.is_some() || arguments.target.platform.is_some();
+    let asked = arguments.target.build.is_some()
+        || arguments.target.platform.is_some()
+        || std::env::var_os("LANESCOPE_BUILD").is_some();
     let target = match Target::find(&arguments.target) {
         Ok(target) => target,
         Err(error) if !asked => {

@@ -18,13 +18,12 @@ pub(crate) const REPORT_FILE_NAME: &str = "report.json";
 /// The records of a run as the reference runtime writes them.
 pub(crate) const RECORDS_FILE_NAME: &str = lanescope_trace::records_json::FILE_NAME;
 
-/// Every file that a run may leave.
-const FILE_NAMES: [&str; 5] = [
+/// Every file that a run leaves.
+const FILE_NAMES: [&str; 4] = [
     CAPTURE_FILE_NAME,
     VERDICT_FILE_NAME,
     REPORT_FILE_NAME,
     TRACE_FILE_NAME,
-    RECORDS_FILE_NAME,
 ];
 
 /// The files made from the capture of a run.
@@ -64,7 +63,8 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the folder, and removes what an earlier run left in it: files of two runs never mix.
+/// Makes the folder, and removes what an earlier run left in it: files of two runs never mix. What
+/// else lies there, a recording above all, is not ours.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for name in FILE_NAMES {
@@ -84,6 +84,15 @@ pub(crate) fn write_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<()> {
+    // A link is followed; a pipe or a device is written to, not replaced.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir()) {
+        let file = File::options().write(true).open(path);
+        let mut file =
+            BufWriter::new(file.with_context(|| format!("cannot write {}", path.display()))?);
+        write(&mut file)?;
+        return Ok(file.flush()?);
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let part = path.with_file_name(name);

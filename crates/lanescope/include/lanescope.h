@@ -30,7 +30,7 @@
 #define LANESCOPE_FAILED -2
 
 /*
- A bug of this library; the object that was used is closed.
+ A bug of this library; the object refuses every later call; close it.
  */
 #define LANESCOPE_INTERNAL -3
 

@@ -6,6 +6,9 @@ use lanescope_platform::{Device, OpenOptions, Platform};
 use lanescope_runtime::Build;
 use std::sync::Arc;
 
+/// Names the folder of the driver, whatever the build brings.
+const DRIVER_DIR_VARIABLE: &str = "LANESCOPE_DRIVER_DIR";
+
 /// A platform as users name it: a backend, on hardware or on the simulated driver.
 #[derive(Clone, Debug)]
 pub struct NamedPlatform {
@@ -92,7 +95,9 @@ impl NamedPlatform {
                 platform: self.name.to_owned(),
             });
         }
-        if options.driver_dir.is_none() {
+        // A folder the user names wins over the one of the build.
+        let is_named = std::env::var_os(DRIVER_DIR_VARIABLE).is_some_and(|dir| !dir.is_empty());
+        if options.driver_dir.is_none() && !is_named {
             options.driver_dir = build.driver_dir();
         }
         self.backend

@@ -132,9 +132,18 @@ impl Drain {
     /// then they are returned to the device, each step visible before the next; only then are the
     /// copies checked. Says whether there was anything to do.
     fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
+        let mut copies = Vec::new();
+        let result = self.pass(outlet, &mut copies);
+        // What was copied is captured, whatever failed after it.
+        for block in copies {
+            self.hand_on(block, outlet);
+        }
+        result
+    }
+
+    fn pass(&mut self, outlet: &Outlet, copies: &mut Vec<HostBlock>) -> Step<bool> {
         let copied_before = self.region.mapping().copied_bytes();
         self.region.pull_lane_devices()?;
-        let mut copies = Vec::new();
         let mut drained = Vec::new();
         let mut has_news = false;
         for turn in 0..self.lanes.len() {
@@ -165,9 +174,6 @@ impl Drain {
             self.stats.copied_bytes += copied;
         } else {
             self.stats.idle_copied_bytes += copied;
-        }
-        for block in copies {
-            self.hand_on(block, outlet);
         }
         Ok(has_news)
     }

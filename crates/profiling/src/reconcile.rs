@@ -86,6 +86,9 @@ fn judge_run(end: &RunEnd, verdict: &mut Verdict) {
     if !end.is_ended {
         let text = end.failure.as_deref().unwrap_or("the run did not end");
         verdict.find(FindingKind::NotEnded, 0, text);
+    } else if end.dispatched.is_none() {
+        let text = "the device could not be asked how many tasks it dispatched";
+        verdict.find(FindingKind::ReadFailed, 0, text);
     } else if let (Some(expected), Some(_)) = (end.expected_tasks, &end.dispatched)
         && expected != verdict.dispatched
     {

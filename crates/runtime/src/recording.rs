@@ -6,8 +6,8 @@ use crate::session::{Run, RunStatus};
 use crate::{Result, RuntimeError};
 use lanescope_abi::CoreType;
 use lanescope_capture::{
-    CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, FunctionName, SessionInfo,
-    VERDICT_FILE_NAME, Verdict,
+    CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, Finding, FindingKind, FunctionName,
+    SessionInfo, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_platform::Device;
 use lanescope_profiling::{
@@ -116,25 +116,36 @@ impl Recorder {
                 drain: None,
             });
         };
-        let stopped = recording.stop(&end);
+        let mut stopped = recording.stop(&end);
         let capture = folder.as_ref().map(|folder| folder.join(CAPTURE_FILE_NAME));
+        let mut failed = stopped.write_error.take();
         // After a failed write the verdict tells of it, and the file takes no more blocks.
-        if let (Some(mut writer), None) = (stopped.writer, &stopped.write_error) {
+        if let (Some(mut writer), None) = (stopped.writer, &failed) {
             let clocks = status
                 .bounds
                 .map(|bounds| bounds.pairs(session.ticks_per_second));
-            writer
+            let closed = writer
                 .clocks(session.run_id, &clocks.unwrap_or_default())
                 .and_then(|()| writer.verdict(&stopped.verdict))
-                .and_then(|()| writer.end_run(session.run_id))
-                .map_err(|source| cannot_write(capture.clone().unwrap_or_default(), source))?;
+                .and_then(|()| writer.end_run(session.run_id));
+            if let Err(error) = closed {
+                let text = format!("the capture could not be closed: {error}");
+                stopped.verdict.find(FindingKind::WriteFailed, 0, text);
+                failed = Some(error);
+            }
         }
         if let Some(folder) = &folder {
             let path = folder.join(VERDICT_FILE_NAME);
             std::fs::write(&path, stopped.verdict.to_json())
                 .map_err(|source| cannot_write(path, source))?;
         }
-        if let Some(source) = stopped.write_error {
+        // Where the device could not be read, queues and pool may disagree with it: the next run
+        // gets a new region.
+        let is_unread = |finding: &Finding| finding.kind == FindingKind::ReadFailed;
+        if stopped.verdict.findings.iter().any(is_unread) {
+            self.profiler = None;
+        }
+        if let Some(source) = failed {
             return Err(cannot_write(capture.unwrap_or_default(), source));
         }
         Ok(Recorded {

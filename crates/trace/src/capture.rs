@@ -17,7 +17,7 @@ use crate::{
     task::order_ticks, trace::Rows,
 };
 use lanescope_abi::TaskRecord;
-use lanescope_capture::{Capture, CaptureFile, CaptureRun, SessionInfo};
+use lanescope_capture::{Capture, CaptureFile, CaptureRun, FindingKind, SessionInfo, Verdict};
 use std::path::Path;
 use std::sync::Arc;
 use zerocopy::FromBytes;
@@ -70,7 +70,7 @@ fn trace_of(
         session,
         functions,
         edges,
-        verdict: run.verdict().cloned(),
+        verdict: Some(verdict_of(capture, run)),
         clocks: run.clocks().flatten().copied().collect(),
         notes,
         ..TraceParts::default()
@@ -125,6 +125,32 @@ fn file_notes(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Vec<Note> {
     let unended = u64::from(!run.is_ended());
     note(&mut notes, unended, "run without its end in the capture");
     notes
+}
+
+/// The run's verdict, no better than the file it stands in: a capture that was cut is `partial`, one
+/// with damaged blocks `broken`.
+fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Verdict {
+    let mut verdict = run.verdict().cloned().unwrap_or_else(|| {
+        let mut verdict = Verdict::new(run.session().run_id);
+        verdict.expected_tasks = run.session().task_count;
+        verdict.totals.collected = run.task_records().map(|records| records.len() as u64).sum();
+        verdict.totals.total = verdict.totals.collected;
+        verdict.find(
+            FindingKind::NotEnded,
+            1,
+            "the capture ends before its verdict",
+        );
+        verdict
+    });
+    if run.verdict().is_some() && !capture.damage().is_empty() {
+        let bytes = capture.ignored_bytes();
+        verdict.find(
+            FindingKind::Corruption,
+            bytes,
+            "bytes of the capture file are damaged",
+        );
+    }
+    verdict
 }
 
 fn note(notes: &mut Vec<Note>, count: u64, text: &str) {

@@ -54,11 +54,19 @@ pub fn load_driver(
         LoadError::NotFound { library, tried } => PlatformError::DriverNotFound {
             library: library.to_owned(),
             tried,
-            hint: format!(
-                "install the CANN toolkit and driver and source its set_env.sh, or name a folder \
-                 with the libraries in {}",
-                cann_sys::DRIVER_DIR_VARIABLE
-            ),
+            hint: match driver_dir {
+                Some(dir) => format!(
+                    "{} holds no whole driver; make the build again with `cargo xtask build`, or \
+                     name another folder in {}",
+                    dir.display(),
+                    cann_sys::DRIVER_DIR_VARIABLE
+                ),
+                None => format!(
+                    "install the CANN toolkit and driver and source its set_env.sh, or name a \
+                     folder with the libraries in {}",
+                    cann_sys::DRIVER_DIR_VARIABLE
+                ),
+            },
         },
         LoadError::SymbolsMissing { names, libraries } => PlatformError::SymbolsMissing {
             names,

@@ -33,7 +33,7 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
         .chain(backend.required_functions().iter().copied())
         .collect();
     let libraries = load_driver(options.driver_dir.as_deref(), &required)?;
-    apply_settings(libraries, &options.driver_settings)?;
+    let settings = Settings::apply(libraries, &options.driver_settings)?;
     let launch_form = choose_form(libraries, options.launch_form)?;
     let driver_id = visible::driver_id(options.device);
     let context = Context::open(libraries, options.device, driver_id)?;
@@ -63,6 +63,7 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
         context,
         backend,
         info,
+        _settings: settings,
     }))
 }
 
@@ -78,6 +79,7 @@ struct CannDevice {
     context: Arc<Context>,
     backend: &'static dyn Backend,
     info: DeviceInfo,
+    _settings: Settings,
 }
 
 impl Device for CannDevice {
@@ -195,35 +197,62 @@ impl Device for CannDevice {
     }
 }
 
-fn apply_settings(libraries: &Libraries, settings: &[(String, String)]) -> Result<()> {
-    if settings.is_empty() {
-        return Ok(());
+/// Settings of a simulated driver. They belong to the process, so they are taken back when the
+/// device they were made for is closed, or could not be opened.
+#[derive(Debug)]
+struct Settings {
+    libraries: &'static Libraries,
+    names: Vec<String>,
+}
+
+impl Settings {
+    fn apply(libraries: &'static Libraries, settings: &[(String, String)]) -> Result<Self> {
+        let mut applied = Self {
+            libraries,
+            names: Vec::new(),
+        };
+        if settings.is_empty() {
+            return Ok(applied);
+        }
+        let simulator = libraries
+            .simulator
+            .as_ref()
+            .ok_or_else(|| PlatformError::Unsupported {
+                what: "a driver setting",
+                reason: format!(
+                    "{} is no simulated driver",
+                    libraries.runtime_path.display()
+                ),
+            })?;
+        for (name, value) in settings {
+            let code = simulator.set(name, value);
+            if code != 0 {
+                let said = recent_message(libraries, "lanescope_sim_set", code);
+                return Err(PlatformError::Config {
+                    what: format!("driver setting {name}={value}"),
+                    reason: if said.is_empty() {
+                        format!("refused with {code}")
+                    } else {
+                        said
+                    },
+                });
+            }
+            applied.names.push(name.clone());
+        }
+        Ok(applied)
     }
-    let simulator = libraries
-        .simulator
-        .as_ref()
-        .ok_or_else(|| PlatformError::Unsupported {
-            what: "a driver setting",
-            reason: format!(
-                "{} is no simulated driver",
-                libraries.runtime_path.display()
-            ),
-        })?;
-    for (name, value) in settings {
-        let code = simulator.set(name, value);
-        if code != 0 {
-            let said = recent_message(libraries, "lanescope_sim_set", code);
-            return Err(PlatformError::Config {
-                what: format!("driver setting {name}={value}"),
-                reason: if said.is_empty() {
-                    format!("refused with {code}")
-                } else {
-                    said
-                },
-            });
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        let Some(simulator) = &self.libraries.simulator else {
+            return;
+        };
+        for name in &self.names {
+            // A name that was taken is taken back; there is nobody left to tell otherwise.
+            let _ = simulator.set(name, "off");
         }
     }
-    Ok(())
 }
 
 fn choose_form(libraries: &Libraries, wanted: Option<LaunchForm>) -> Result<LaunchForm> {

@@ -32,6 +32,8 @@ pub(crate) struct Buffers<'d, D> {
     next_record: u64,
     /// A wait ran out: drop without waiting until a buffer is free.
     is_dropping: bool,
+    /// A full buffer could not be handed over: the host takes it back, and the rest is dropped.
+    is_broken: bool,
     sequence: u64,
     waits: u64,
     blocked_ticks: u64,
@@ -75,6 +77,7 @@ impl<'d, D: Device> Buffers<'d, D> {
             count: 0,
             next_record: 0,
             is_dropping: false,
+            is_broken: false,
             sequence: load(offset_of!(LaneDevice, sequence)),
             waits: load(offset_of!(LaneDevice, waits)),
             blocked_ticks: load(offset_of!(LaneDevice, blocked_ticks)),
@@ -115,10 +118,13 @@ impl<'d, D: Device> Buffers<'d, D> {
             sequence: self.sequence,
         };
         // Looking at the head every time costs the same whatever the host's speed.
-        self.ready
-            .refresh()
-            .and_then(|_| self.ready.push(entry))
-            .map_err(|_| DeviceError::CorruptQueue)?;
+        let pushed = self.ready.refresh().and_then(|_| self.ready.push(entry));
+        if pushed.is_err() {
+            // The lane's line still names the buffer and its count, for the host to salvage.
+            self.is_broken = true;
+            self.buffer = NO_BUFFER;
+            return Err(DeviceError::CorruptQueue);
+        }
         self.sequence += 1;
         self.store(offset_of!(LaneDevice, sequence), self.sequence);
         self.buffer = NO_BUFFER;
@@ -130,6 +136,9 @@ impl<'d, D: Device> Buffers<'d, D> {
     /// Takes a free buffer, by the lane's policy; `false` when there is none.
     #[cold]
     fn take(&mut self) -> Result<bool, DeviceError> {
+        if self.is_broken {
+            return Ok(false);
+        }
         let device = self.region.device();
         let begin = device.ticks();
         let may_wait = self.policy == Policy::Block && !self.is_dropping;

@@ -202,11 +202,14 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         region.invalidate(answer);
         let token = region.load32(answer + offset_of!(CoreAnswer, token) as u64);
         let exited = region.load32(answer + offset_of!(CoreAnswer, exited_run) as u64);
+        let error = region.load32(answer + offset_of!(CoreAnswer, error) as u64);
+        // A core that broke off has not finished the token it names.
+        let ran = u32::from(error != DeviceError::Internal as u32);
         let proven = match Token::new(token) {
             Some(token) if exited == self.control.header.run_id => {
                 let distance = state.oldest.distance_to(token);
                 if distance < state.count {
-                    distance + 1
+                    distance + ran
                 } else {
                     0
                 }

@@ -87,7 +87,7 @@ impl Cores {
             core.open(control)?;
         }
         for core in self.as_mut_slice() {
-            core.await_cond(control, COND_IDLE, deadline, Some(shared))?;
+            core.await_idle(control, deadline, shared)?;
         }
         Ok(())
     }
@@ -169,7 +169,7 @@ impl OwnedCore {
             if seen == header.run_id {
                 return Ok(());
             }
-            self.check_peers(control, Some(shared))?;
+            self.check_peers(control, shared)?;
             if control.device().ticks() >= deadline {
                 let failure = Failure::new(DeviceError::HandshakeTimeout);
                 return Err(self.describe(failure.after(header.handshake_limit_ticks)));
@@ -224,7 +224,7 @@ impl OwnedCore {
     }
 
     fn close<D: Device>(&mut self, control: &Control<'_, D>, deadline: u64) -> Result<(), Failure> {
-        let exited = self.await_cond(control, COND_EXITED, deadline, None);
+        let exited = self.await_exit(control, deadline);
         if exited.is_ok() {
             self.write_data_main_base(control.device(), DISPATCH_IDLE);
             self.write_fast_path(control, FAST_PATH_CLOSE);
@@ -233,30 +233,63 @@ impl OwnedCore {
         exited
     }
 
-    /// Waits until `COND` is `wanted`; with `shared`, also watches the host and the other threads.
-    fn await_cond<D: Device>(
+    /// Waits until the core has answered the handshake with `COND`; watches the host and the other
+    /// threads.
+    fn await_idle<D: Device>(
         &mut self,
         control: &Control<'_, D>,
-        wanted: u32,
         deadline: u64,
-        shared: Option<&Shared<'_>>,
+        shared: &Shared<'_>,
     ) -> Result<(), Failure> {
-        let (error, name) = if wanted == COND_EXITED {
-            (DeviceError::ExitTimeout, "the exit of a core")
-        } else {
-            (DeviceError::HandshakeTimeout, "the first COND of a core")
-        };
         let device = control.device();
-        while self.read_cond(device) != wanted {
+        while self.read_cond(device) != COND_IDLE {
             self.check_peers(control, shared)?;
             if device.ticks() >= deadline {
-                let failure = Failure::new(error).after(control.header.handshake_limit_ticks);
-                return Err(self.describe(failure));
+                return Err(self.late(control, DeviceError::HandshakeTimeout));
             }
             let registers = [self.cond_address];
+            let name = "the first COND of a core";
             device.relax(&Awaited::new(name, &registers, &[], deadline));
         }
         Ok(())
+    }
+
+    /// Waits until the core has left this run. `COND` may still hold the EXITED of the run before, so
+    /// the answer, which is visible before `COND`, must name this one.
+    fn await_exit<D: Device>(
+        &mut self,
+        control: &Control<'_, D>,
+        deadline: u64,
+    ) -> Result<(), Failure> {
+        let (region, header) = (control.region, &control.header);
+        let device = control.device();
+        let line = header.answers.at(self.index);
+        let exited_run = line + offset_of!(CoreAnswer, exited_run) as u64;
+        loop {
+            let has_exited = self.read_cond(device) == COND_EXITED;
+            region.invalidate(line);
+            let seen = region.load32(exited_run);
+            if has_exited && seen == header.run_id {
+                return Ok(());
+            }
+            if device.ticks() >= deadline {
+                return Err(self.late(control, DeviceError::ExitTimeout));
+            }
+            let registers = [self.cond_address];
+            let words = [AwaitedWord {
+                address: region.address(exited_run),
+                seen,
+                by: AwaitedBy::Device as u32,
+                pair_address: 0,
+            }];
+            let name = "the exit of a core";
+            device.relax(&Awaited::new(name, &registers, &words, deadline));
+        }
+    }
+
+    fn late<D: Device>(&self, control: &Control<'_, D>, error: DeviceError) -> Failure {
+        let limit = control.header.handshake_limit_ticks;
+        self.describe(Failure::new(error).after(limit))
     }
 
     /// Whether the core has left this run with an error of its own; its line was just invalidated.
@@ -275,11 +308,8 @@ impl OwnedCore {
     fn check_peers<D: Device>(
         &self,
         control: &Control<'_, D>,
-        shared: Option<&Shared<'_>>,
+        shared: &Shared<'_>,
     ) -> Result<(), Failure> {
-        let Some(shared) = shared else {
-            return Ok(());
-        };
         if shared.is_faulty() {
             return Err(self.describe(DeviceError::Sibling.into()));
         }

@@ -8,7 +8,7 @@ pub const LANESCOPE_OK: i32 = 0;
 pub const LANESCOPE_BAD_ARGUMENT: i32 = -1;
 /// The driver, the device or the build refused, or the run failed.
 pub const LANESCOPE_FAILED: i32 = -2;
-/// A bug of this library; the object that was used is closed.
+/// A bug of this library; the object refuses every later call; close it.
 pub const LANESCOPE_INTERNAL: i32 = -3;
 
 /// Argument kind: the number itself.
