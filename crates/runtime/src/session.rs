@@ -17,7 +17,7 @@ use lanescope_abi::{ABI_HASH, ABI_VERSION, ChipInfo, Token};
 use lanescope_platform::{Device, Launch, PlatformError, StreamKind, check_programs};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An opened device with its programs loaded.
 ///
@@ -38,6 +38,8 @@ pub struct Session {
     next_tokens: Vec<Token>,
     next_run: u32,
     progress: Option<ProgressCallback>,
+    /// A program of an earlier run did not end.
+    is_stuck: bool,
 }
 
 impl Session {
@@ -97,6 +99,7 @@ impl Session {
             next_tokens: vec![options.first_token; chip.max_cores as usize],
             next_run: 1,
             progress: None,
+            is_stuck: false,
         })
     }
 
@@ -140,6 +143,13 @@ impl Session {
         let shape = Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
         let order = graph.order()?;
         let sizes = GraphSizes::new(graph, &order)?;
+        if self.is_stuck {
+            let source = PlatformError::DevicePoisoned {
+                device: self.device.info().logical_id,
+                cause: "a program of an earlier run has not ended".to_owned(),
+            };
+            return Err(RuntimeError::platform("starting a run", source));
+        }
         let kernels = self.kernels.addresses(&*self.device, graph)?;
         self.tensors.upload(&*self.device, graph)?;
         self.reserve_control(&sizes)?;
@@ -163,6 +173,8 @@ impl Session {
             .begin(&run, &self.device, &self.platform, graph, &order, options)?;
         let header = run.header(options, self.recorder.capture_region());
         let (ended, watched) = run.execute(&header, options, self.progress.as_ref());
+        // Under a program that still runs nothing may be written or freed.
+        self.is_stuck = ended.is_err() && run.is_running();
         let status = RunStatus::read(&run, watched);
         if let Some(dispatched) = &status.dispatched {
             advance(&mut self.next_tokens, &cores, dispatched);
@@ -336,6 +348,16 @@ impl Run<'_> {
         scheduled
             .map_err(|source| RuntimeError::platform("waiting for the AICPU program", source))?;
         left.map_err(|source| RuntimeError::platform("waiting for the AICore program", source))
+    }
+
+    /// Whether a program has still not ended.
+    fn is_running(&self) -> bool {
+        [StreamKind::Aicpu, StreamKind::Aicore]
+            .into_iter()
+            .any(|stream| {
+                let ended = self.device.synchronize(stream, Duration::from_millis(1));
+                matches!(ended, Err(PlatformError::Timeout { .. }))
+            })
     }
 
     fn abort(&self) {
