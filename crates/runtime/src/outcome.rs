@@ -33,7 +33,7 @@ pub struct RunOutcome {
     pub capture: Option<PathBuf>,
     /// What the drain thread did; at level 0 nothing.
     pub drain: Option<DrainStats>,
-    /// Bytes copied through the mapping of the control region in this session.
+    /// Bytes copied through the mapping of the control region since the session was opened.
     pub control_copied_bytes: u64,
 }
 
