@@ -6,6 +6,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Crates in the order the data flows; a crate may depend only on crates before it.
 const ORDER: &[&str] = &[
+    "lanescope-stress",
     "lanescope-abi",
     "lanescope-ring",
     "lanescope-aicore",

@@ -18,6 +18,7 @@ pub mod control;
 pub mod device;
 pub mod hash;
 pub mod launch;
+pub mod mutant;
 pub mod record;
 pub mod token;
 
@@ -27,6 +28,7 @@ pub use control::{ControlHeader, CoreAnswer, CoreConfig, CoreOrder, HostLine, Th
 pub use device::{Awaited, AwaitedWord, Barrier, Device, DeviceTable};
 pub use hash::{ABI_HASH, ABI_VERSION};
 pub use launch::ProgramDescriptor;
+pub use mutant::is_mutant;
 pub use record::{Kind, TaskRecord, TaskSlot};
 pub use token::Token;
 

@@ -19,6 +19,15 @@
 #define LANESCOPE_DEVICE inline
 #endif
 
+// Whether the step called `name` is weakened, in a test build; see crates/abi/src/mutant.rs.
+#ifdef LANESCOPE_MUTANTS
+#include <cstdlib>
+#include <cstring>
+#define LANESCOPE_IS_MUTANT(name) (getenv("LANESCOPE_MUTANT") != nullptr && strcmp(getenv("LANESCOPE_MUTANT"), name) == 0)
+#else
+#define LANESCOPE_IS_MUTANT(name) false
+#endif
+
 namespace lanescope {
 
 constexpr uint32_t chip = LANESCOPE_CHIP;
