@@ -1,5 +1,8 @@
 //! `cargo xtask tidy`: what rustfmt and clippy do not look at.
 
+mod safety;
+mod source;
+
 use crate::workspace;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -42,14 +45,22 @@ fn tracked_files() -> Result<Vec<PathBuf>> {
         .collect())
 }
 
+/// How a generated file begins.
+const GENERATED: &str = "/* automatically generated";
+
 /// Every module begins with one sentence that says what it is; generated files say so instead.
 fn check_rust(path: &Path, text: &str, faults: &mut Vec<String>) {
     let first = text.lines().next().unwrap_or_default();
-    if !first.starts_with("//! ") && !first.starts_with("/* automatically generated") {
+    if !first.starts_with("//! ") && !first.starts_with(GENERATED) {
         faults.push(format!(
             "{}: the first line is not a module doc (`//! …`)",
             path.display()
         ));
+    }
+    if !first.starts_with(GENERATED) {
+        for (line, fault) in safety::faults(text) {
+            faults.push(format!("{}:{line}: {fault}", path.display()));
+        }
     }
     for (number, line) in text.lines().enumerate() {
         let code = line.trim_start();

@@ -105,7 +105,8 @@ impl<'a> Awaited<'a> {
     /// The words.
     #[must_use]
     pub fn words(&self) -> &'a [AwaitedWord] {
-        // SAFETY: as in `registers`.
+        // SAFETY: `new` took pointer and length from one slice that lives for 'a; the C++ side
+        // fills the same fields from an array that outlives the call.
         unsafe { slice_or_empty(self.words, self.word_count as usize) }
     }
 
@@ -128,7 +129,7 @@ unsafe fn slice_or_empty<'a, T>(pointer: *const T, length: usize) -> &'a [T] {
     if pointer.is_null() || length == 0 {
         return &[];
     }
-    // SAFETY: not null, and the caller vouches for the rest.
+    // SAFETY: not null, so valid for `length` items that nobody writes during 'a.
     unsafe { core::slice::from_raw_parts(pointer, length) }
 }
 

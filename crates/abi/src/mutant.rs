@@ -16,6 +16,7 @@ pub const fn is_mutant(_name: &str) -> bool {
 #[cfg(lanescope_mutants)]
 #[must_use]
 pub fn is_mutant(name: &str) -> bool {
+    // SAFETY: the type is the C library's.
     unsafe extern "C" {
         fn getenv(name: *const core::ffi::c_char) -> *const core::ffi::c_char;
     }

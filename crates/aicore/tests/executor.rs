@@ -28,7 +28,7 @@ fn cpp_and_rust_publish_the_same_bytes_by_the_same_calls() {
             let cpp = program.record(|memory| {
                 // SAFETY: the entry has this type and writes one slot of the ring.
                 let entry = unsafe { program.entry::<Publish>("test_publish") };
-                // SAFETY: as above.
+                // SAFETY: the ring lies in the recording's memory, and `token` names one of its slots.
                 unsafe { entry(memory, token, 9, times.receive, times.start, times.end) };
             });
             let rust = Recording::new(|recorder, memory| {

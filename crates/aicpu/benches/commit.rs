@@ -200,19 +200,19 @@ impl Device for HostDevice {
 
     #[inline]
     unsafe fn load64(&self, address: u64) -> u64 {
-        // SAFETY: as in `load32`.
+        // SAFETY: the caller promises an aligned word of the regions, which outlive the bench.
         unsafe { AtomicU64::from_ptr(word(address)) }.load(Ordering::Relaxed)
     }
 
     #[inline]
     unsafe fn store32(&self, address: u64, value: u32) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the caller promises an aligned word of the regions, which outlive the bench.
         unsafe { AtomicU32::from_ptr(word(address)) }.store(value, Ordering::Relaxed);
     }
 
     #[inline]
     unsafe fn store64(&self, address: u64, value: u64) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the caller promises an aligned word of the regions, which outlive the bench.
         unsafe { AtomicU64::from_ptr(word(address)) }.store(value, Ordering::Relaxed);
     }
 

@@ -43,7 +43,7 @@ impl<'d, D: Device> Control<'d, D> {
         chip: Chip,
         ring_size: u32,
     ) -> Result<Self, Failure> {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives the address of a control region that lives for 'd.
         let control = unsafe { Self::read(device, address, chip) }?;
         control.check_build(ring_size)?;
         control.check_layout()?;
@@ -96,7 +96,7 @@ impl<'d, D: Device> Control<'d, D> {
     ///
     /// - As for [`Control::attach`].
     pub(crate) unsafe fn refused(device: &'d D, address: u64, chip: Chip) -> Option<Self> {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives the address of a control region that lives for 'd.
         unsafe { Self::read(device, address, chip) }.ok()
     }
 

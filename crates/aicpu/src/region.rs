@@ -106,7 +106,8 @@ impl<'d, D: Device> Region<'d, D> {
     #[inline]
     pub(crate) fn store64(&self, offset: u64, value: u64) {
         let address = self.checked(offset, 8);
-        // SAFETY: as for `store32`, with 8.
+        // SAFETY: the address lies in the attached region and is a multiple of 8; this crate stores
+        // only to the lines that its documentation says an AICPU thread writes.
         unsafe { self.device.store64(address, value) };
     }
 
@@ -183,15 +184,15 @@ impl<D: Device> Line<'_, D> {
     #[inline]
     pub(crate) fn load64<const FIELD: usize>(&self) -> u64 {
         const { assert!(FIELD < 64 && FIELD.is_multiple_of(8)) };
-        // SAFETY: as in `load32`.
+        // SAFETY: the line lies in the attached region, and the word in the line, aligned.
         unsafe { self.device.load64(self.address + FIELD as u64) }
     }
 
     #[inline]
     pub(crate) fn store64<const FIELD: usize>(&self, value: u64) {
         const { assert!(FIELD < 64 && FIELD.is_multiple_of(8)) };
-        // SAFETY: as in `load32`; this crate stores only to the lines that its documentation says an
-        // AICPU thread writes.
+        // SAFETY: the line lies in the attached region, and the word in the line, aligned; this crate
+        // stores only to the lines that its documentation says an AICPU thread writes.
         unsafe { self.device.store64(self.address + FIELD as u64, value) };
     }
 
@@ -199,7 +200,8 @@ impl<D: Device> Line<'_, D> {
     #[inline]
     pub(crate) fn store(&self, words: [u64; 8]) {
         for (address, word) in (self.address..).step_by(8).zip(words) {
-            // SAFETY: as in `store64`.
+            // SAFETY: the word is one of the line's eight, and the line lies in the attached region; this
+            // crate stores only to the lines that its documentation says an AICPU thread writes.
             unsafe { self.device.store64(address, word) };
         }
     }

@@ -48,11 +48,11 @@ pub unsafe fn run<D: Device, const RING: usize>(
     chip: Chip,
 ) -> Result<(), Failure> {
     let ring_size = u32::try_from(RING).expect("a ring has at most 16 slots");
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives the address of a control region that stays for the call.
     let control = match unsafe { Control::attach(device, control_address, chip, ring_size) } {
         Ok(control) => control,
         Err(failure) => {
-            // SAFETY: the caller says so.
+            // SAFETY: the caller gives the address of a control region that stays for the call.
             unsafe { refuse(device, control_address, chip, &failure) };
             return Err(failure);
         }
@@ -79,7 +79,7 @@ pub unsafe fn run<D: Device, const RING: usize>(
 ///
 /// - As for [`Control::attach`].
 pub unsafe fn poison<D: Device>(device: &D, control_address: u64, chip: Chip) {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives the address of a control region that stays for the call.
     let Some(control) = (unsafe { Control::refused(device, control_address, chip) }) else {
         return;
     };
@@ -116,7 +116,7 @@ fn drive<D: Device, const RING: usize>(
 ///
 /// - As for [`run`].
 unsafe fn refuse<D: Device>(device: &D, control_address: u64, chip: Chip, failure: &Failure) {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives the address of a control region that stays for the call.
     let Some(control) = (unsafe { Control::refused(device, control_address, chip) }) else {
         return;
     };

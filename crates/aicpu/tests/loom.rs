@@ -161,7 +161,7 @@ impl Shared {
 
 impl Device for Shared {
     unsafe fn load32(&self, address: u64) -> u32 {
-        // SAFETY: as the caller promises for its half.
+        // SAFETY: the half is a word of the memory, so the 8 bytes it lies in are one too.
         let word = unsafe { self.load64(address & !7) };
         u32::try_from(word >> (address % 8 * 8) & 0xFFFF_FFFF).unwrap()
     }
@@ -175,9 +175,9 @@ impl Device for Shared {
 
     unsafe fn store32(&self, address: u64, value: u32) {
         let shift = address % 8 * 8;
-        // SAFETY: as the caller promises; the word has one writer.
+        // SAFETY: the half is a word of the memory, so the 8 bytes it lies in are one too.
         let word = unsafe { self.load64(address & !7) } & !(0xFFFF_FFFF << shift);
-        // SAFETY: as above.
+        // SAFETY: the 8 bytes are a word of the memory, and both halves have one writer.
         unsafe { self.store64(address & !7, word | u64::from(value) << shift) };
     }
 

@@ -45,11 +45,11 @@ pub unsafe extern "C" fn lanescope_open(
     session: *mut LanescopeSession,
 ) -> i32 {
     call(|| {
-        // SAFETY: the caller vouches for the strings.
+        // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
         let platform = unsafe { text("platform", platform) }?;
-        // SAFETY: as above.
+        // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
         let build_dir = unsafe { text("build_dir", build_dir) }?;
-        // SAFETY: as above.
+        // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
         let settings = unsafe { text_or_none("settings", settings) }?;
         // SAFETY: the caller vouches for the pointer.
         let session = unsafe { out("session", session) }?;
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn lanescope_graph_kernel(
     call(|| {
         // SAFETY: the caller vouches for the strings.
         let name = unsafe { text("name", name) }?;
-        // SAFETY: as above.
+        // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
         let kernel = unsafe { text("kernel", kernel) }?;
         // SAFETY: the caller vouches for the pointer.
         let function = unsafe { out("function", function) }?;
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn lanescope_graph_task(
                 .graph
                 .task_with_id(function, core_type, &args, task_id);
             if !task.is_null() {
-                // SAFETY: not null, and the caller vouches for the rest.
+                // SAFETY: not null, so a task id of the caller's that nobody else uses during the call.
                 unsafe { task.write(number(id.index())) };
             }
             Ok(())
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn lanescope_run(
                         device_ticks: outcome.device_ticks,
                         ticks_per_second: object.session.chip().ticks_per_second,
                     };
-                    // SAFETY: not null, and the caller vouches for the rest.
+                    // SAFETY: not null, so a result of the caller's that nobody else uses during the call.
                     unsafe { result.write(told) };
                 }
                 Ok(())
@@ -387,7 +387,7 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
     let given = unsafe { options.read() };
     // SAFETY: the caller vouches for the strings.
     let capture = unsafe { text_or_none("capture_dir", given.capture_dir) }?;
-    // SAFETY: as above.
+    // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
     let workload = unsafe { text_or_none("workload", given.workload) }?;
     let policy = Policy::from_raw(given.policy).ok_or_else(|| LanescopeError::Argument {
         argument: "policy",

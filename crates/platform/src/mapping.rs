@@ -71,19 +71,22 @@ impl<M: Mapping + ?Sized> MappingExt for M {
 
     fn store32(&self, offset: u64, value: u32, ordering: Ordering) {
         let word = checked(self, offset, 4, 4).cast::<u32>();
-        // SAFETY: as in `load32`.
+        // SAFETY: `checked` returned an aligned word inside the view, which lives as long as `self`; both
+        // sides access it atomically.
         unsafe { AtomicU32::from_ptr(word) }.store(value, ordering);
     }
 
     fn load64(&self, offset: u64, ordering: Ordering) -> u64 {
         let word = checked(self, offset, 8, 8).cast::<u64>();
-        // SAFETY: as in `load32`.
+        // SAFETY: `checked` returned an aligned word inside the view, which lives as long as `self`; both
+        // sides access it atomically.
         unsafe { AtomicU64::from_ptr(word) }.load(ordering)
     }
 
     fn store64(&self, offset: u64, value: u64, ordering: Ordering) {
         let word = checked(self, offset, 8, 8).cast::<u64>();
-        // SAFETY: as in `load32`.
+        // SAFETY: `checked` returned an aligned word inside the view, which lives as long as `self`; both
+        // sides access it atomically.
         unsafe { AtomicU64::from_ptr(word) }.store(value, ordering);
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct RegisteredMapping {
 // SAFETY: the view is shared memory that every thread reaches at the same address; access goes
 // through atomics or ranges the caller owns.
 unsafe impl Send for RegisteredMapping {}
-// SAFETY: as above.
+// SAFETY: no method gives out a reference; access goes through atomics or ranges the caller owns.
 unsafe impl Sync for RegisteredMapping {}
 
 impl RegisteredMapping {

@@ -29,7 +29,7 @@ pub(crate) struct ShadowMapping {
 // SAFETY: the shadow belongs to this mapping; access goes through atomics or ranges the caller
 // owns.
 unsafe impl Send for ShadowMapping {}
-// SAFETY: as above.
+// SAFETY: no method gives out a reference; access goes through atomics or ranges the caller owns.
 unsafe impl Sync for ShadowMapping {}
 
 impl ShadowMapping {

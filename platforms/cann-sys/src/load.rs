@@ -166,11 +166,11 @@ pub fn load(
         // SAFETY: the functions have the types of `cann.h`, which are the vendor's.
         runtime: unsafe { Functions::from_library(runtime_library) }
             .expect("each function is optional, so nothing can fail"),
-        // SAFETY: as above.
+        // SAFETY: the functions have the types of `cann.h`, which are the vendor's.
         hal: unsafe { Functions::from_library(hal_library) }
             .expect("each function is optional, so nothing can fail"),
         acl: acl_library.map(|(library, _)| {
-            // SAFETY: as above.
+            // SAFETY: the functions have the types of `cann.h`, which are the vendor's.
             unsafe { Functions::from_library(library) }
                 .expect("each function is optional, so nothing can fail")
         }),

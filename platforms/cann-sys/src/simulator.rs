@@ -21,11 +21,17 @@ impl Simulator {
         // - the name belongs to the simulated driver, which exports it with exactly this type;
         // - the pointer outlives `runtime` because libraries are never unloaded.
         let set = unsafe { runtime.get(b"lanescope_sim_set\0") }.ok();
-        // SAFETY: as above.
+        // SAFETY:
+        // - the name belongs to the simulated driver, which exports it with exactly this type;
+        // - the pointer outlives `runtime` because libraries are never unloaded.
         let leaks = unsafe { runtime.get(b"lanescope_sim_leaks\0") }.ok();
-        // SAFETY: as above.
+        // SAFETY:
+        // - the name belongs to the simulated driver, which exports it with exactly this type;
+        // - the pointer outlives `runtime` because libraries are never unloaded.
         let calls = unsafe { runtime.get(b"lanescope_sim_calls\0") }.ok();
-        // SAFETY: as above.
+        // SAFETY:
+        // - the name belongs to the simulated driver, which exports it with exactly this type;
+        // - the pointer outlives `runtime` because libraries are never unloaded.
         let device_pid = unsafe { runtime.get(b"lanescope_sim_device_pid\0") }.ok();
         Some(Self {
             set: *set?,

@@ -113,7 +113,7 @@ struct AicoreProgram {
 
 // SAFETY: the handle is a name for the driver, which takes it on every bound thread.
 unsafe impl Send for AicoreProgram {}
-// SAFETY: as above.
+// SAFETY: nothing is read through the handle; the driver locks what it names.
 unsafe impl Sync for AicoreProgram {}
 
 impl AicoreProgram {
@@ -235,7 +235,7 @@ struct NamedFunction {
 
 // SAFETY: the handle is a name for the driver, which takes it on every bound thread.
 unsafe impl Send for NamedFunction {}
-// SAFETY: as above.
+// SAFETY: nothing is read through the handle; the driver locks what it names.
 unsafe impl Sync for NamedFunction {}
 
 impl NamedFunction {
@@ -267,7 +267,7 @@ struct LoadedBinary {
 
 // SAFETY: the handle is a name for the driver, which takes it on every bound thread.
 unsafe impl Send for LoadedBinary {}
-// SAFETY: as above.
+// SAFETY: nothing is read through the handle; the driver locks what it names.
 unsafe impl Sync for LoadedBinary {}
 
 impl LoadedBinary {

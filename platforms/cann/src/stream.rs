@@ -25,7 +25,7 @@ pub(crate) struct Stream {
 
 // SAFETY: the handle is a name for the driver, which takes it on every bound thread.
 unsafe impl Send for Stream {}
-// SAFETY: as above; the driver locks its streams.
+// SAFETY: nothing is read through the handle; the driver locks its streams.
 unsafe impl Sync for Stream {}
 
 impl Stream {

@@ -1,4 +1,8 @@
 //! A device that notes every call, in Rust and behind a table for C++.
+//!
+//! # Safety
+//!
+//! For the functions of the table: the recorder checks every address; pointers are valid for the call.
 
 use lanescope_abi::chip::ChipInfo;
 use lanescope_abi::token::DISPATCH_EXIT;
@@ -217,7 +221,7 @@ impl Program {
     ///
     /// - It has type `T`, a function pointer.
     pub unsafe fn entry<T: Copy>(&self, name: &str) -> T {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller says that the entry has type `T`.
         *unsafe { self.library.get::<T>(name.as_bytes()) }.expect("the entry is exported")
     }
 

@@ -47,7 +47,7 @@ pub unsafe extern "C" fn DynTileFwkBackendKernelServerInit(args: *const AicpuArg
         return EINVAL;
     };
     let address = args.device_args;
-    // SAFETY: the caller says so.
+    // SAFETY: the host keeps the arguments of a delivery in device memory until the call returns.
     catch_unwind(|| unsafe { store_program(address) }).unwrap_or(EIO)
 }
 

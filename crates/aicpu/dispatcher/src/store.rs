@@ -19,7 +19,7 @@ pub(crate) fn invalidate<D: Device>(device: &D, address: u64, bytes: u64) {
 ///
 /// - `address` is a multiple of 8 and lies in device memory.
 pub(crate) unsafe fn load<D: Device>(device: &D, address: u64) -> u64 {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives a multiple of 8 in device memory.
     unsafe { device.load64(address) }
 }
 
@@ -55,7 +55,7 @@ mod simulated {
     ///   program is loaded.
     #[unsafe(no_mangle)]
     pub unsafe extern "C" fn lanescope_bind(table: *const DeviceTable) -> i32 {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives a table whose first word is its length, and keeps it.
         match unsafe { TableDevice::bind(table) } {
             Ok(()) => 0,
             Err(_) => crate::EINVAL,

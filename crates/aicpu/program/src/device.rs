@@ -25,7 +25,7 @@ pub(crate) fn device() -> Option<ProgramDevice> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lanescope_bind(table: *const lanescope_abi::DeviceTable) -> i32 {
     const EINVAL: i32 = 22;
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives a table whose first word is its length, and keeps it.
     match unsafe { ProgramDevice::bind(table) } {
         Ok(()) => 0,
         Err(_) => EINVAL,

@@ -27,7 +27,7 @@ pub extern "C" fn DynTileFwkBackendKernelServerInit(_args: *const AicpuArgs) -> 
 ///   keeps for the whole run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn DynTileFwkBackendKernelServer(args: *const AicpuArgs) -> i32 {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives null or the blob of a launch whose control region stays.
     unsafe { run(args) }
 }
 
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn DynTileFwkBackendKernelServer(args: *const AicpuArgs) -
 /// - As for [`DynTileFwkBackendKernelServer`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lanescope_aicpu_run(args: *const AicpuArgs) -> i32 {
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives null or the blob of a launch whose control region stays.
     unsafe { run(args) }
 }
 
@@ -60,7 +60,7 @@ unsafe fn run(args: *const AicpuArgs) -> i32 {
         Ok(Ok(())) => 0,
         Ok(Err(failure)) => failure.error as i32,
         Err(_) => {
-            // SAFETY: as above.
+            // SAFETY: the control region of the launch stays until every thread has returned.
             let _ = catch_unwind(|| unsafe { schedule::poison(&device, address, CHIP) });
             DeviceError::Internal as i32
         }

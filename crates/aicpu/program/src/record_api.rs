@@ -117,7 +117,7 @@ unsafe fn attach(
     let state: &'static mut RecordState<RING> = unsafe { &mut (*place).state };
     // SAFETY: just written, and borrowed here until the recorder is given out.
     let recorder = unsafe { &mut (*place).recorder };
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives the address of a control region that stays for the run.
     let attached = unsafe { Control::attach(device, control_address, CHIP, RING_SIZE) }?;
     let attached = record::Recorder::attach(control.write(attached), thread, state)?;
     recorder.write(attached);
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn lanescope_record_next_token(
 ) -> i32 {
     with(recorder, |recorder| {
         let next = recorder.next_token(core)?;
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives null or a place for a token.
         unsafe { put(token, next.raw()) }
     })
 }
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn lanescope_record_dispatched(
             tag,
         };
         let dispatched = recorder.dispatched(core, task)?;
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives null or a place for a token.
         unsafe { put(token, dispatched.raw()) }
     })
 }
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn lanescope_record_commit(
 ) -> i32 {
     with(recorder, |recorder| {
         let finished = recorder.commit(core, cond)?;
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives null or places for a count and for as many tags as are in flight.
         unsafe { put_tags(&finished, tags, count) }
     })
 }
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn lanescope_record_commit_after_exit(
 ) -> i32 {
     with(recorder, |recorder| {
         let finished = recorder.commit_after_exit(core)?;
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives null or places for a count and for as many tags as are in flight.
         unsafe { put_tags(&finished, tags, count) }
     })
 }
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn lanescope_record_fail(
     failure: *const RecordFailure,
 ) -> i32 {
     with(recorder, |recorder| {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller gives null or a failure that nobody changes during the call.
         let said = unsafe { failure.as_ref() }.ok_or(DeviceError::Internal)?;
         let error = DeviceError::from_raw(said.error).ok_or(DeviceError::Internal)?;
         let mut failure = Failure::new(error).after(said.limit_ticks);
@@ -324,6 +324,6 @@ unsafe fn put_tags(
     // SAFETY: not null, so valid for the tags, of which there are at most as many as in flight.
     unsafe { tags.copy_from_nonoverlapping(finished.as_ptr(), finished.len()) };
     let length = u32::try_from(finished.len()).expect("at most 16 tokens are in flight");
-    // SAFETY: the caller says so.
+    // SAFETY: the caller gives null or a place for a count.
     unsafe { put(count, length) }
 }

@@ -20,19 +20,19 @@ impl Device for ChipDevice {
 
     #[inline]
     unsafe fn load64(&self, address: u64) -> u64 {
-        // SAFETY: as in `load32`.
+        // SAFETY: the caller promises an aligned word of shared memory.
         unsafe { AtomicU64::from_ptr(address as *mut u64) }.load(Ordering::Relaxed)
     }
 
     #[inline]
     unsafe fn store32(&self, address: u64, value: u32) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the caller promises an aligned word of shared memory.
         unsafe { AtomicU32::from_ptr(address as *mut u32) }.store(value, Ordering::Relaxed);
     }
 
     #[inline]
     unsafe fn store64(&self, address: u64, value: u64) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the caller promises an aligned word of shared memory.
         unsafe { AtomicU64::from_ptr(address as *mut u64) }.store(value, Ordering::Relaxed);
     }
 
@@ -90,7 +90,7 @@ impl Device for ChipDevice {
     fn invalidate_range(&self, address: u64, bytes: u64) {
         let mut line = address & !(LINE_BYTES - 1);
         while line < address + bytes {
-            // SAFETY: as in `invalidate`.
+            // SAFETY: clean and invalidate: nothing that was written is lost.
             unsafe { asm!("dc civac, {0}", in(reg) line, options(nostack, preserves_flags)) };
             line += LINE_BYTES;
         }

@@ -71,25 +71,25 @@ impl TableDevice {
 impl Device for TableDevice {
     #[inline]
     unsafe fn load32(&self, address: u64) -> u32 {
-        // SAFETY: the caller's promise is the table function's demand.
+        // SAFETY: the table function asks for an aligned word of shared memory, as this method does.
         unsafe { (self.table.load32)(address) }
     }
 
     #[inline]
     unsafe fn load64(&self, address: u64) -> u64 {
-        // SAFETY: as in `load32`.
+        // SAFETY: the table function asks for an aligned word of shared memory, as this method does.
         unsafe { (self.table.load64)(address) }
     }
 
     #[inline]
     unsafe fn store32(&self, address: u64, value: u32) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the table function asks for an aligned word of shared memory, as this method does.
         unsafe { (self.table.store32)(address, value) };
     }
 
     #[inline]
     unsafe fn store64(&self, address: u64, value: u64) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the table function asks for an aligned word of shared memory, as this method does.
         unsafe { (self.table.store64)(address, value) };
     }
 
@@ -110,13 +110,14 @@ impl Device for TableDevice {
 
     #[inline]
     unsafe fn read_reg(&self, address: u64) -> u32 {
-        // SAFETY: as in `load32`.
+        // SAFETY: the table function asks for a register of the table, as this method does.
         unsafe { (self.table.read_reg)(address) }
     }
 
     #[inline]
     unsafe fn write_reg(&self, address: u64, value: u32) {
-        // SAFETY: as in `load32`.
+        // SAFETY: the table function asks for a register of the table that this agent writes, as this
+        // method does.
         unsafe { (self.table.write_reg)(address, value) };
     }
 

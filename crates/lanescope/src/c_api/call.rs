@@ -134,7 +134,7 @@ pub(super) unsafe fn out<'a, T: Default>(
     }
     // SAFETY: not null, aligned, and the caller vouches that it is writable.
     unsafe { pointer.write(T::default()) };
-    // SAFETY: as above, and it was just initialised.
+    // SAFETY: not null, aligned, just initialised, and the caller lends it for 'a.
     Ok(unsafe { &mut *pointer })
 }
 

@@ -108,7 +108,7 @@ fn a_missing_build_and_an_unknown_platform_are_told_apart() {
         "{}",
         error()
     );
-    // SAFETY: as above.
+    // SAFETY: the strings are literals that end with zero, and `session` is writable.
     let code = unsafe {
         lanescope_open(
             c"a9".as_ptr(),

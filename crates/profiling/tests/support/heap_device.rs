@@ -22,7 +22,7 @@ struct Heap {
 
 // SAFETY: the memory is reached through raw pointers only, by users that keep to the protocol.
 unsafe impl Send for Heap {}
-// SAFETY: as above.
+// SAFETY: no method gives out a reference to the bytes; users reach them through raw pointers.
 unsafe impl Sync for Heap {}
 
 impl Heap {
@@ -253,7 +253,7 @@ impl HeapMapping {
         let offset = usize::try_from(range.start).unwrap();
         // SAFETY: the range was checked against the view, which is as long as the heap.
         let from = unsafe { from.pointer.add(offset) };
-        // SAFETY: as above.
+        // SAFETY: the range was checked against the heap, which is as long as the view.
         let to = unsafe { to.pointer.add(offset) };
         if bytes > 4096 {
             let length = usize::try_from(bytes).unwrap();
@@ -265,7 +265,7 @@ impl HeapMapping {
         for word in (0..usize::try_from(bytes).unwrap() / 4).rev() {
             // SAFETY: the word lies in the checked range and is aligned: ranges begin at words.
             let from = unsafe { AtomicU32::from_ptr(from.cast::<u32>().wrapping_add(word)) };
-            // SAFETY: as above.
+            // SAFETY: the word lies in the checked range and is aligned: ranges begin at words.
             let to = unsafe { AtomicU32::from_ptr(to.cast::<u32>().wrapping_add(word)) };
             to.store(from.load(Ordering::Acquire), Ordering::Release);
             self.behaviour.watch(&self.heap);

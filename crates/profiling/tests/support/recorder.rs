@@ -32,19 +32,19 @@ impl Device for HostDevice {
 
     #[inline]
     unsafe fn load64(&self, address: u64) -> u64 {
-        // SAFETY: as above.
+        // SAFETY: the caller vouches for the aligned word; everybody reaches it by atomics.
         unsafe { AtomicU64::from_ptr(pointer(address).cast()) }.load(Ordering::Relaxed)
     }
 
     #[inline]
     unsafe fn store32(&self, address: u64, value: u32) {
-        // SAFETY: as above.
+        // SAFETY: the caller vouches for the aligned word; everybody reaches it by atomics.
         unsafe { AtomicU32::from_ptr(pointer(address).cast()) }.store(value, Ordering::Relaxed);
     }
 
     #[inline]
     unsafe fn store64(&self, address: u64, value: u64) {
-        // SAFETY: as above.
+        // SAFETY: the caller vouches for the aligned word; everybody reaches it by atomics.
         unsafe { AtomicU64::from_ptr(pointer(address).cast()) }.store(value, Ordering::Relaxed);
     }
 

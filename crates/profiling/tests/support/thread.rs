@@ -22,7 +22,7 @@ pub struct DeviceMemoryView {
 
 // SAFETY: the owner keeps the memory alive; it is reached by atomics and by the lane protocol.
 unsafe impl Send for DeviceMemoryView {}
-// SAFETY: as above.
+// SAFETY: no method gives out a reference to the memory, which the owner keeps alive.
 unsafe impl Sync for DeviceMemoryView {}
 
 impl fmt::Debug for DeviceMemoryView {

@@ -113,7 +113,7 @@ fn run_core(layout: Layout, core: u32) {
         }
         if dispatched == DISPATCH_IDLE || dispatched == 0 || dispatched <= token {
             let awaited = Awaited::new("token", &own, &[], u64::MAX);
-            // SAFETY: as above; the wait outlives the call.
+            // SAFETY: the rig's agents may use the table; the wait outlives the call.
             unsafe { (TABLE.relax)(&raw const awaited) };
             continue;
         }
@@ -206,7 +206,7 @@ fn run_thread(layout: Layout, thread: u32, polls: &Cell<u64>) {
         }
         if !progress {
             let awaited = Awaited::new("a finished task", &conds, &[], u64::MAX);
-            // SAFETY: as above; the wait outlives the call.
+            // SAFETY: the rig's agents may use the table; the wait outlives the call.
             unsafe { (TABLE.relax)(&raw const awaited) };
         }
     }
@@ -250,11 +250,11 @@ fn load(address: u64) -> u64 {
 }
 
 fn store(address: u64, value: u64) {
-    // SAFETY: as above.
+    // SAFETY: the rig's agents may use the table; the address is in its memory.
     unsafe { (TABLE.store64)(address, value) }
 }
 
 fn write_reg(address: u64, value: u32) {
-    // SAFETY: as above; the address is that of a register.
+    // SAFETY: the rig's agents may use the table; the address is that of a register.
     unsafe { (TABLE.write_reg)(address, value) }
 }

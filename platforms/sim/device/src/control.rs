@@ -107,6 +107,7 @@ fn end_stuck() {
 
 /// Ends the process without running anything of the programs loaded into it.
 fn end_process(code: i32) -> ! {
+    // SAFETY: the type is the C library's.
     unsafe extern "C" {
         fn _exit(code: i32) -> !;
     }

@@ -129,7 +129,7 @@ impl Kernel {
             what: what.to_owned(),
             source,
         })?;
-        // SAFETY: as above, for the cost model.
+        // SAFETY: a kernel's cost model has this signature; see `lanescope_abi::launch`.
         let cost = unsafe { library.get::<KernelCostEntry>(KERNEL_COST_SYMBOL) };
         Ok(Self {
             address,

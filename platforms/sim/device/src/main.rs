@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     // - The driver hands over this descriptor, and nothing else in this process owns it.
     // - Started by anybody else, the first read fails.
     let socket = unsafe { UnixStream::from_raw_fd(SOCKET_FD) };
-    // SAFETY: as above; it stays open for the life of the process.
+    // SAFETY: the driver hands over this descriptor, and nothing closes it while the process lives.
     let memory = unsafe { BorrowedFd::borrow_raw(MEMORY_FD) };
     match control::serve(socket, memory) {
         Ok(()) => ExitCode::SUCCESS,

@@ -134,7 +134,9 @@ impl Memory {
             return None;
         }
         let pointer = pointer::<u32>(address);
-        // SAFETY: as in `word64`.
+        // SAFETY:
+        // - In bounds of the mapping, which lasts as long as the process, and aligned.
+        // - Nobody makes a plain reference to device memory; all access is atomic.
         Some(unsafe { AtomicU32::from_ptr(pointer) })
     }
 
@@ -146,7 +148,8 @@ impl Memory {
             return None;
         }
         let pointer = pointer::<[AtomicU64; 8]>(line);
-        // SAFETY: as in `word64`, for each of the eight words.
+        // SAFETY: `has_word` found the line inside the mapping, which lasts as long as the process, and
+        // aligned; every access to its words is atomic.
         Some(unsafe { &*pointer })
     }
 

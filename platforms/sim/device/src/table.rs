@@ -4,6 +4,11 @@
 //!
 //! A call from outside any agent (an initialiser, a thread of the program's own) has nobody to act
 //! for, and ends the process.
+//!
+//! # Safety
+//!
+//! For the entries that take addresses: none is followed before the engine has checked it. For those
+//! that take pointers: a pointer is null or valid for the call.
 
 use crate::agent::Identity;
 use crate::engine::Current;
@@ -132,7 +137,7 @@ unsafe extern "C" fn store_program(
     engine.count_free_call(agent);
     // SAFETY: the dispatcher passes a name of that length that outlives the call.
     let name = unsafe { bytes(name, name_bytes) };
-    // SAFETY: the same for the data.
+    // SAFETY: the dispatcher passes data of that length that outlive the call.
     let data = unsafe { bytes(data, data_bytes) };
     let (Some(Ok(name)), Some(data)) = (name.map(str::from_utf8), data) else {
         return INVALID_ARGUMENT;
@@ -155,6 +160,6 @@ unsafe fn bytes<'a>(pointer: *const u8, length: u64) -> Option<&'a [u8]> {
         return None;
     }
     let length = usize::try_from(length).ok()?;
-    // SAFETY: not null, and the caller vouches for the rest.
+    // SAFETY: not null, so valid for reads of `length` bytes during 'a.
     Some(unsafe { std::slice::from_raw_parts(pointer, length) })
 }

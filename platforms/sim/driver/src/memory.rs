@@ -61,7 +61,7 @@ pub(crate) struct View {
 // SAFETY: a view is a plain shared mapping; whoever accesses it does so through raw pointers or
 // atomics, and unmapping needs `&mut`.
 unsafe impl Send for View {}
-// SAFETY: as for `Send`; no method gives out a reference to the bytes.
+// SAFETY: no method gives out a reference to the bytes.
 unsafe impl Sync for View {}
 
 impl View {

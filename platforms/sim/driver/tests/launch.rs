@@ -166,7 +166,7 @@ fn an_aicore_program_is_loaded_once_at_its_first_launch() {
 
     let mut pool = Vec::new();
     let full = loop {
-        // SAFETY: as above.
+        // SAFETY: the array is laid out as the structure and names live bytes; `kernel` is writable.
         match unsafe { register(binary(0x4355_4245, 100).as_ptr(), &raw mut kernel) } {
             0 => pool.push(kernel),
             code => break code,

@@ -1,4 +1,8 @@
 //! The chip in miniature behind a device table, as the simulated driver would bind it.
+//!
+//! # Safety
+//!
+//! For the functions of the table: the device checks every address; pointers are valid for the call.
 
 use crate::support::TestDevice;
 use lanescope_abi::launch::AicpuArgs;
@@ -35,7 +39,7 @@ pub fn run(program: &Path, device: &TestDevice) -> i32 {
     // SAFETY: the table is a static.
     let bound = unsafe { bind(&raw const SHORT) };
     assert_eq!(bound, 22, "a short table is refused");
-    // SAFETY: as above.
+    // SAFETY: the table is a static.
     assert_eq!(unsafe { bind(&raw const TABLE) }, 0);
     let args = AicpuArgs {
         control_address: device.world().memory.base(),

@@ -1,4 +1,8 @@
 //! The functions of `libascendcl.so`.
+//!
+//! # Safety
+//!
+//! For all of them: a pointer is null or valid for what the vendor's function does with it.
 
 use super::pointer::{non_null, write};
 use super::runtime::{find_stream, synchronize_stream, wait_limit};

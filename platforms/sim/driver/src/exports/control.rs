@@ -1,4 +1,8 @@
 //! The functions that steer and observe the simulated driver.
+//!
+//! # Safety
+//!
+//! For all of them: a text that is passed in ends with zero; one to be filled has the room that is named.
 
 use super::pointer::text;
 use crate::calls::Call;
@@ -14,7 +18,7 @@ unsafe extern "C" fn lanescope_sim_set(name: *const c_char, value: *const c_char
     let set = || {
         // SAFETY: `name` is one of the caller's, see the module's safety section.
         let name = unsafe { text(name, "name") }?;
-        // SAFETY: as for `name`.
+        // SAFETY: `value` is one of the caller's, see the module's safety section.
         let value = unsafe { text(value, "value") }?;
         driver()?.change_setting(name, value)
     };
@@ -41,7 +45,7 @@ unsafe extern "C" fn lanescope_sim_leaks(text: *mut c_char, capacity: u64) -> u6
         let bytes = lines.len().min(capacity - 1);
         // SAFETY: the caller vouches for `capacity` bytes at `text`, of which `bytes + 1` are used.
         unsafe { std::ptr::copy_nonoverlapping(lines.as_ptr(), text.cast(), bytes) };
-        // SAFETY: as above; `bytes` is smaller than `capacity`.
+        // SAFETY: the caller vouches for `capacity` bytes at `text`, and `bytes` is smaller than that.
         unsafe { text.wrapping_add(bytes).write(0) };
     }
     count

@@ -1,4 +1,8 @@
 //! The functions of `libascend_hal.so`. Device ids are the driver's, codes the lower driver's own.
+//!
+//! # Safety
+//!
+//! For all of them: a pointer is null or valid for what the vendor's function does with it.
 
 use super::enter_hal;
 use super::pointer::{non_null, read, write};
@@ -142,7 +146,7 @@ unsafe extern "C" fn sim_halMemCtl(
         // SAFETY: `output` is one of the caller's, see the module's safety section.
         unsafe { write(output.cast(), answer, hal::INVALID_VALUE, "out") }?;
         if !output_bytes.is_null() {
-            // SAFETY: as for `output`.
+            // SAFETY: `output_bytes` is one of the caller's, see the module's safety section.
             unsafe {
                 write(
                     output_bytes,
@@ -188,7 +192,7 @@ unsafe extern "C" fn sim_halResMap(
         })?;
         // SAFETY: `address` is one of the caller's, see the module's safety section.
         unsafe { write(address, window, hal::PARA_ERROR, "va") }?;
-        // SAFETY: as for `address`.
+        // SAFETY: `length` is one of the caller's, see the module's safety section.
         unsafe { write(length, bytes, hal::PARA_ERROR, "len") }
     })
 }
@@ -252,7 +256,7 @@ unsafe extern "C" fn sim_halGetDeviceInfoByBuff(
         let mask = [aicore_occupancy(driver.chip()), 0];
         // SAFETY: `buffer` is one of the caller's and as long as it says.
         unsafe { write(buffer.cast(), mask, hal::INVALID_VALUE, "buf") }?;
-        // SAFETY: as for reading `size`.
+        // SAFETY: `size` is one of the caller's, see the module's safety section.
         unsafe { write(size, BYTES, hal::INVALID_VALUE, "size") }
     })
 }

@@ -1,4 +1,8 @@
 //! The functions of `libruntime.so` for programs and launches.
+//!
+//! # Safety
+//!
+//! For all of them: a pointer is null or valid for what the vendor's function does with it.
 
 use super::enter;
 use super::hal::aicpu_occupancy;

@@ -15,7 +15,7 @@ pub(super) fn non_null<T>(pointer: *const T, code: i32, what: &str) -> Result<()
 /// - `pointer` is null or points to a readable `T`, aligned or not.
 pub(super) unsafe fn read<T: Copy>(pointer: *const T, code: i32, what: &str) -> Result<T> {
     non_null(pointer, code, what)?;
-    // SAFETY: not null, and the caller vouches for the rest.
+    // SAFETY: not null, so readable; alignment is not asked for.
     Ok(unsafe { pointer.read_unaligned() })
 }
 
@@ -39,7 +39,7 @@ pub(super) unsafe fn write<T>(pointer: *mut T, value: T, code: i32, what: &str) 
 ///   result is used.
 pub(super) unsafe fn text<'a>(pointer: *const c_char, what: &str) -> Result<&'a str> {
     non_null(pointer, PARAM_INVALID, what)?;
-    // SAFETY: not null, and the caller vouches for the rest.
+    // SAFETY: not null, so a string that ends in zero and does not change while it is used.
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str()
         .map_err(|_| refuse(PARAM_INVALID, format_args!("{what} is not UTF-8")))

@@ -1,4 +1,8 @@
 //! The functions of `libruntime.so` for devices, memory and streams.
+//!
+//! # Safety
+//!
+//! For all of them: a pointer is null or valid for what the vendor's function does with it.
 
 use super::enter;
 use super::pointer::{non_null, write};
@@ -141,7 +145,7 @@ unsafe extern "C" fn sim_rtGetC2cCtrlAddr(address: *mut u64, length: *mut u32) -
         let bytes = u32::try_from(bytes).expect("the area is a page");
         // SAFETY: `address` is one of the caller's, see the module's safety section.
         unsafe { write(address, area, PARAM_INVALID, "addr") }?;
-        // SAFETY: as for `address`.
+        // SAFETY: `length` is one of the caller's, see the module's safety section.
         unsafe { write(length, bytes, PARAM_INVALID, "len") }
     })
 }
