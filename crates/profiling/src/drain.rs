@@ -3,6 +3,8 @@
 use crate::lane::{Filled, Lane};
 use crate::reconcile::{LaneReckoning, LaneSnapshot, Reckoning};
 use crate::region::Region;
+use crate::sync::mpsc::Receiver;
+use crate::sync::{AtomicBool, thread};
 use crate::writer::{HostBlock, Outlet, Returned};
 use crate::{Collector, DrainStats, Findings};
 use lanescope_abi::Kind;
@@ -10,9 +12,7 @@ use lanescope_capture::{CaptureError, FindingKind, RecordBlock, SessionInfo};
 use lanescope_platform::PlatformError;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 type Step<T> = std::result::Result<T, PlatformError>;
@@ -421,8 +421,9 @@ struct Idle {
 }
 
 impl Idle {
-    const SPINS: u32 = 16;
-    const YIELDS: u32 = 8;
+    /// The model checker has no need of patience, and its threads none of long schedules.
+    const SPINS: u32 = if cfg!(shuttle) { 0 } else { 16 };
+    const YIELDS: u32 = if cfg!(shuttle) { 0 } else { 8 };
     const LONGEST: Duration = Duration::from_micros(200);
 
     fn wait(&mut self) {

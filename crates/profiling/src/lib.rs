@@ -48,6 +48,7 @@ mod reconcile;
 mod region;
 mod stats;
 mod swimlane;
+mod sync;
 mod writer;
 
 pub use collector::{Collector, LaneSettings};

@@ -4,6 +4,9 @@ use crate::drain::Drain;
 use crate::error::{ProfilingError, Result};
 use crate::reconcile::{reconcile, verdict_without_records};
 use crate::region::Region;
+use crate::sync::mpsc::{self, Receiver, SyncSender};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{AtomicBool, Mutex};
 use crate::writer::{Outlet, Returned, WriterEnd, write_blocks};
 use crate::{CaptureLayout, Collector, DrainStats, RegionShape};
 use lanescope_abi::capture::Policy;
@@ -13,10 +16,8 @@ use lanescope_platform::{Device, DeviceAddress, PlatformError};
 use std::fmt;
 use std::io::Write;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// What a profiler is opened with, collectors apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The writer thread, and the blocks that travel to it and back.
 
+use crate::sync::mpsc::{Receiver, Sender};
 use lanescope_abi::Kind;
 use lanescope_capture::{CaptureError, CaptureWriter, RecordBlock};
 use std::io::Write;
-use std::sync::mpsc::{Receiver, Sender};
 use zerocopy::IntoBytes;
 
 /// A host block: the copy of one device buffer on its way to the file.
