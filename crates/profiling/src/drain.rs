@@ -87,30 +87,49 @@ impl Drain {
         for collector in &mut self.collectors {
             collector.begin(session);
         }
-        for lane in self.lanes.iter().filter(|lane| lane.is_retired()) {
-            let name = lane.name();
-            self.findings.add(FindingKind::Corruption, 1, || {
-                format!("{name}: retired in an earlier run; nothing is collected from it")
-            });
-        }
     }
 
-    /// Reads the counters the run starts from.
-    pub(crate) fn snapshot_before(&mut self) -> Step<()> {
-        self.before = self.snapshot()?;
+    /// Sees to it that all buffers are free, and reads the counters the run starts from.
+    pub(crate) fn prepare(&mut self) -> Step<()> {
+        self.region.pull_lane_devices()?;
+        for lane in &mut self.lanes {
+            if !lane.is_at_rest() {
+                log::warn!(
+                    "{}: its queues are reset; what an earlier run left in them is lost",
+                    lane.name()
+                );
+                lane.reset()?;
+            }
+        }
+        self.region.pull_counters()?;
+        self.before = self.snapshot();
         Ok(())
     }
 
-    /// Drains until `stop` is set and a whole pass has found nothing, then reads the counters.
+    /// Drains until `stop` is set, which is when the streams have ended, and a whole pass has found
+    /// nothing; then salvages what was never handed over and reads the counters.
+    ///
+    /// A driver that fails is not called again before the streams have ended; then what is left is
+    /// tried once more.
     pub(crate) fn run(&mut self, outlet: &Outlet, stop: &AtomicBool) {
-        if let Err(error) = self
-            .drain_all(outlet, stop)
-            .and_then(|()| self.finish(outlet))
-        {
-            self.findings.add(FindingKind::ReadFailed, 1, || {
-                format!("the capture region cannot be read any more: {error}")
-            });
+        if let Err(error) = self.drain_all(outlet, stop) {
+            self.cannot_read(&error);
+            while !stop.load(Ordering::Acquire) {
+                thread::park_timeout(Idle::LONGEST);
+            }
+            if let Err(error) = self.drain_all(outlet, stop) {
+                self.cannot_read(&error);
+            }
         }
+        if let Err(error) = self.finish(outlet) {
+            self.cannot_read(&error);
+        }
+    }
+
+    fn cannot_read(&mut self, error: &PlatformError) {
+        self.findings.add(FindingKind::ReadFailed, 1, || {
+            format!("the capture region cannot be read: {error}")
+        });
     }
 
     fn drain_all(&mut self, outlet: &Outlet, stop: &AtomicBool) -> Step<()> {
@@ -207,7 +226,7 @@ impl Drain {
             return Ok(None);
         };
         lane.copy(&filled, block.room(lane.bytes_of(&filled)))?;
-        lane.release_entry(&mut self.findings)?;
+        lane.take(&filled, &mut self.findings)?;
         self.stats.lanes_with_news += 1;
         self.buffers[index] += 1;
         Ok(Some(filled))
@@ -270,36 +289,46 @@ impl Drain {
         self.blocks.put(block);
     }
 
-    /// The streams have ended: salvages what was never handed over and reads the last counts.
+    /// The streams have ended: reads the last counts and salvages what was never handed over. A lane
+    /// that cannot be read does not keep the others from being salvaged; the first failure is told.
     fn finish(&mut self, outlet: &Outlet) -> Step<()> {
-        self.after = Some(self.snapshot()?);
-        for index in 0..self.lanes.len() {
-            let Some(filled) = self.lanes[index].filling(&mut self.findings) else {
-                continue;
-            };
-            let Some(mut block) = self.block(outlet, true) else {
-                unreachable!("a block is waited for");
-            };
-            let lane = &mut self.lanes[index];
-            let bytes = lane.bytes_of(&filled);
-            lane.copy(&filled, block.room(bytes))?;
-            lane.give_back_filling(filled.buffer, &mut self.findings)?;
-            if bytes == 0 {
-                self.blocks.put(block);
-            } else {
-                self.label(&mut block, index, &filled);
-                self.hand_on(block, outlet);
-            }
-        }
-        self.region.push_lane_hosts()
-    }
-
-    fn snapshot(&self) -> Step<Vec<LaneSnapshot>> {
         self.region.pull_lane_devices()?;
         self.region.pull_counters()?;
+        self.after = Some(self.snapshot());
+        let mut result = Ok(());
+        for index in 0..self.lanes.len() {
+            let salvaged = self.salvage(index, outlet);
+            result = result.and(salvaged);
+        }
+        let pushed = self.region.push_lane_hosts();
+        result.and(pushed)
+    }
+
+    /// Copies what is in the buffer that a lane was filling, and returns the buffer.
+    fn salvage(&mut self, index: usize, outlet: &Outlet) -> Step<()> {
+        let Some(filled) = self.lanes[index].filling(&mut self.findings) else {
+            return Ok(());
+        };
+        let Some(mut block) = self.block(outlet, true) else {
+            unreachable!("a block is waited for");
+        };
+        let lane = &mut self.lanes[index];
+        let bytes = lane.bytes_of(&filled);
+        let copied = lane.copy(&filled, block.room(bytes));
+        if bytes == 0 || copied.is_err() {
+            self.blocks.put(block);
+        } else {
+            self.label(&mut block, index, &filled);
+            self.hand_on(block, outlet);
+        }
+        copied?;
+        self.lanes[index].give_back_filling(filled.buffer, &mut self.findings)
+    }
+
+    /// What the device says now; its lines have been pulled.
+    fn snapshot(&self) -> Vec<LaneSnapshot> {
         let cores = self.region.layout().header().core_count;
-        Ok(self
-            .lanes
+        self.lanes
             .iter()
             .map(|lane| LaneSnapshot {
                 device: self.region.lane_device(lane.index),
@@ -307,7 +336,7 @@ impl Drain {
                     .map(|core| self.region.counters(lane.index, core))
                     .collect(),
             })
-            .collect())
+            .collect()
     }
 
     /// Both threads have ended: takes back the last blocks and says what was not written.

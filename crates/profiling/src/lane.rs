@@ -18,7 +18,8 @@ const RETURN_PASSES: u32 = 3;
 /// The host's side of a lane.
 ///
 /// Nothing it reads from the device is used before it is checked. What cannot be is a finding, and
-/// retires the lane: its buffers are kept aside and its queues are not looked at again.
+/// retires the lane: its buffers are kept aside and its queues are not looked at again in that run.
+/// Every run begins with all buffers in the free queue: where that is not so, [`Lane::reset`].
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) index: u32,
@@ -47,6 +48,8 @@ pub(crate) struct Filled {
     pub(crate) sequence: u64,
 }
 
+const FRESH: &str = "the view holds the lane's first image";
+
 /// What a lane's step came to, errors of the driver apart.
 type Step<T> = std::result::Result<T, PlatformError>;
 
@@ -59,17 +62,7 @@ impl Lane {
         kind: Kind,
         collector: usize,
     ) -> Self {
-        let ready = ReadyQueue {
-            region: Arc::clone(region),
-            lane: index,
-            entries_offset: config.ready_offset_bytes,
-        };
-        let free = FreeQueue {
-            region: Arc::clone(region),
-            lane: index,
-            entries_offset: config.free_offset_bytes,
-        };
-        let fresh = "the view holds the region's first image";
+        let (ready, free) = queues(region, index, &config);
         Self {
             index,
             kind,
@@ -77,8 +70,8 @@ impl Lane {
             collector,
             region: Arc::clone(region),
             config,
-            ready: Consumer::attach(ready, config.capacity).expect(fresh),
-            free: Producer::attach(free, config.capacity).expect(fresh),
+            ready: Consumer::attach(ready, config.capacity).expect(FRESH),
+            free: Producer::attach(free, config.capacity).expect(FRESH),
             pool: Pool::new(config.capacity),
             next_sequence: 0,
             unreturned: None,
@@ -139,7 +132,8 @@ impl Lane {
         Ok(!self.is_retired)
     }
 
-    /// The next full buffer, checked; its ready entry is taken with [`Lane::release_entry`].
+    /// The next full buffer, checked. Nothing has changed yet: when it has been copied, its ready
+    /// entry is taken with [`Lane::take`].
     pub(crate) fn next_filled(&mut self, findings: &mut Findings) -> Step<Option<Filled>> {
         if self.is_retired || self.unreturned.is_some() {
             return Ok(None);
@@ -154,7 +148,7 @@ impl Lane {
             count,
             sequence,
         } = entry;
-        if let Err(error) = self.pool.ready(buffer) {
+        if let Err(error) = self.pool.expect(buffer) {
             self.distrust_pool(error, findings);
             return Ok(None);
         }
@@ -167,14 +161,6 @@ impl Lane {
             self.retire(text, findings);
             return Ok(None);
         }
-        if sequence != self.next_sequence {
-            let (name, expected) = (self.name(), self.next_sequence);
-            findings.add(FindingKind::BufferGap, 1, || {
-                format!("{name}: buffer with sequence number {sequence}, expected {expected}")
-            });
-        }
-        self.next_sequence = sequence.wrapping_add(1);
-        self.pool.drain(buffer);
         Ok(Some(Filled {
             buffer,
             count,
@@ -200,7 +186,22 @@ impl Lane {
     /// Takes the ready entry of a copied buffer. The device must see this before it gets the buffer
     /// back, or it could fill it and find no room in the ready queue: so the tick pushes the heads,
     /// and then calls [`Lane::give_back`].
-    pub(crate) fn release_entry(&mut self, findings: &mut Findings) -> Step<()> {
+    pub(crate) fn take(&mut self, filled: &Filled, findings: &mut Findings) -> Step<()> {
+        let Filled {
+            buffer, sequence, ..
+        } = *filled;
+        if let Err(error) = self.pool.ready(buffer) {
+            self.distrust_pool(error, findings);
+            return Ok(());
+        }
+        self.pool.drain(buffer);
+        if sequence != self.next_sequence {
+            let (name, expected) = (self.name(), self.next_sequence);
+            findings.add(FindingKind::BufferGap, 1, || {
+                format!("{name}: buffer with sequence number {sequence}, expected {expected}")
+            });
+        }
+        self.next_sequence = sequence.wrapping_add(1);
         match self.ready.release(1) {
             Ok(()) => Ok(()),
             Err(error) => self.distrust_queue("ready", error, findings),
@@ -213,6 +214,35 @@ impl Lane {
             return Ok(());
         }
         self.return_buffer(buffer, 0, findings)
+    }
+
+    /// Whether all buffers are in the free queue and the device's words say so too; the device lines
+    /// have been pulled. What else the device says of itself is checked when it matters.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let device = self.region.lane_device(self.index);
+        !self.is_retired
+            && self.pool.given() == self.config.capacity
+            && device.ready_tail == self.ready.head()
+            && device.free_head == self.free.tail().wrapping_sub(self.config.capacity)
+            && device.sequence == self.next_sequence
+    }
+
+    /// Puts every buffer into the free queue, as before the first launch; what is in them is lost.
+    /// For an idle device alone: the words of its line are written here.
+    pub(crate) fn reset(&mut self) -> Step<()> {
+        // Until all of it has arrived.
+        self.is_retired = true;
+        self.region
+            .reset_lane(self.index, &self.config, self.next_sequence)?;
+        let (ready, free) = queues(&self.region, self.index, &self.config);
+        let capacity = self.config.capacity;
+        self.ready = Consumer::attach(ready, capacity).expect(FRESH);
+        self.free = Producer::attach(free, capacity).expect(FRESH);
+        self.pool = Pool::new(capacity);
+        self.unreturned = None;
+        self.reclaimed_at = None;
+        self.is_retired = false;
+        Ok(())
     }
 
     /// The buffer that the device was filling when its streams ended, with what is in it; an
@@ -296,4 +326,18 @@ impl Lane {
         debug_assert_eq!(self.pool.count(BufferState::Retired), self.config.capacity);
         findings.add(FindingKind::Corruption, 1, || text);
     }
+}
+
+fn queues(region: &Arc<Region>, lane: u32, config: &LaneConfig) -> (ReadyQueue, FreeQueue) {
+    let ready = ReadyQueue {
+        region: Arc::clone(region),
+        lane,
+        entries_offset: config.ready_offset_bytes,
+    };
+    let free = FreeQueue {
+        region: Arc::clone(region),
+        lane,
+        entries_offset: config.free_offset_bytes,
+    };
+    (ready, free)
 }

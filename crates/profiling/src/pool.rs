@@ -97,21 +97,31 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether `buffer` is the one that comes back next.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::NoSuchBuffer`] or [`PoolError::NotNext`].
+    pub fn expect(&self, buffer: u32) -> Result<(), PoolError> {
+        let state = self.state(buffer)?;
+        let expected = self.next();
+        if expected == Some(buffer) {
+            return Ok(());
+        }
+        Err(PoolError::NotNext {
+            buffer,
+            state,
+            expected,
+        })
+    }
+
     /// A ready entry names `buffer`.
     ///
     /// # Errors
     ///
-    /// [`PoolError::NoSuchBuffer`] or [`PoolError::NotNext`]; nothing has changed then.
+    /// As for [`Pool::expect`]; nothing has changed then.
     pub fn ready(&mut self, buffer: u32) -> Result<(), PoolError> {
-        let state = self.state(buffer)?;
-        let expected = self.given.front().copied();
-        if expected != Some(buffer) {
-            return Err(PoolError::NotNext {
-                buffer,
-                state,
-                expected,
-            });
-        }
+        self.expect(buffer)?;
         self.given.pop_front();
         self.filling = self.filling.saturating_sub(1);
         self.set(buffer, BufferState::Ready);
@@ -140,6 +150,12 @@ impl Pool {
     #[must_use]
     pub fn next(&self) -> Option<u32> {
         self.given.front().copied()
+    }
+
+    /// Buffers that the device has, free or filling.
+    #[must_use]
+    pub fn given(&self) -> u32 {
+        count(self.given.len())
     }
 
     /// Where a buffer is.

@@ -266,7 +266,7 @@ fn drain_run(
     ready: &SyncSender<std::result::Result<(), PlatformError>>,
 ) -> Drained {
     let started = device.attach_thread().and_then(|attachment| {
-        drain.snapshot_before()?;
+        drain.prepare()?;
         Ok(attachment)
     });
     // The starter waits for exactly one message; it is gone only when its thread panicked.

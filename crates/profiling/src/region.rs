@@ -2,7 +2,7 @@
 
 use crate::CaptureLayout;
 use crate::error::Result;
-use lanescope_abi::capture::LaneDevice;
+use lanescope_abi::capture::{LaneDevice, NO_BUFFER};
 use lanescope_abi::{CommitCounters, LaneConfig, LaneHost, Section};
 use lanescope_platform::{
     Device, DeviceAddress, DeviceMemory, Mapping, MappingExt, PlatformError, Range,
@@ -10,6 +10,7 @@ use lanescope_platform::{
 use std::mem::offset_of;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use zerocopy::IntoBytes;
 
 /// Device memory and its host view; both are released with the last user, the view first.
 #[derive(Debug)]
@@ -58,6 +59,39 @@ impl Region {
 
     pub(crate) fn mapping(&self) -> &dyn Mapping {
         &*self.mapping
+    }
+
+    /// Writes a lane's queues as they are before the first launch, its buffers all free and the next
+    /// one to be handed over of this sequence number. For an idle device alone.
+    pub(crate) fn reset_lane(
+        &self,
+        lane: u32,
+        config: &LaneConfig,
+        sequence: u64,
+    ) -> std::result::Result<(), PlatformError> {
+        let host = self.layout.header().lane_hosts.at(lane);
+        let line = LaneHost {
+            free_tail: config.capacity,
+            ..LaneHost::default()
+        };
+        self.put(host, line.as_bytes())?;
+        let free: Vec<u32> = (0..config.capacity).collect();
+        self.put(config.free_offset_bytes, free.as_bytes())?;
+        let device = self.layout.header().lane_devices.at(lane);
+        let line = LaneDevice {
+            ready_tail: 0,
+            free_head: 0,
+            filling_buffer: NO_BUFFER,
+            filling_count: 0,
+            sequence,
+            ..self.lane_device(lane)
+        };
+        self.put(device, line.as_bytes())
+    }
+
+    fn put(&self, offset: u64, bytes: &[u8]) -> std::result::Result<(), PlatformError> {
+        self.mapping.write_bytes(offset, bytes);
+        self.mapping.flush(offset..offset + bytes.len() as u64)
     }
 
     /// Pulls the device lines of all lanes: one copy at most.
