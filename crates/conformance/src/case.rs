@@ -12,16 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Settings of the simulated driver that a case may make.
-const SETTINGS: [&str; 6] = [
-    "seed",
-    "late-host",
-    "dead-core",
-    "kill-at",
-    "hung-kernel",
-    "fail",
-];
-
 /// Held by a test that opens a device: the simulated driver's settings and counters belong to the
 /// process, and a device is one context.
 pub fn exclusive() -> MutexGuard<'static, ()> {
@@ -105,9 +95,7 @@ impl Case {
     /// The platform's refusal.
     pub fn open(&self, build: &Build) -> Result<Arc<dyn Device>, lanescope::LanescopeError> {
         // Settings belong to the process: what an earlier case left is taken back first.
-        let mut driver_settings: Vec<_> = SETTINGS
-            .map(|name| (name.to_owned(), "off".to_owned()))
-            .into();
+        let mut driver_settings = vec![("all".to_owned(), "off".to_owned())];
         driver_settings.extend(self.driver_settings.iter().cloned());
         let options = OpenOptions {
             driver_settings,

@@ -5,17 +5,17 @@
 //! When the host closes its end, or sends what is no frame, the process ends at once: nobody is
 //! left to run for.
 
-use crate::device::Device;
+use crate::device::{Device, Ends};
 use crate::engine::Engine;
 use crate::error::DeviceProcessError;
 use crate::inbox::Inbox;
 use crate::memory::Memory;
-use crate::setting::Settings;
 use crate::watchdog::{self, PATIENCE, Progress, Report};
-use lanescope_sim_wire::{DEVICE_MEMORY_ADDRESS, DeviceFrame, Frame, HostFrame};
+use lanescope_sim_wire::{DEVICE_MEMORY_ADDRESS, DeviceFrame, DeviceSettings, Frame, HostFrame};
 use rustix::fd::BorrowedFd;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Serves the host at the other end of `socket` with the memory in `memory`, until it closes its
 /// end.
@@ -39,25 +39,32 @@ pub fn serve(socket: UnixStream, memory: BorrowedFd<'_>) -> Result<(), DevicePro
             found: "another frame",
         });
     };
-    let mut settings = Settings::default();
+    let mut settings = DeviceSettings::default();
     for (name, value) in given {
         settings.set(&name, &value)?;
     }
     let memory = Memory::map(memory, DEVICE_MEMORY_ADDRESS, memory_bytes)?;
     let progress = Progress::leaked();
     let engine = Engine::new(chip, memory, progress);
+    let clone = || {
+        socket
+            .try_clone()
+            .map_err(lanescope_sim_wire::WireError::from)
+    };
     let report = Arc::new(SocketReport {
-        socket: Mutex::new(
-            socket
-                .try_clone()
-                .map_err(lanescope_sim_wire::WireError::from)?,
-        ),
+        socket: Mutex::new(clone()?),
     });
+    let silenced = clone()?;
+    SOCKET.get_or_init(|| silenced);
     let inbox = Arc::new(Inbox::default());
     watchdog::start(progress, report.clone(), PATIENCE, end_stuck);
     read_frames(socket, Arc::clone(&inbox));
     report.report(DeviceFrame::Ready);
-    Device::new(engine, settings, inbox, report, end_killed).serve()
+    let ends = Ends {
+        kill: end_killed,
+        close: fall_silent,
+    };
+    Device::new(engine, settings, inbox, report, ends).serve()
 }
 
 /// Reads frames on a thread of its own.
@@ -88,6 +95,17 @@ impl Report for SocketReport {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         // A host that is gone does not matter: the control thread sees it as well.
         let _ = frame.send(&mut *socket);
+    }
+}
+
+/// The socket, for who only wants to close it.
+static SOCKET: OnceLock<UnixStream> = OnceLock::new();
+
+/// The fault `close-at`: the host hears nothing any more, and the process goes on.
+fn fall_silent() {
+    if let Some(socket) = SOCKET.get() {
+        // A host that is gone hears nothing anyway.
+        let _ = socket.shutdown(Shutdown::Write);
     }
 }
 

@@ -169,15 +169,19 @@ pub struct Random {
     state: Option<u64>,
 }
 
+/// A number that follows from a seed and labels, also for seed 0.
+#[must_use]
+pub fn hash(seed: u64, labels: &[u64]) -> u64 {
+    labels
+        .iter()
+        .fold(mix(seed), |state, label| mix(state ^ mix(*label)))
+}
+
 impl Random {
     /// The stream with these labels: a launch, an agent, a purpose.
     #[must_use]
     pub fn new(seed: u64, labels: &[u64]) -> Self {
-        let state = (seed != 0).then(|| {
-            labels
-                .iter()
-                .fold(mix(seed), |state, label| mix(state ^ mix(*label)))
-        });
+        let state = (seed != 0).then(|| hash(seed, labels));
         Self { state }
     }
 

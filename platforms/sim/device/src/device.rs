@@ -19,14 +19,16 @@ use crate::cost::{Costs, LAUNCH_LATENCY, Random};
 use crate::engine::Engine;
 use crate::error::{AICORE_EXCEPTION, AICPU_EXCEPTION, DeviceProcessError};
 use crate::inbox::Inbox;
-use crate::lanes::{HOST_PATIENCE, pause};
+use crate::lanes::{HostFaults, pause};
 use crate::machine::{Body, Machine, NewAgent, TaskId, task_limit};
 use crate::program::{AicpuEntry, DELIVERY_KERNEL, LaunchArgs, Programs, SERVER_KERNEL};
-use crate::setting::Settings;
 use crate::watchdog::Report;
 use lanescope_abi::chip::{AIV_PER_CLUSTER, CORES_PER_CLUSTER};
 use lanescope_abi::{Chip, CoreType};
-use lanescope_sim_wire::{DeviceFrame, HostFrame, cluster_cube_core, physical_core};
+use lanescope_sim_wire::{
+    AicpuEntry as FaultyEntry, AicpuError, DeviceFrame, DeviceSettings, HostFrame,
+    cluster_cube_core, physical_core,
+};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,7 +53,8 @@ pub struct Device {
     engine: &'static Engine,
     machine: Machine,
     programs: Programs,
-    settings: Settings,
+    settings: DeviceSettings,
+    ends: Ends,
     inbox: Arc<Inbox>,
     report: ReportHandle,
     /// Launches that wait for their stream.
@@ -60,6 +63,15 @@ pub struct Device {
     launches: u64,
     /// The host has been waited for since the last launch, in vain.
     host_waited_for: bool,
+}
+
+/// What the faults `kill-at` and `close-at` do to the process.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Ends it.
+    pub kill: fn(),
+    /// Closes its socket.
+    pub close: fn(),
 }
 
 /// Shown as nothing in debug output.
@@ -87,20 +99,21 @@ enum LaunchKind {
 }
 
 impl Device {
-    /// A device that takes frames from `inbox`. `kill` ends the process.
+    /// A device that takes frames from `inbox`.
     #[must_use]
     pub fn new(
         engine: &'static Engine,
-        settings: Settings,
+        settings: DeviceSettings,
         inbox: Arc<Inbox>,
         report: Arc<dyn Report>,
-        kill: fn(),
+        ends: Ends,
     ) -> Self {
         Self {
             engine,
-            machine: Machine::new(engine, Arc::clone(&report), kill),
+            machine: Machine::new(engine, Arc::clone(&report)),
             programs: Programs::default(),
             settings,
+            ends,
             inbox,
             report: ReportHandle(report),
             pending: VecDeque::new(),
@@ -198,7 +211,7 @@ impl Device {
         let someone_gives_up = self.engine.has_limits();
         match (has_aicpu && has_aicore && someone_gives_up, signal) {
             (true, _) => Duration::ZERO,
-            (false, true) => HOST_PATIENCE,
+            (false, true) => HostFaults::new(&self.settings).patience,
             (false, false) if sleepers().next().is_some() => LAUNCH_PATIENCE,
             (false, false) => Duration::ZERO,
         }
@@ -215,7 +228,7 @@ impl Device {
         match frame {
             HostFrame::Setting { name, value } => {
                 if let Err(error) = self.settings.set(&name, &value) {
-                    self.note(&error);
+                    self.note(&error.into());
                 }
             }
             HostFrame::OpLimit { limit_us } => {
@@ -328,11 +341,18 @@ impl Device {
             }
             LaunchKind::ByName { file, function } => {
                 let entry = self.programs.named(self.engine, &file, &function)?;
-                self.threads(entry, launch.blocks, LaunchArgs::new(&launch.args), start)?
+                let args = LaunchArgs::new(&launch.args);
+                self.begin_run(args.control_address());
+                self.threads(entry, launch.blocks, args, start, false)?
             }
             LaunchKind::Aicore { handle, tiling_key } => {
-                let kill_at = self.settings.kill_at.map(|span| later(start, span));
-                self.machine.set_kill_at(kill_at);
+                self.begin_run(LaunchArgs::new(&launch.args).first_word());
+                let at = |us: Option<u64>| us.map(|us| later(start, grains_of_us(us)));
+                let (kill, close) = (self.settings.kill_at_us, self.settings.close_at_us);
+                let kill = at(kill).map(|at| (at, self.ends.kill));
+                let close = at(close).map(|at| (at, self.ends.close));
+                self.machine
+                    .set_ends(kill.into_iter().chain(close).collect());
                 self.cores(handle, tiling_key, launch.blocks, &launch.args, start)?
             }
         };
@@ -343,6 +363,13 @@ impl Device {
         }
         let limit = task_limit(start, self.task_limit);
         self.machine.start(launch.id, limit, agents)
+    }
+
+    /// Arms the faults of a launch that is part of a run.
+    fn begin_run(&self, control_address: u64) {
+        let engine = self.engine;
+        let faults = &engine.faults;
+        faults.begin_launch(&self.settings, &engine.memory, control_address);
     }
 
     fn classic(
@@ -356,9 +383,12 @@ impl Device {
         match kernel_name {
             DELIVERY_KERNEL => {
                 let entry = self.programs.deliver(self.engine, &args)?;
-                self.threads(entry, 1, args, start)
+                self.threads(entry, 1, args, start, true)
             }
-            SERVER_KERNEL => self.threads(self.programs.server()?, blocks, args, start),
+            SERVER_KERNEL => {
+                self.begin_run(args.control_address());
+                self.threads(self.programs.server()?, blocks, args, start, false)
+            }
             other => Err(DeviceProcessError::Launch {
                 what: format!(
                     "AICPU kernel {other:?}, expected {DELIVERY_KERNEL:?} or {SERVER_KERNEL:?}"
@@ -374,6 +404,7 @@ impl Device {
         blocks: u32,
         args: LaunchArgs,
         start: u64,
+        is_delivery: bool,
     ) -> Result<Vec<NewAgent>, DeviceProcessError> {
         if blocks == 0 || blocks > MAX_THREADS {
             return Err(DeviceProcessError::Launch {
@@ -382,19 +413,32 @@ impl Device {
         }
         let engine = self.engine;
         let mut lanes = engine.lanes.borrow_mut();
-        lanes.begin_launch(self.settings.late_host, |address| engine.raw_word(address));
+        let faults = HostFaults::new(&self.settings);
+        lanes.begin_launch(faults, |address| engine.raw_word(address));
         let args = Rc::new(args);
         let agents = (0..blocks).map(|index| {
             let args = Rc::clone(&args);
+            let error = self.aicpu_error(is_delivery, index);
             let body: Body = Box::new(move || {
+                if let Some((FaultyEntry::Init | FaultyEntry::Main, code)) = error {
+                    return code;
+                }
                 // SAFETY:
                 // - The entry has this signature; its program stays loaded.
                 // - The arguments are as long as `AicpuArgs`, and live until the closure ends.
-                unsafe { entry(args.as_aicpu_args()) }
+                let returned = unsafe { entry(args.as_aicpu_args()) };
+                error.map_or(returned, |(_, code)| code)
             });
             self.new_agent(Identity::Thread { index }, start, Some(body))
         });
         Ok(agents.collect())
+    }
+
+    /// The error that the fault `aicpu-error` makes a thread return, and when.
+    fn aicpu_error(&self, is_delivery: bool, index: u32) -> Option<(FaultyEntry, i32)> {
+        let AicpuError { when, code, thread } = self.settings.aicpu_error?;
+        let is_this = thread.is_none_or(|thread| thread == index);
+        (is_this && is_delivery == (when == FaultyEntry::Init)).then_some((when, code))
     }
 
     /// The agents of an AICore task: the cube cores of all clusters, then their vector cores.

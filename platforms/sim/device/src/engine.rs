@@ -28,6 +28,7 @@
 use crate::agent::{Agent, Due};
 use crate::clock::{Clock, GRAINS_PER_NS, NEVER};
 use crate::cost::{KernelModel, Random};
+use crate::fault::Faults;
 use crate::image::Images;
 use crate::kernel::Kernels;
 use crate::lanes::Lanes;
@@ -84,6 +85,8 @@ pub struct Engine {
     pub core_views: Vec<RefCell<View>>,
     /// Lanes on which an agent has waited for a buffer.
     pub lanes: RefCell<Lanes>,
+    /// What goes wrong with shared lines.
+    pub faults: Faults,
     /// What kernels cost.
     pub kernel_model: KernelModel,
     /// Kernels that have been called.
@@ -164,6 +167,7 @@ impl Engine {
                 .map(|_| RefCell::default())
                 .collect(),
             lanes: RefCell::default(),
+            faults: Faults::default(),
             kernel_model: KernelModel::new(chip),
             kernels: RefCell::default(),
             images: RefCell::default(),

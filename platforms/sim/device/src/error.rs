@@ -32,16 +32,9 @@ pub enum DeviceProcessError {
     /// Reading or writing a frame failed.
     #[error(transparent)]
     Wire(#[from] lanescope_sim_wire::WireError),
-    /// A setting has a value that means nothing.
-    #[error("setting {name} is {value:?}, expected {expected}")]
-    Setting {
-        /// Its name.
-        name: String,
-        /// Its value.
-        value: String,
-        /// What would have been understood.
-        expected: &'static str,
-    },
+    /// A setting that means nothing.
+    #[error(transparent)]
+    Setting(#[from] lanescope_sim_wire::SettingError),
     /// A range that a launch names is not device memory.
     #[error("{what} of {bytes} bytes at {address:#x} does not lie in device memory")]
     OutsideMemory {

@@ -58,6 +58,8 @@ impl Engine {
         if !agent.is_thread.get() {
             return self.store_dirty(agent, address, change);
         }
+        let value = half(self.as_stored(address, u64::from(value)), 0);
+        let change = |word: u64| with_half(word, address, value);
         match self.memory.word32(address) {
             Some(word) => word.store(value, Ordering::Release),
             None => self.fail_access(agent, "stored to", address, 4),
@@ -73,11 +75,21 @@ impl Engine {
         if !agent.is_thread.get() {
             return self.store_dirty(agent, address, |_| value);
         }
+        let value = self.as_stored(address, value);
         match self.memory.word64(address) {
             Some(word) => word.store(value, Ordering::Release),
             None => self.fail_access(agent, "stored to", address, 8),
         }
         self.follow_store(address, |_| value);
+    }
+
+    /// What a store of an AICPU thread stores.
+    #[inline]
+    fn as_stored(&self, address: u64, value: u64) -> u64 {
+        if self.faults.are_armed() {
+            return self.faults.stored(address, value);
+        }
+        value
     }
 
     #[inline]
@@ -126,11 +138,22 @@ impl Engine {
             .borrow_mut()
             .clean(line);
         let Some(words) = dirty else { return };
+        if self.faults.are_armed() {
+            for (line, words) in self.faults.cleaned(agent, line, words, &self.memory) {
+                self.write_back(agent, line, &words);
+            }
+            return;
+        }
+        self.write_back(agent, line, &words);
+    }
+
+    #[inline]
+    fn write_back(&self, agent: &Agent, line: u64, words: &Line) {
         if !self.chip.aicpu_invalidates_host_lines {
             let mut view = self.aicpu_view.borrow_mut();
             view.overtaken(line, || self.memory.read_line(line));
         }
-        self.memory.write_line(line, &words);
+        self.memory.write_line(line, words);
         if self.thread_watchers.get() != 0 {
             self.wake_thread_watchers(agent.clock.get());
         }
@@ -145,7 +168,7 @@ impl Engine {
         self.count_call(agent);
         self.charge(agent, agent.costs.get().invalidate.into());
         let line = address & !LINE_MASK;
-        if line == 0 {
+        if line == 0 || self.faults.are_armed() && self.faults.keeps(agent, line) {
             return;
         }
         if agent.is_thread.get() {

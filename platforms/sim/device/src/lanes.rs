@@ -16,22 +16,54 @@
 //!
 //! # What can be lost
 //!
-//! A host that returns nothing for [`HOST_PATIENCE`] is taken as gone: its lane is not waited for
+//! A host that returns nothing for its patience ([`HOST_PATIENCE`] by default) is taken as gone: its lane is not waited for
 //! again until its tail moves.
 
 use crate::agent::Agent;
-use crate::clock::later;
+use crate::clock::{grains_of_us, later};
 use crate::engine::Engine;
 use crate::memory::LINE_BYTES;
 use lanescope_abi::AwaitedWord;
+use lanescope_sim_wire::{DeviceSettings, NoBuffer};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How long the host may take, in wall time.
+/// How long the host may take, in wall time, unless `host-patience` says otherwise.
 pub const HOST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A tail that is further ahead than this is no tail; the device gets to see it as it is.
 const MOST_BUFFERS: u32 = 1 << 20;
+
+/// What settings say of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostFaults {
+    /// `late-host`, in grains.
+    pub late: Option<u64>,
+    /// `no-buffer`; see [`crate::fault`] for the lane.
+    pub no_buffer: Option<NoBuffer>,
+    /// `host-patience`: how long the host may take, in wall time.
+    pub patience: Duration,
+}
+
+impl HostFaults {
+    /// Those of some settings.
+    #[must_use]
+    pub fn new(settings: &DeviceSettings) -> Self {
+        Self {
+            late: settings.late_host_us.map(grains_of_us),
+            no_buffer: settings.no_buffer,
+            patience: settings
+                .host_patience_ms
+                .map_or(HOST_PATIENCE, Duration::from_millis),
+        }
+    }
+}
+
+impl Default for HostFaults {
+    fn default() -> Self {
+        Self::new(&DeviceSettings::default())
+    }
+}
 
 /// How a wait for a buffer goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +79,7 @@ pub enum BufferWait {
 /// All lanes that are known.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    /// The fault `late-host`, in grains.
-    late_host: Option<u64>,
+    faults: HostFaults,
     lanes: Vec<Lane>,
     /// First and last line that holds a free tail.
     free_lines: (u64, u64),
@@ -59,6 +90,8 @@ pub struct Lanes {
 struct Lane {
     free_tail: u64,
     ready_tail: u64,
+    /// Most buffers that the host returns, for the fault `no-buffer`.
+    most_returned: Option<u32>,
     /// What the device sees as free tail (without `late-host`).
     visible: u32,
     /// What both tails were when the lane became known.
@@ -72,9 +105,9 @@ struct Lane {
 
 impl Lanes {
     /// Starts a launch: lanes become known again, except that a delay goes on across launches.
-    pub fn begin_launch(&mut self, late_host: Option<u64>, raw_word: impl Fn(u64) -> Option<u32>) {
-        let goes_on = late_host.is_some() && late_host == self.late_host;
-        self.late_host = late_host;
+    pub fn begin_launch(&mut self, faults: HostFaults, raw_word: impl Fn(u64) -> Option<u32>) {
+        let goes_on = faults.late.is_some() && faults == self.faults;
+        self.faults = faults;
         self.lanes
             .retain(|lane| goes_on && raw_word(lane.ready_tail) == Some(lane.last_ready_tail));
     }
@@ -86,7 +119,13 @@ impl Lanes {
         !self.lanes.is_empty() && line >= self.free_lines.0 && line <= self.free_lines.1
     }
 
-    fn find_or_insert(&mut self, word: &AwaitedWord, free_tail: u32, ready_tail: u32) -> &mut Lane {
+    fn find_or_insert(
+        &mut self,
+        word: &AwaitedWord,
+        free_tail: u32,
+        ready_tail: u32,
+        most_returned: impl FnOnce() -> Option<u32>,
+    ) -> &mut Lane {
         let known = self
             .lanes
             .iter()
@@ -101,6 +140,7 @@ impl Lanes {
             self.lanes.push(Lane {
                 free_tail: word.address,
                 ready_tail: word.pair_address,
+                most_returned: most_returned(),
                 visible: free_tail,
                 first_free_tail: free_tail,
                 last_ready_tail: ready_tail,
@@ -120,7 +160,14 @@ impl Lane {
             .ready_times
             .partition_point(|time| later(*time, delay) <= now);
         let visible = u32::try_from(visible).unwrap_or(u32::MAX);
-        self.first_free_tail.wrapping_add(visible)
+        let most = self.most_returned.unwrap_or(u32::MAX);
+        self.first_free_tail.wrapping_add(visible.min(most))
+    }
+
+    /// Whether the host returns nothing more to a device that has seen this free tail.
+    fn is_dry(&self, seen: u32) -> bool {
+        let is_last = |most| seen == self.first_free_tail.wrapping_add(most);
+        self.most_returned.is_some_and(is_last)
     }
 }
 
@@ -145,10 +192,14 @@ impl Engine {
             )
         };
         let mut lanes = self.lanes.borrow_mut();
-        let delay = lanes.late_host;
-        let lane = lanes.find_or_insert(word, free_tail, ready_tail);
-        let Some(delay) = delay else {
-            let tail = self.await_host(lane, |tail| tail != word.seen);
+        let HostFaults { late, patience, .. } = lanes.faults;
+        let most_returned = || self.faults.buffers_returned(word.address);
+        let lane = lanes.find_or_insert(word, free_tail, ready_tail, most_returned);
+        if lane.is_dry(word.seen) {
+            return BufferWait::Unknown;
+        }
+        let Some(delay) = late else {
+            let tail = self.await_host(lane, patience, |tail| tail != word.seen);
             let ahead = tail.wrapping_sub(word.seen);
             let next = word.seen.wrapping_add(ahead.min(1));
             // A tail never goes back: the buffers that the device found when it attached stay.
@@ -184,12 +235,12 @@ impl Engine {
             .iter()
             .filter(|lane| lane.free_tail & !7 == address)
         {
-            let tail = match lanes.late_host {
+            let tail = match lanes.faults.late {
                 None => lane.visible,
                 Some(delay) => {
                     let visible = lane.delayed_tail(delay, agent.clock.get());
                     let arrived = |tail: u32| tail.wrapping_sub(visible) <= MOST_BUFFERS;
-                    let tail = self.await_host(lane, arrived);
+                    let tail = self.await_host(lane, lanes.faults.patience, arrived);
                     if arrived(tail) { visible } else { tail }
                 }
             };
@@ -202,7 +253,7 @@ impl Engine {
     /// Notes when an AICPU thread publishes a ready entry.
     #[inline]
     pub fn note_ready_tail(&self, agent: &Agent, address: u64, value: u32) {
-        if self.lanes.borrow().late_host.is_some() {
+        if self.lanes.borrow().faults.late.is_some() {
             self.note_delayed_ready_tail(agent, address, value);
         }
     }
@@ -222,7 +273,7 @@ impl Engine {
 
     /// Stops the engine until the host has moved the free tail to where `arrived` says yes; returns
     /// the tail, also when the host took too long.
-    fn await_host(&self, lane: &Lane, arrived: impl Fn(u32) -> bool) -> u32 {
+    fn await_host(&self, lane: &Lane, patience: Duration, arrived: impl Fn(u32) -> bool) -> u32 {
         let tail = || self.raw_word(lane.free_tail).unwrap_or(0);
         let mut now = tail();
         if arrived(now) || lane.given_up_at.get() == Some(now) {
@@ -232,7 +283,7 @@ impl Engine {
         let begin = Instant::now();
         let mut turns = 0u32;
         while !arrived(now) {
-            if begin.elapsed() > HOST_PATIENCE {
+            if begin.elapsed() > patience {
                 lane.given_up_at.set(Some(now));
                 return now;
             }

@@ -11,6 +11,7 @@
 //! - [`engine`]: agents (AICPU threads and AICores) as stackful coroutines, ordered by one virtual
 //!   clock; [`machine`] runs them.
 //! - [`interface`] and [`relax`]: what each call of the device interface does and costs.
+//! - [`fault`]: what goes wrong with shared lines when a setting asks for it.
 //! - [`memory`], [`view`], [`registers`], [`lanes`]: the state agents see.
 //! - [`program`], [`kernel`]: loading and calling what the host sent.
 //! - [`device`]: streams and launches; [`control`]: the socket; [`watchdog`]: the last resort.
@@ -27,7 +28,7 @@ pub mod cost;
 pub mod device;
 pub mod engine;
 pub mod error;
-
+pub mod fault;
 pub mod image;
 pub mod inbox;
 pub mod interface;
@@ -39,7 +40,6 @@ pub mod program;
 pub mod queue;
 pub mod registers;
 pub mod relax;
-pub mod setting;
 pub mod table;
 pub mod view;
 pub mod watchdog;

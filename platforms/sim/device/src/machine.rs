@@ -81,9 +81,9 @@ pub struct Machine {
     tasks: Vec<Task>,
     /// The earliest time at which a task has run too long, the process is to end, or to pause.
     stop: u64,
-    kill_at: Option<u64>,
+    /// What is to happen to the whole process, and when.
+    ends: Vec<(u64, fn())>,
     pause_at: Option<u64>,
-    kill: fn(),
 }
 
 impl fmt::Debug for Machine {
@@ -96,9 +96,9 @@ impl fmt::Debug for Machine {
 }
 
 impl Machine {
-    /// A machine without tasks. `kill` ends the process, for the fault `kill-at`.
+    /// A machine without tasks.
     #[must_use]
-    pub fn new(engine: &'static Engine, report: Arc<dyn Report>, kill: fn()) -> Self {
+    pub fn new(engine: &'static Engine, report: Arc<dyn Report>) -> Self {
         Self {
             engine,
             report,
@@ -106,9 +106,8 @@ impl Machine {
             stacks: Vec::new(),
             tasks: Vec::new(),
             stop: NEVER,
-            kill_at: None,
+            ends: Vec::new(),
             pause_at: None,
-            kill,
         }
     }
 
@@ -130,9 +129,9 @@ impl Machine {
         slots.filter(|slot| slot.is_none()).count() >= agents
     }
 
-    /// Kills the process at that time, or not at all.
-    pub fn set_kill_at(&mut self, time: Option<u64>) {
-        self.kill_at = time;
+    /// Does each of these at its time, in place of what was to be done before.
+    pub fn set_ends(&mut self, ends: Vec<(u64, fn())>) {
+        self.ends = ends;
         self.update_stop();
     }
 
@@ -329,10 +328,12 @@ impl Machine {
     /// Virtual time has come to where a task has run too long, or the process is to end, or to pause.
     #[cold]
     fn pass_stop(&mut self, time: u64) {
-        if self.kill_at.is_some_and(|kill_at| time >= kill_at) {
-            self.kill_at = None;
-            (self.kill)();
-        }
+        self.ends.retain(|(at, end)| {
+            if time >= *at {
+                end();
+            }
+            time < *at
+        });
         if self.pause_at.is_some_and(|pause_at| time >= pause_at) {
             self.pause_at = None;
             self.engine.pass(time);
@@ -409,7 +410,7 @@ impl Machine {
     fn update_stop(&mut self) {
         let limits = self.tasks.iter().map(|task| task.limit);
         self.stop = limits
-            .chain(self.kill_at)
+            .chain(self.ends.iter().map(|(at, _)| *at))
             .chain(self.pause_at)
             .min()
             .unwrap_or(NEVER);

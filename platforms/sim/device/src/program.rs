@@ -173,6 +173,12 @@ impl LaunchArgs {
         self.words[0]
     }
 
+    /// For a main AICPU entry, the address of the control region.
+    #[must_use]
+    pub fn control_address(&self) -> u64 {
+        self.words[offset_of!(AicpuArgs, control_address) / 8]
+    }
+
     fn device_args(&self) -> u64 {
         self.words[offset_of!(AicpuArgs, device_args) / 8]
     }

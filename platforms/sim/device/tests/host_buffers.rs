@@ -4,6 +4,7 @@
 use lanescope_abi::device::AwaitedBy;
 use lanescope_abi::{AwaitedWord, Chip};
 use lanescope_sim_device::clock::grains_of_us;
+use lanescope_sim_device::lanes::HostFaults;
 use rig::{Rig, body, invalidate, load, now_ns, relax, store, work_ns};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -29,10 +30,11 @@ fn take_buffers(
         .word32(free_tail)
         .unwrap()
         .store(2, Ordering::Relaxed);
-    rig.engine
-        .lanes
-        .borrow_mut()
-        .begin_launch(late_host_us.map(grains_of_us), |_| None);
+    let faults = HostFaults {
+        late: late_host_us.map(grains_of_us),
+        ..HostFaults::default()
+    };
+    rig.engine.lanes.borrow_mut().begin_launch(faults, |_| None);
     let times = Rc::new(RefCell::new(Vec::new()));
     let log = Rc::clone(&times);
     let per_us = chip.info().ticks_per_second / 1_000_000;

@@ -36,6 +36,8 @@ pub(crate) struct State {
     generation: u64,
     /// The first failure of a task, or the end of the process; stays until a forced reset.
     pub(crate) poison: Option<Refusal>,
+    /// The poison came from the setting, and from nothing that happened.
+    is_poison_injected: bool,
     open: Option<Open>,
 }
 
@@ -49,6 +51,15 @@ impl State {
                 "the device of this thread has been reset",
             )),
         }
+    }
+
+    /// The device is as if a task had failed with `code` before; `None` takes that back.
+    pub(crate) fn inject_poison(&mut self, code: Option<i32>) {
+        if self.poison.is_some() && !self.is_poison_injected {
+            return;
+        }
+        self.poison = code.map(|code| refuse(code, "the setting poison asks for it"));
+        self.is_poison_injected = code.is_some();
     }
 
     /// What is open, whichever opening it is.
@@ -116,6 +127,7 @@ impl Device {
         state.references = if force { 0 } else { state.references - 1 };
         if force {
             state.poison = None;
+            state.is_poison_injected = false;
         }
         if state.references > 0 {
             return Ok(());

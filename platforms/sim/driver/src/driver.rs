@@ -8,10 +8,10 @@ use crate::current::{Current, bind, current};
 use crate::device::Device;
 use crate::handle::Handle;
 use crate::leaks::{Leaks, say};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Concerns, Settings};
 use crate::visible;
 use lanescope_abi::Chip;
-use lanescope_sim_wire::HostFrame;
+use lanescope_sim_wire::{DeviceSettings, HostFrame};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -77,6 +77,8 @@ impl Driver {
         self.devices = ids
             .map(|(logical, id)| Arc::new(Device::new(logical, id, self.chip)))
             .collect();
+        let poison = self.settings().poison();
+        self.poison_devices(poison);
         self
     }
 
@@ -153,19 +155,36 @@ impl Driver {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a setting and tells the open devices.
+    /// Takes a setting and tells whom it concerns.
     pub(crate) fn change_setting(&self, name: &str, value: &str) -> Result<()> {
-        let for_the_device = self.settings().set(name, value)?;
-        if for_the_device {
-            let frame = HostFrame::Setting {
-                name: name.to_owned(),
-                value: value.to_owned(),
+        let concerns = self.settings().set(name, value)?;
+        if matches!(concerns, Concerns::Device | Concerns::All) {
+            let names = match concerns {
+                Concerns::All => &DeviceSettings::NAMES[..],
+                _ => &[name],
             };
             for device in &self.devices {
-                device.tell(&frame);
+                for name in names {
+                    device.tell(&HostFrame::Setting {
+                        name: (*name).to_owned(),
+                        value: value.to_owned(),
+                    });
+                }
             }
         }
+        match concerns {
+            Concerns::Poison(code) => self.poison_devices(code),
+            Concerns::All => self.poison_devices(None),
+            Concerns::Driver | Concerns::Device => {}
+        }
         Ok(())
+    }
+
+    /// What the setting `poison` says; what a task of this process has poisoned stays so.
+    fn poison_devices(&self, code: Option<i32>) {
+        for device in &self.devices {
+            device.lock().inject_poison(code);
+        }
     }
 
     /// What resets found alive.

@@ -39,17 +39,7 @@
 //! - `uint64_t lanescope_sim_calls(const char *name)`: calls of a function; of all for `""`.
 //! - `int32_t lanescope_sim_device_pid(int32_t device)`: the device process, or -1.
 //!
-//! | setting | value | effect |
-//! |---|---|---|
-//! | `seed` | number | perturbs the device's timing, never results; 0 does not |
-//! | `memory-bytes` | number | device memory of devices that start later |
-//! | `late-host` | virtual µs | a returned buffer becomes visible that late |
-//! | `dead-core` | core index | that core never answers |
-//! | `hung-kernel` | core index | the first kernel of that core never ends |
-//! | `kill-at` | virtual µs after a launch | the device process exits |
-//! | `fail` | `CALL:N:CODE` | the N-th call of that function from now returns CODE and does nothing |
-//!
-//! An empty value, or `off`, takes a setting back; for `fail`, all that have not happened.
+//! What can be set, and what each fault ends in, is in `docs/simulator.md`.
 //!
 //! # Errors
 //!

@@ -1,8 +1,8 @@
 //! Settings by name, checked before anything sees them.
 
 use crate::calls::Fault;
-use crate::codes::{PARAM_INVALID, Result, refuse, require};
-use lanescope_sim_wire::DEFAULT_MEMORY_BYTES;
+use crate::codes::{PARAM_INVALID, Refusal, Result, refuse};
+use lanescope_sim_wire::{DEFAULT_MEMORY_BYTES, DeviceSettings, SettingError};
 
 /// The environment variable with settings for the start.
 pub(crate) const VARIABLE: &str = "LANESCOPE_SIM";
@@ -10,13 +10,28 @@ pub(crate) const VARIABLE: &str = "LANESCOPE_SIM";
 /// Most memory of a device; also the distance between the addresses of two devices.
 pub(crate) const MAX_MEMORY_BYTES: u64 = 64 << 30;
 
-/// Settings the device process is told.
-const FOR_THE_DEVICE: [&str; 5] = ["seed", "late-host", "dead-core", "hung-kernel", "kill-at"];
-
 /// What is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
-    values: Vec<(String, u64)>,
+    memory_bytes: Option<u64>,
+    /// Code with which devices are poisoned.
+    poison: Option<i32>,
+    device: DeviceSettings,
+    /// The device's settings as they were given.
+    given: Vec<(String, String)>,
+}
+
+/// Who must learn of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concerns {
+    /// Nobody but this library.
+    Driver,
+    /// The device processes.
+    Device,
+    /// Every device of this process becomes unusable with a code, or usable again.
+    Poison(Option<i32>),
+    /// Everybody: all settings were taken back.
+    All,
 }
 
 impl Settings {
@@ -39,78 +54,94 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Takes one setting; an empty value, or `off`, takes it back. Returns whether the device must
-    /// know.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
-        if name == "fail" {
-            match value {
-                "" | "off" => Fault::disarm_all(),
-                fault => Fault::parse(fault)?.arm(),
+    /// Takes one setting; an empty value, or `off`, takes it back. Returns who must know.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<Concerns> {
+        let is_off = matches!(value, "" | "off");
+        match name {
+            "fail" if is_off => Fault::disarm_all(),
+            "fail" => Fault::parse(value)?.arm(),
+            "memory-bytes" if is_off => self.memory_bytes = None,
+            "memory-bytes" => self.memory_bytes = Some(memory_bytes(value)?),
+            "poison" => {
+                self.poison = (!is_off).then(|| poison_code(value)).transpose()?;
+                return Ok(Concerns::Poison(self.poison));
             }
-            return Ok(false);
+            "all" if is_off => {
+                Fault::disarm_all();
+                *self = Self::default();
+                return Ok(Concerns::All);
+            }
+            "all" => return Err(bad(name, value, "off")),
+            _ => return self.set_for_the_device(name, value),
         }
-        let known = name == "memory-bytes" || FOR_THE_DEVICE.contains(&name);
-        require(
-            known,
-            PARAM_INVALID,
-            format_args!("no setting is called {name:?}"),
-        )?;
-        let number = checked(name, value)?;
-        self.values.retain(|(set, _)| set != name);
-        if let Some(number) = number {
-            self.values.push((name.to_owned(), number));
+        Ok(Concerns::Driver)
+    }
+
+    fn set_for_the_device(&mut self, name: &str, value: &str) -> Result<Concerns> {
+        match self.device.set(name, value) {
+            Ok(()) => {}
+            Err(SettingError::Unknown { name, known }) => {
+                return Err(refuse(
+                    PARAM_INVALID,
+                    format_args!(
+                        "no setting is called {name:?}; known: {}, {known}",
+                        DRIVER_NAMES.join(", ")
+                    ),
+                ));
+            }
+            Err(error) => return Err(refuse(PARAM_INVALID, error)),
         }
-        Ok(FOR_THE_DEVICE.contains(&name))
+        self.given.retain(|(set, _)| set != name);
+        if !matches!(value, "" | "off") {
+            self.given.push((name.to_owned(), value.to_owned()));
+        }
+        Ok(Concerns::Device)
     }
 
     /// Memory of a device that starts now.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        self.value("memory-bytes").unwrap_or(DEFAULT_MEMORY_BYTES)
+        self.memory_bytes.unwrap_or(DEFAULT_MEMORY_BYTES)
+    }
+
+    /// Code with which every device is unusable from the start.
+    pub(crate) fn poison(&self) -> Option<i32> {
+        self.poison
     }
 
     /// The seed; 0 unless set.
     pub(crate) fn seed(&self) -> u64 {
-        self.value("seed").unwrap_or(0)
+        self.device.seed
     }
 
     /// What a device process that starts now is told.
     pub(crate) fn for_the_device(&self) -> Vec<(String, String)> {
-        self.values
-            .iter()
-            .filter(|(name, _)| FOR_THE_DEVICE.contains(&name.as_str()))
-            .map(|(name, number)| (name.clone(), number.to_string()))
-            .collect()
-    }
-
-    fn value(&self, name: &str) -> Option<u64> {
-        let set = self.values.iter().find(|(set, _)| set == name);
-        set.map(|(_, number)| *number)
+        self.given.clone()
     }
 }
 
-fn checked(name: &str, value: &str) -> Result<Option<u64>> {
-    if matches!(value, "" | "off") {
-        return Ok(None);
+/// Names of settings that the device is not told.
+const DRIVER_NAMES: [&str; 4] = ["all", "memory-bytes", "fail", "poison"];
+
+fn bad(name: &str, value: &str, expected: &str) -> Refusal {
+    refuse(
+        PARAM_INVALID,
+        format_args!("{name}={value}: {expected} expected"),
+    )
+}
+
+fn memory_bytes(value: &str) -> Result<u64> {
+    let expected = "a number of bytes from 1 MiB to 64 GiB";
+    match value.parse() {
+        Ok(bytes) if (1 << 20..=MAX_MEMORY_BYTES).contains(&bytes) => Ok(bytes),
+        _ => Err(bad("memory-bytes", value, expected)),
     }
-    let bad = |expected: &str| {
-        refuse(
-            PARAM_INVALID,
-            format_args!("{name}={value}: {expected} expected"),
-        )
-    };
-    let number: u64 = value.parse().map_err(|_| bad("an unsigned number"))?;
-    let (limit, expected) = match name {
-        "memory-bytes" => (MAX_MEMORY_BYTES, "at most 64 GiB"),
-        "dead-core" | "hung-kernel" => (107, "the index of a core"),
-        _ => (u64::MAX, ""),
-    };
-    if number > limit {
-        return Err(bad(expected));
+}
+
+fn poison_code(value: &str) -> Result<i32> {
+    match value.parse() {
+        Ok(0) | Err(_) => Err(bad("poison", value, "a code other than 0")),
+        Ok(code) => Ok(code),
     }
-    if name == "memory-bytes" && number < 1 << 20 {
-        return Err(bad("at least 1 MiB"));
-    }
-    Ok(Some(number))
 }
 
 #[cfg(test)]
@@ -130,14 +161,18 @@ mod tests {
             ]
         );
 
-        assert!(settings.set("seed", "9").unwrap());
-        assert!(!settings.set("memory-bytes", "").unwrap());
-        assert!(settings.set("late-host", "off").unwrap());
+        assert_eq!(settings.set("seed", "9"), Ok(Concerns::Device));
+        assert_eq!(settings.set("memory-bytes", ""), Ok(Concerns::Driver));
+        assert_eq!(settings.set("late-host", "off"), Ok(Concerns::Device));
         assert_eq!(
             (settings.seed(), settings.memory_bytes()),
             (9, DEFAULT_MEMORY_BYTES)
         );
         assert_eq!(settings.for_the_device(), [("seed".into(), "9".into())]);
+        let poison = Concerns::Poison(Some(507_018));
+        assert_eq!(settings.set("poison", "507018"), Ok(poison));
+        assert_eq!(settings.set("all", "off"), Ok(Concerns::All));
+        assert_eq!(settings, Settings::default());
     }
 
     #[test]
@@ -145,6 +180,9 @@ mod tests {
         let mut settings = Settings::parse("seed=3").unwrap();
         for (name, value) in [
             ("speed", "3"),
+            ("all", "3"),
+            ("poison", "0"),
+            ("torn-slot", "108"),
             ("seed", "-1"),
             ("seed", "x"),
             ("dead-core", "108"),
@@ -157,5 +195,8 @@ mod tests {
         }
         assert_eq!(settings, Settings::parse("seed=3").unwrap());
         assert!(Settings::parse("seed").is_err());
+        let unknown = settings.set("speed", "3").unwrap_err().text;
+        let known = "known: all, memory-bytes, fail, poison, seed, late-host, ";
+        assert!(unknown.contains(known), "{unknown}");
     }
 }

@@ -25,12 +25,17 @@
 mod codec;
 mod frame;
 mod layout;
+mod setting;
 
 pub use codec::{Frame, WireError};
 pub use frame::{DeviceFrame, HostFrame};
 pub use layout::{
     CLUSTERS_A5_PER_DIE, CUBE_CORES_A2A3, DEVICE_MEMORY_ADDRESS, RegisterPage, aicore_occupancy,
     cluster_cube_core, physical_core, register_page, register_window,
+};
+pub use setting::{
+    AicpuEntry, AicpuError, Corrupt, CorruptWord, DeviceSettings, NoBuffer, SettingError,
+    StaleLine, StaleWords, Which,
 };
 
 /// The device process's end of the socket.

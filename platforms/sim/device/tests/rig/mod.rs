@@ -9,14 +9,13 @@ use lanescope_abi::{Awaited, AwaitedWord, Chip};
 use lanescope_sim_device::agent::Identity;
 use lanescope_sim_device::clock::GRAINS_PER_NS;
 use lanescope_sim_device::cost::{Costs, Random};
-use lanescope_sim_device::device::{Device, core_places};
+use lanescope_sim_device::device::{Device, Ends, core_places};
 use lanescope_sim_device::engine::{Current, Engine};
 use lanescope_sim_device::inbox::Inbox;
 use lanescope_sim_device::machine::{Body, NewAgent, TaskId, task_limit};
 use lanescope_sim_device::memory::Memory;
-use lanescope_sim_device::setting::Settings;
 use lanescope_sim_device::watchdog::{Progress, Report};
-use lanescope_sim_wire::{DeviceFrame, register_window};
+use lanescope_sim_wire::{DeviceFrame, DeviceSettings, register_window};
 use std::sync::{Arc, Mutex};
 
 /// Frames that the device has sent.
@@ -51,12 +50,14 @@ impl Rig {
         let engine = Engine::new(chip, memory, Progress::leaked());
         let frames = Arc::new(Frames::default());
         let inbox = Arc::new(Inbox::default());
-        let mut settings = Settings::default();
+        let mut settings = DeviceSettings::default();
         settings.set("seed", &seed.to_string()).unwrap();
         engine.rank_agents(&mut Random::new(seed, &[1]));
-        let device = Device::new(engine, settings, Arc::clone(&inbox), frames.clone(), || {
-            std::process::abort()
-        });
+        let ends = Ends {
+            kill: || std::process::abort(),
+            close: || std::process::abort(),
+        };
+        let device = Device::new(engine, settings, Arc::clone(&inbox), frames.clone(), ends);
         Self {
             chip,
             engine,
