@@ -20,6 +20,10 @@ pub const BLOCK_ALIGN: u64 = 8;
 /// The largest payload a block may have; a larger one is damage.
 pub const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
 
+/// The largest payload a JSON block may have, which bounds what reading it can allocate: some six
+/// times as much. Items are not copied when they are read, so they need no such limit.
+pub const MAX_JSON_BYTES: u64 = 64 << 20;
+
 /// The start of the file.
 #[repr(C)]
 #[derive(
@@ -149,6 +153,12 @@ impl BlockKind {
             Self::EndOfRun => "end-of-run",
             Self::Unknown(_) => "unknown",
         }
+    }
+
+    /// Whether the payload is one JSON text.
+    #[must_use]
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::Session | Self::Functions | Self::Verdict)
     }
 
     /// Bytes of an item, or `None` where the kind has no fixed item.

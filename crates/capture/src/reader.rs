@@ -3,7 +3,7 @@
 use crate::error::{CaptureError, Result};
 use crate::format::{
     BLOCK_ALIGN, BLOCK_MAGIC, BlockHeader, BlockKind, FILE_MAGIC, FORMAT_VERSION, FileHeader,
-    MAX_PAYLOAD_BYTES, padding_bytes,
+    MAX_JSON_BYTES, MAX_PAYLOAD_BYTES, padding_bytes,
 };
 use std::mem::offset_of;
 use zerocopy::{FromBytes, IntoBytes};
@@ -222,6 +222,13 @@ fn intact_payload(header: &BlockHeader, payload: &[u8]) -> std::result::Result<(
         ));
     }
     let kind = BlockKind::from_raw(header.kind);
+    if kind.is_json() && header.payload_bytes > MAX_JSON_BYTES {
+        return Err(format!(
+            "block {ordinal} ({}): {} bytes of JSON, at most {MAX_JSON_BYTES} are read",
+            kind.name(),
+            header.payload_bytes
+        ));
+    }
     if let Some(item_bytes) = kind.item_bytes()
         && header.record_bytes != item_bytes
     {

@@ -5,6 +5,7 @@ use crate::format::{BlockKind, Clock, Edge, EndOfRun};
 use crate::{Block, Capture, FunctionName, SessionInfo, Verdict};
 use lanescope_abi::{Kind, TaskRecord};
 use serde::de::DeserializeOwned;
+use std::collections::{HashMap, HashSet};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 /// The blocks of one run. Records, edges and ids stay where they are in the file.
@@ -18,13 +19,15 @@ pub struct CaptureRun<'a> {
 }
 
 impl<'a> Capture<'a> {
-    /// The runs of the file, in the order in which they began.
+    /// The runs of the file, each once, in the order in which they began.
     #[must_use]
     pub fn run_ids(&self) -> Vec<u32> {
+        let mut seen = HashSet::new();
         self.blocks()
             .iter()
             .filter(|block| block.kind() == BlockKind::Session)
             .map(|block| block.header.run_id)
+            .filter(|&run_id| seen.insert(run_id))
             .collect()
     }
 
@@ -34,39 +37,48 @@ impl<'a> Capture<'a> {
     ///
     /// [`CaptureError::Malformed`] when a JSON block is not what its kind demands.
     pub fn run(&self, run_id: u32) -> Result<Option<CaptureRun<'a>>> {
-        let blocks: Vec<Block<'a>> = self
-            .blocks()
-            .iter()
-            .filter(|block| block.header.run_id == run_id)
-            .copied()
-            .collect();
-        let Some(session) = first_json(&blocks, BlockKind::Session)? else {
-            return Ok(None);
-        };
-        Ok(Some(CaptureRun {
-            session,
-            functions: all_functions(&blocks)?,
-            verdict: first_json(&blocks, BlockKind::Verdict)?,
-            is_ended: is_ended(&blocks),
-            blocks,
-        }))
+        let of_run = |block: &&Block<'a>| block.header.run_id == run_id;
+        CaptureRun::of(self.blocks().iter().filter(of_run).copied().collect())
     }
 
-    /// Every run of the file.
+    /// Every run of the file; one pass, however many there are.
     ///
     /// # Errors
     ///
     /// As for [`Capture::run`].
     pub fn runs(&self) -> Result<Vec<CaptureRun<'a>>> {
+        let mut blocks: HashMap<u32, Vec<Block<'a>>> = HashMap::new();
+        for block in self.blocks() {
+            blocks.entry(block.header.run_id).or_default().push(*block);
+        }
         let mut runs = Vec::new();
         for run_id in self.run_ids() {
-            runs.extend(self.run(run_id)?);
+            runs.extend(CaptureRun::of(blocks.remove(&run_id).unwrap_or_default())?);
         }
         Ok(runs)
     }
 }
 
 impl<'a> CaptureRun<'a> {
+    /// The run whose blocks these are; `None` when there is no session block.
+    fn of(blocks: Vec<Block<'a>>) -> Result<Option<Self>> {
+        let Some((block, session)) = first_json::<SessionInfo>(&blocks, BlockKind::Session)? else {
+            return Ok(None);
+        };
+        check_run(&block, session.run_id)?;
+        let verdict = first_json::<Verdict>(&blocks, BlockKind::Verdict)?;
+        if let Some((block, verdict)) = &verdict {
+            check_run(block, verdict.run_id)?;
+        }
+        Ok(Some(Self {
+            session,
+            functions: all_functions(&blocks)?,
+            verdict: verdict.map(|(_, verdict)| verdict),
+            is_ended: is_ended(&blocks),
+            blocks,
+        }))
+    }
+
     /// The facts of the run.
     #[must_use]
     pub const fn session(&self) -> &SessionInfo {
@@ -139,11 +151,13 @@ fn items_of<'a, T: FromBytes + Immutable + KnownLayout>(block: &Block<'a>) -> &'
         .expect("a checked block holds whole items of its kind at a multiple of 8")
 }
 
-fn first_json<T: DeserializeOwned>(blocks: &[Block<'_>], kind: BlockKind) -> Result<Option<T>> {
-    blocks
-        .iter()
-        .find(|block| block.kind() == kind)
-        .map(from_json)
+fn first_json<'a, T: DeserializeOwned>(
+    blocks: &[Block<'a>],
+    kind: BlockKind,
+) -> Result<Option<(Block<'a>, T)>> {
+    let block = blocks.iter().find(|block| block.kind() == kind);
+    block
+        .map(|block| from_json(block).map(|value| (*block, value)))
         .transpose()
 }
 
@@ -158,12 +172,26 @@ fn all_functions(blocks: &[Block<'_>]) -> Result<Vec<FunctionName>> {
 }
 
 fn from_json<T: DeserializeOwned>(block: &Block<'_>) -> Result<T> {
-    serde_json::from_slice(block.payload).map_err(|reason| CaptureError::Malformed {
+    serde_json::from_slice(block.payload).map_err(|reason| malformed(block, reason.to_string()))
+}
+
+/// A JSON block speaks of the run that its header names.
+fn check_run(block: &Block<'_>, run_id: u32) -> Result<()> {
+    let expected = block.header.run_id;
+    if run_id == expected {
+        return Ok(());
+    }
+    let reason = format!("it speaks of run {run_id}, expected run {expected} as in its header");
+    Err(malformed(block, reason))
+}
+
+fn malformed(block: &Block<'_>, reason: String) -> CaptureError {
+    CaptureError::Malformed {
         ordinal: block.header.ordinal,
         kind: block.kind().name(),
         offset: block.offset,
-        reason: reason.to_string(),
-    })
+        reason,
+    }
 }
 
 fn is_ended(blocks: &[Block<'_>]) -> bool {

@@ -3,7 +3,7 @@
 use crate::error::{CaptureError, Result};
 use crate::format::{
     BLOCK_MAGIC, BlockHeader, BlockKind, Clock, Edge, EndOfRun, FILE_MAGIC, FORMAT_VERSION,
-    FileHeader, MAX_PAYLOAD_BYTES, NO_LANE, padding_bytes,
+    FileHeader, MAX_JSON_BYTES, MAX_PAYLOAD_BYTES, NO_LANE, padding_bytes,
 };
 use crate::{FunctionName, SessionInfo, Verdict};
 use lanescope_abi::Kind;
@@ -113,7 +113,12 @@ impl<W: Write> CaptureWriter<W> {
     ///
     /// See [`CaptureWriter`].
     pub fn functions(&mut self, run_id: u32, functions: &[FunctionName]) -> Result<()> {
-        self.json(BlockKind::Functions, run_id, &functions)
+        if functions.is_empty() {
+            return self.json(BlockKind::Functions, run_id, &functions);
+        }
+        functions
+            .chunks(ITEMS_PER_BLOCK)
+            .try_for_each(|part| self.json(BlockKind::Functions, run_id, &part))
     }
 
     /// Adds edges; may be called any number of times.
@@ -255,6 +260,11 @@ impl<W: Write> CaptureWriter<W> {
         value: &T,
     ) -> Result<()> {
         let text = serde_json::to_vec(value).map_err(|reason| bad(kind, &reason.to_string()))?;
+        if text.len() as u64 > MAX_JSON_BYTES {
+            let bytes = text.len();
+            let reason = format!("{bytes} bytes of JSON are more than {MAX_JSON_BYTES}");
+            return Err(bad(kind, &reason));
+        }
         let header = BlockHeader {
             count: 1,
             record_bytes: fit(kind, text.len() as u64)?,
