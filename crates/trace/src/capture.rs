@@ -17,7 +17,9 @@ use crate::{
     task::order_ticks, trace::Rows,
 };
 use lanescope_abi::TaskRecord;
-use lanescope_capture::{Capture, CaptureFile, CaptureRun, FindingKind, SessionInfo, Verdict};
+use lanescope_capture::{
+    Capture, CaptureFile, CaptureRun, FindingKind, Outcome, SessionInfo, Verdict,
+};
 use std::path::Path;
 use std::sync::Arc;
 use zerocopy::FromBytes;
@@ -57,6 +59,7 @@ fn trace_of(
     let checked = Checked::of(run, &session);
     let what = "records that name a core the session does not have";
     note(&mut notes, checked.foreign, what);
+    note(&mut notes, checked.strange, "records of another run");
     note(
         &mut notes,
         checked.disordered,
@@ -113,28 +116,39 @@ fn session(info: &SessionInfo) -> Session {
     }
 }
 
+/// Damaged places that are told one by one: every run of the file tells of them.
+const TOLD_DAMAGE: usize = 16;
+
 fn file_notes(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
-    for damage in capture.damage() {
+    let (told, untold) = match capture.damage().split_at_checked(TOLD_DAMAGE) {
+        Some(parts) => parts,
+        None => (capture.damage(), &[][..]),
+    };
+    for damage in told {
         let text = format!(
             "bytes left out at byte {}: {}",
             damage.offset, damage.reason
         );
         note(&mut notes, damage.bytes, &text);
     }
+    let bytes = untold.iter().map(|damage| damage.bytes).sum();
+    let text = format!("bytes left out at {} further places", untold.len());
+    note(&mut notes, bytes, &text);
     let unended = u64::from(!run.is_ended());
     note(&mut notes, unended, "run without its end in the capture");
     notes
 }
 
 /// The run's verdict, no better than the file it stands in: a capture that was cut is `partial`, one
-/// with damaged blocks `broken`.
+/// with damaged blocks, or other records than were counted, `broken`.
 fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Verdict {
+    let here: u64 = run.task_records().map(|records| records.len() as u64).sum();
     let mut verdict = run.verdict().cloned().unwrap_or_else(|| {
         let mut verdict = Verdict::new(run.session().run_id);
         verdict.expected_tasks = run.session().task_count;
-        verdict.totals.collected = run.task_records().map(|records| records.len() as u64).sum();
-        verdict.totals.total = verdict.totals.collected;
+        verdict.totals.collected = here;
+        verdict.totals.total = here;
         verdict.find(
             FindingKind::NotEnded,
             1,
@@ -148,6 +162,16 @@ fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Verdict {
             FindingKind::Corruption,
             bytes,
             "bytes of the capture file are damaged",
+        );
+    }
+    // Records that were refused are in the file too; only such a verdict may count fewer.
+    let collected = verdict.totals.collected;
+    let is_whole = matches!(verdict.outcome, Outcome::Exact | Outcome::Lossy);
+    if collected > here || is_whole && collected < here {
+        verdict.find(
+            FindingKind::Corruption,
+            collected.abs_diff(here),
+            format!("the verdict counts {collected} records, the capture holds {here}"),
         );
     }
     verdict
@@ -193,6 +217,8 @@ fn edge_table(run: &CaptureRun<'_>) -> Result<(EdgeTable, u64), TraceError> {
 struct Checked {
     blocks: Vec<MappedBlock>,
     foreign: u64,
+    /// Of another run.
+    strange: u64,
     disordered: u64,
 }
 
@@ -201,8 +227,10 @@ impl Checked {
         let mut checked = Self {
             blocks: Vec::new(),
             foreign: 0,
+            strange: 0,
             disordered: 0,
         };
+        let run_id = run.session().run_id;
         let mut latest = vec![0; session.cores.len()];
         let blocks = run.record_blocks(lanescope_abi::Kind::Task);
         for (block, records) in blocks.zip(run.task_records()) {
@@ -211,17 +239,18 @@ impl Checked {
                 count: block.header.count,
             });
             for record in records {
-                checked.row(record, &mut latest, session);
+                checked.row(record, run_id, &mut latest, session);
             }
         }
         checked
     }
 
-    fn row(&mut self, record: &TaskRecord, latest: &mut [u64], session: &Session) {
+    fn row(&mut self, record: &TaskRecord, run_id: u32, latest: &mut [u64], session: &Session) {
         let Some(task) = mapped_task(record, session) else {
             self.foreign += 1;
             return;
         };
+        self.strange += u64::from(record.run_id != run_id);
         let latest = &mut latest[usize::from(task.core)];
         match order_ticks(&task) {
             0 => {}

@@ -107,7 +107,8 @@ impl Document {
                 text: "tasks whose fanout list does not hold fanout_count entries".to_owned(),
             });
         }
-        let mut seen = HashSet::with_capacity(self.tasks.edges.len());
+        // It grows as distinct edges come: a list that repeats one must not cost more than it is long.
+        let mut seen = HashSet::new();
         let mut edges = self.tasks.edges;
         edges.retain(|&edge| seen.insert(edge));
         drop(seen);
@@ -242,6 +243,24 @@ impl<'de> Deserialize<'de> for Document {
     }
 }
 
+/// The keys that are read; the first two must be there.
+const KEYS: [&str; 6] = [
+    "version",
+    "tasks",
+    "aicpu_scheduler_phases",
+    "aicpu_orchestrator",
+    "aicpu_orchestrator_phases",
+    "core_to_thread",
+];
+
+fn version<E: serde::de::Error>(version: i64) -> Result<u32, E> {
+    match version {
+        1 => Ok(1),
+        2 => Ok(2),
+        _ => Err(E::custom(format!("version {version}, expected 1 or 2"))),
+    }
+}
+
 struct DocumentVisitor;
 
 impl<'de> Visitor<'de> for DocumentVisitor {
@@ -253,39 +272,30 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut document = Document::default();
-        let (mut has_version, mut has_tasks) = (false, false);
+        let mut seen = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "version" => {
-                    let version = map.next_value::<i64>()?;
-                    document.version = match version {
-                        1 => 1,
-                        2 => 2,
-                        _ => {
-                            let text = format!("version {version}, expected 1 or 2");
-                            return Err(A::Error::custom(text));
-                        }
-                    };
-                    has_version = true;
-                }
-                "tasks" => {
-                    document.tasks = map.next_value()?;
-                    has_tasks = true;
-                }
+            let Some(&key) = KEYS.iter().find(|known| **known == key) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            // The later of two lists must not take the place of the earlier in silence.
+            if seen.contains(&key) {
+                return Err(A::Error::duplicate_field(key));
+            }
+            seen.push(key);
+            match key {
+                "version" => document.version = version(map.next_value()?)?,
+                "tasks" => document.tasks = map.next_value()?,
                 "aicpu_scheduler_phases" => document.scheduler = map.next_value()?,
                 "aicpu_orchestrator" => document.orchestrator = map.next_value()?,
                 "aicpu_orchestrator_phases" => document.orchestrator_phases = map.next_value()?,
-                "core_to_thread" => document.core_to_thread = map.next_value()?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                _ => document.core_to_thread = map.next_value()?,
             }
         }
-        if !has_version {
-            return Err(A::Error::missing_field("version"));
-        }
-        if !has_tasks {
-            return Err(A::Error::missing_field("tasks"));
+        for key in &KEYS[..2] {
+            if !seen.contains(key) {
+                return Err(A::Error::missing_field(key));
+            }
         }
         Ok(document)
     }

@@ -125,6 +125,7 @@ fn task(task_id: u64, core: u16, start_ticks: u64) -> Task {
         task_id,
         core,
         core_type: CoreType::Aiv,
+        run_id: 3,
         start_ticks,
         end_ticks: start_ticks + 5,
         ..Task::default()
