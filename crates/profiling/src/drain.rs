@@ -107,7 +107,8 @@ impl Drain {
     }
 
     /// Drains until `stop` is set, which is when the streams have ended, and a whole pass has found
-    /// nothing; then salvages what was never handed over and reads the counters.
+    /// nothing; then salvages what was never handed over and reads the counters. A device that goes on
+    /// after that is not waited for: its lanes are retired.
     ///
     /// A driver that fails is not called again before the streams have ended; then what is left is
     /// tried once more.
@@ -134,17 +135,32 @@ impl Drain {
 
     fn drain_all(&mut self, outlet: &Outlet, stop: &AtomicBool) -> Step<()> {
         let mut idle = Idle::default();
+        let mut last_passes: u64 = self.lanes.iter().map(Lane::last_passes).sum();
         loop {
             // Read before the pass: what was published before `stop` is found by this pass.
             let is_stopping = stop.load(Ordering::Acquire);
             if self.tick(outlet)? {
                 idle = Idle::default();
+                last_passes -= u64::from(is_stopping);
+                if last_passes == 0 {
+                    return self.retire_endless();
+                }
             } else if is_stopping {
                 return Ok(());
             } else {
                 idle.wait();
             }
         }
+    }
+
+    fn retire_endless(&mut self) -> Step<()> {
+        self.region.pull_lane_devices()?;
+        for lane in &mut self.lanes {
+            if lane.look(&mut self.findings)? {
+                lane.retire_endless(&mut self.findings);
+            }
+        }
+        Ok(())
     }
 
     /// One pass: at most one buffer of each lane. All are copied, then their ready entries are taken,
@@ -297,6 +313,8 @@ impl Drain {
         self.after = Some(self.snapshot());
         let mut result = Ok(());
         for index in 0..self.lanes.len() {
+            let looked = self.lanes[index].look_at_free(&mut self.findings);
+            result = result.and(looked);
             let salvaged = self.salvage(index, outlet);
             result = result.and(salvaged);
         }

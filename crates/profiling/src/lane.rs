@@ -80,6 +80,21 @@ impl Lane {
         }
     }
 
+    /// Most passes that find something in the lane when the device hands over nothing more: one for
+    /// each buffer, and those that wait for room for it.
+    pub(crate) fn last_passes(&self) -> u64 {
+        u64::from(self.config.capacity) * u64::from(RETURN_PASSES + 2)
+    }
+
+    /// Believes the lane no more: it hands over buffers after everything has ended.
+    pub(crate) fn retire_endless(&mut self, findings: &mut Findings) {
+        let text = format!(
+            "{}, ready queue: the device goes on filling it although the run was stopped",
+            self.name()
+        );
+        self.retire(text, findings);
+    }
+
     /// What messages call it.
     pub(crate) fn name(&self) -> String {
         format!("lane {} of thread {}", self.kind.name(), self.thread)
@@ -116,20 +131,27 @@ impl Lane {
         if available == 0 && self.unreturned.is_none() {
             return Ok(false);
         }
-        match self.free.refresh() {
-            Ok(room) => {
-                let taken = self.pool.taken(self.config.capacity - room);
-                if let Err(error) = taken {
-                    self.distrust_pool(error, findings);
-                    return Ok(false);
-                }
-            }
-            Err(error) => return self.distrust_queue("free", error, findings).map(|()| false),
-        }
+        self.look_at_free(findings)?;
         if let Some((buffer, passes)) = self.unreturned.take() {
             self.return_buffer(buffer, passes, findings)?;
         }
         Ok(!self.is_retired)
+    }
+
+    /// Learns which buffers the device has taken; the device lines have been pulled.
+    pub(crate) fn look_at_free(&mut self, findings: &mut Findings) -> Step<()> {
+        if self.is_retired {
+            return Ok(());
+        }
+        match self.free.refresh() {
+            Ok(room) => {
+                if let Err(error) = self.pool.taken(self.config.capacity - room) {
+                    self.distrust_pool(error, findings);
+                }
+                Ok(())
+            }
+            Err(error) => self.distrust_queue("free", error, findings),
+        }
     }
 
     /// The next full buffer, checked. Nothing has changed yet: when it has been copied, its ready
@@ -246,8 +268,8 @@ impl Lane {
     }
 
     /// The buffer that the device was filling when its streams ended, with what is in it; an
-    /// orderly run leaves none. The device lines have been pulled. The device begins every run
-    /// without a buffer, so this one is the host's; it is returned with [`Lane::give_back_filling`].
+    /// orderly run leaves none. Behind [`Lane::look_at_free`]. The device begins every run without a
+    /// buffer, so this one is the host's; it is returned with [`Lane::give_back_filling`].
     pub(crate) fn filling(&mut self, findings: &mut Findings) -> Option<Filled> {
         let device = self.region.lane_device(self.index);
         let (buffer, count) = (device.filling_buffer, device.filling_count);
@@ -257,9 +279,9 @@ impl Lane {
             return None;
         }
         let records = self.config.records_per_buffer;
-        if self.pool.next() != Some(buffer) || count > records {
+        let expected = self.pool.filling();
+        if expected != Some(buffer) || count > records {
             let name = self.name();
-            let expected = self.pool.next();
             findings.add(FindingKind::Corruption, 1, || {
                 format!(
                     "{name}: says that it fills buffer {buffer} and has {count} records in it, \

@@ -104,7 +104,7 @@ impl Pool {
     /// [`PoolError::NoSuchBuffer`] or [`PoolError::NotNext`].
     pub fn expect(&self, buffer: u32) -> Result<(), PoolError> {
         let state = self.state(buffer)?;
-        let expected = self.next();
+        let expected = self.given.front().copied();
         if expected == Some(buffer) {
             return Ok(());
         }
@@ -146,10 +146,11 @@ impl Pool {
         self.filling = 0;
     }
 
-    /// The buffer that is being filled: the one that comes back next.
+    /// The buffer that is being filled: taken, and the one that comes back next.
     #[must_use]
-    pub fn next(&self) -> Option<u32> {
-        self.given.front().copied()
+    pub fn filling(&self) -> Option<u32> {
+        let next = self.given.front().copied();
+        next.filter(|_| self.filling != 0)
     }
 
     /// Buffers that the device has, free or filling.

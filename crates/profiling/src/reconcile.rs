@@ -82,7 +82,8 @@ pub(crate) fn reconcile(session: &SessionInfo, end: &RunEnd, reckoning: Reckonin
 
 fn judge_run(end: &RunEnd, verdict: &mut Verdict) {
     verdict.expected_tasks = end.expected_tasks;
-    verdict.dispatched = end.dispatched.iter().flatten().sum();
+    let dispatched = end.dispatched.iter().flatten();
+    verdict.dispatched = dispatched.fold(0, |sum, &count| sum.saturating_add(count));
     if !end.is_ended {
         let text = end.failure.as_deref().unwrap_or("the run did not end");
         verdict.find(FindingKind::NotEnded, 0, text);

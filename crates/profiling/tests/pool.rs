@@ -96,6 +96,6 @@ proptest! {
         }
         pool.retire_all();
         prop_assert_eq!(pool.count(BufferState::Retired), buffers);
-        prop_assert_eq!(pool.next(), None);
+        prop_assert_eq!(pool.filling(), None);
     }
 }

@@ -58,6 +58,34 @@ impl DeviceMemory for HeapMemory {
     }
 }
 
+type Act = Box<dyn FnMut(&Range) + Send>;
+
+/// What the device does whenever the host looks.
+#[derive(Default)]
+pub struct OnLook(Mutex<Option<Act>>);
+
+impl std::fmt::Debug for OnLook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnLook")
+    }
+}
+
+impl OnLook {
+    pub fn set(&self, act: impl FnMut(&Range) + Send + 'static) {
+        *self.0.lock().unwrap() = Some(Box::new(act));
+    }
+
+    pub fn clear(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+
+    fn act(&self, range: &Range) {
+        if let Some(act) = &mut *self.0.lock().unwrap() {
+            act(range);
+        }
+    }
+}
+
 /// What a device does on purpose, and what was done to it.
 #[derive(Debug, Default)]
 pub struct Behaviour {
@@ -69,6 +97,8 @@ pub struct Behaviour {
     pub attached: AtomicU32,
     /// A lane's [`LaneHost`] and the lane's capacity, to be watched word by word.
     pub watched: OnceLock<(u64, u32)>,
+    /// Called before each look at a range of the region, in the thread that looks.
+    pub on_look: OnLook,
     /// Moments at which the watched lane gave the device a buffer whose ready entry it still held.
     pub early_returns: AtomicU64,
 }
@@ -243,11 +273,11 @@ impl HeapMapping {
         if self.behaviour.is_dead.load(Ordering::Relaxed) {
             return Err(dead("rtMemcpy"));
         }
+        let bytes = range.end - range.start;
+        assert!(range.end <= self.bytes());
         if self.is_coherent() {
             return Ok(());
         }
-        let bytes = range.end - range.start;
-        assert!(range.end <= self.bytes());
         self.behaviour.copies.fetch_add(1, Ordering::Relaxed);
         self.copied_bytes.fetch_add(bytes, Ordering::Relaxed);
         let offset = usize::try_from(range.start).unwrap();
@@ -292,6 +322,7 @@ impl Mapping for HeapMapping {
     }
 
     fn invalidate(&self, range: Range) -> Result<()> {
+        self.behaviour.on_look.act(&range);
         self.copy(&self.heap, &self.view, &range)
     }
 

@@ -10,12 +10,16 @@
 )]
 
 mod heap_device;
+mod numbers;
 mod outlet;
+mod puppet;
 mod recorder;
 mod thread;
 
 pub use heap_device::HeapDevice;
+pub use numbers::Numbers;
 pub use outlet::{Gate, Sink};
+pub use puppet::{Moment, Puppet, Run};
 pub use recorder::ControlRegion;
 pub use thread::{DeviceMemoryView, DeviceThread, Fate};
 

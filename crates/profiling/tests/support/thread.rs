@@ -185,7 +185,7 @@ impl DeviceThread {
             count: self.count,
             sequence: self.sequence,
         };
-        self.sequence += 1;
+        self.sequence = self.sequence.wrapping_add(1);
         self.publish_entry(entry);
         self.buffer = NO_BUFFER;
         self.count = 0;
@@ -210,6 +210,26 @@ impl DeviceThread {
 
     pub fn is_buffer_free(&self) -> bool {
         self.free_tail() != self.free_head
+    }
+
+    /// Whether a record can be placed without a wait.
+    pub fn has_room(&self) -> bool {
+        self.buffer != NO_BUFFER || self.is_buffer_free()
+    }
+
+    /// Where the newest ready entry stands.
+    pub fn newest_entry(&self) -> u64 {
+        let slot = self.ready_tail.wrapping_sub(1) & (self.config.capacity - 1);
+        self.config.ready_offset_bytes + u64::from(slot) * 16
+    }
+
+    /// Where the last record of the newest ready entry stands, if the entry is in order.
+    pub fn newest_record(&self) -> u64 {
+        let entry: ReadyEntry = self.memory.read(self.newest_entry());
+        let bytes = u64::from(self.config.records_per_buffer * self.config.record_bytes);
+        self.config.buffers_offset_bytes
+            + u64::from(entry.buffer) * bytes
+            + u64::from(entry.count.saturating_sub(1)) * 64
     }
 
     /// Waits until the host has taken every ready entry.
@@ -283,7 +303,8 @@ impl DeviceThread {
         let counter = self
             .memory
             .word64(self.header.counters.at(item) + field as u64);
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
+        let count = counter.load(Ordering::Relaxed);
+        counter.store(count.wrapping_add(1), Ordering::Release);
     }
 
     fn store_filling(&self) {
