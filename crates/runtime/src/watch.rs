@@ -70,13 +70,12 @@ impl Watch {
             let completed = lines
                 .iter()
                 .filter(|line| line.run_id == run_id)
-                .fold(0u64, |sum, line| sum.saturating_add(line.completed));
+                .fold(0u64, |sum, line| sum.saturating_add(line.completed))
+                // A device that counts on and on must not look like one that gets on.
+                .min(total);
             self.completed.store(completed, Ordering::Relaxed);
             if let Some(ProgressCallback(callback)) = callback {
-                callback(Progress {
-                    completed: completed.min(total),
-                    total,
-                });
+                callback(Progress { completed, total });
             }
             last = lines;
         }
