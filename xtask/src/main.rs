@@ -9,11 +9,14 @@ mod bench;
 mod bindings;
 mod build;
 mod check_deps;
+mod checker;
 mod ci;
 mod device;
 mod native;
+mod randomised;
 mod run;
 mod selection;
+mod stress;
 mod test;
 mod tidy;
 mod workspace;
@@ -36,6 +39,8 @@ enum Command {
     Run(run::Arguments),
     /// Build what the tests need and run all of them
     Test(test::Arguments),
+    /// Run the randomised tests for as long as asked and print what they tried
+    Stress(stress::Arguments),
     /// Everything CI checks: format, lints, dependency direction, generated files, tests
     Ci,
     /// Run the benches and print target, measured, ratio
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Run(arguments) => return run::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Stress(arguments) => stress::run(&arguments),
         Command::Ci => ci::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::CheckDeps => check_deps::run(),

@@ -18,14 +18,19 @@ const PROFILE: &str = "dev";
 /// Every ring size the end-to-end tests run with, on both chips.
 const RING_SIZES: [&str; 5] = ["2", "1", "4", "8", "16"];
 
-pub fn run(arguments: &Arguments) -> Result<()> {
+/// What the end-to-end tests run on.
+pub fn selections() -> Result<Vec<Selection>> {
     let mut selections = Vec::new();
     for platform in ["a2a3sim", "a5sim"] {
         for ring_size in RING_SIZES {
             selections.push(Selection::parse(platform, Some(ring_size), PROFILE)?);
         }
     }
-    build::build(&selections)?;
+    Ok(selections)
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    build::build(&selections()?)?;
     let mut cargo = workspace::cargo();
     cargo.args([
         "test",

@@ -1,0 +1,132 @@
+//! The tests that ask `lanescope-stress` for seeds, found in the sources.
+//!
+//! Such a test names itself: `Effort::new("its_function", …)`. A file under `#![cfg(loom)]` or
+//! `#![cfg(shuttle)]` is built for that model checker.
+
+use crate::checker::Checker;
+use crate::workspace;
+use anyhow::{Context, Result};
+use cargo_metadata::{MetadataCommand, Package, TargetKind};
+use std::path::{Path, PathBuf};
+
+/// One such test.
+#[derive(Debug)]
+pub struct RandomisedTest {
+    /// Its function.
+    pub name: String,
+    /// The package it lies in.
+    pub package: String,
+    /// The integration test it lies in; `None` when it lies in the library.
+    pub target: Option<String>,
+    /// What it runs under.
+    pub checker: Checker,
+}
+
+/// What stands before the name of a test in its source.
+const MARK: &str = "Effort::new(\"";
+
+/// All of them, package by package in the order of the workspace.
+pub fn find() -> Result<Vec<RandomisedTest>> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(workspace::root().join("Cargo.toml"))
+        .no_deps()
+        .other_options(vec!["--locked".to_owned()])
+        .exec()
+        .context("cannot read the workspace")?;
+    let mut tests = Vec::new();
+    for package in &metadata.packages {
+        let mut files = Vec::new();
+        for folder in ["src", "tests"] {
+            let folder = package.manifest_path.with_file_name(folder);
+            rust_files(folder.as_std_path(), &mut files)?;
+        }
+        for file in &files {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            tests.extend(names(&text).map(|name| RandomisedTest {
+                name: name.to_owned(),
+                package: package.name.to_string(),
+                target: target(package, file),
+                checker: checker(&text),
+            }));
+        }
+    }
+    // The crate that defines the mark has it in its own examples.
+    tests.retain(|test| test.package != "lanescope-stress");
+    Ok(tests)
+}
+
+/// Every Rust file in a folder and the folders in it, if there is one.
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let unreadable = || format!("cannot read {}", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
+        paths.push(entry.with_context(unreadable)?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            rust_files(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let calls = text.split(MARK).skip(1);
+    calls.filter_map(|rest| rest.split('"').next())
+}
+
+/// The integration test whose main file this is, or whose folder it lies in.
+fn target(package: &Package, file: &Path) -> Option<String> {
+    let tests = package
+        .targets
+        .iter()
+        .filter(|target| target.kind.contains(&TargetKind::Test));
+    let found = tests.into_iter().find(|target| {
+        let main = target.src_path.as_std_path();
+        let is_in_folder = main.file_name().is_some_and(|name| name == "main.rs")
+            && main.parent().is_some_and(|folder| file.starts_with(folder));
+        main == file || is_in_folder
+    });
+    found.map(|target| target.name.clone())
+}
+
+fn checker(text: &str) -> Checker {
+    if text.contains("cfg(loom)") {
+        Checker::Loom
+    } else if text.contains("cfg(shuttle)") {
+        Checker::Shuttle
+    } else {
+        Checker::None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_is_found_by_the_name_it_gives_itself() {
+        let text = format!("#![cfg(loom)]\nlet effort = {MARK}a_name\", 5);");
+        assert_eq!(names(&text).collect::<Vec<_>>(), ["a_name"]);
+        assert_eq!(checker(&text), Checker::Loom);
+    }
+
+    #[test]
+    fn a_test_is_found_with_its_package_and_target() {
+        let tests = find().unwrap();
+        let test = tests
+            .iter()
+            .find(|test| test.name == "a_file_with_any_changes_is_read_to_its_end");
+        let test = test.expect("it is in the sources");
+        assert_eq!(test.package, "lanescope-capture");
+        assert_eq!(test.target.as_deref(), Some("hostile"));
+        assert_eq!(test.checker, Checker::None);
+    }
+}
