@@ -23,6 +23,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Devices, sessions and threads
+//!
+//! - One process may have several devices open, of one chip and of both; they know nothing of each
+//!   other, and one that fails leaves the others alone. Ids are logical: with
+//!   `ASCEND_RT_VISIBLE_DEVICES=3,6` device 1 is the driver's device 6.
+//! - A device opened again while it is open is the same device: memory allocated through one
+//!   opening is there for the other, and it is closed with the last object that belongs to it,
+//!   whatever is dropped first and on whichever thread.
+//! - A [`Device`] may be used from several threads at once. A [`Session`] may move to another
+//!   thread; it runs one graph at a time.
+//! - Several sessions may share a device, each with its own run ids, tokens and captures. Their runs
+//!   take turns: a run waits for the one before it as long as `Limits::sync` says, and is then
+//!   refused with [`PlatformError::Busy`].
+//! - A device on which a run has failed may be unusable until it is closed and opened again; every
+//!   session on it then says so.
+//!
 //! # Errors
 //!
 //! [`LanescopeError`] for the choice of a platform; what comes later is a
@@ -37,7 +53,8 @@ pub use lanescope_abi::capture::Policy;
 pub use lanescope_abi::{Chip, ChipInfo, Token};
 pub use lanescope_capture::{CAPTURE_FILE_NAME, Outcome, VERDICT_FILE_NAME, Verdict};
 pub use lanescope_platform::{
-    Capability, Device, DeviceInfo, LaunchForm, OpenOptions, Platform, PlatformError,
+    Capability, Device, DeviceAddress, DeviceInfo, DeviceMemory, Launch, LaunchForm, Mapping,
+    MappingExt, OpenOptions, Platform, PlatformError, Programs, StreamKind, Turn,
 };
 pub use lanescope_runtime::{
     Arg, Build, CoreType, DeviceFailure, FunctionId, Graph, Limits, Manifest, Progress, RunOptions,

@@ -53,6 +53,14 @@ pub enum PlatformError {
         /// The limit.
         limit: Duration,
     },
+    /// Another session of this process kept the device.
+    #[error("device {device} still runs a graph of another session after {limit:?}")]
+    Busy {
+        /// Logical id.
+        device: u32,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// An earlier failure made the device unusable.
     #[error("device {device} is unusable after an earlier failure: {cause}")]
     DevicePoisoned {
@@ -117,6 +125,7 @@ impl PlatformError {
             Self::AbiMismatch { .. } => {
                 "build host and device programs together with `cargo xtask build`"
             }
+            Self::Busy { .. } => "let the other run end first, or raise the sync limit",
             Self::DevicePoisoned { .. } => "close the session and open the device again",
             _ => "",
         };

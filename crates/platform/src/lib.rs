@@ -8,7 +8,8 @@
 //! # Threads
 //!
 //! A [`Device`] may be shared between threads, but every thread other than the one that opened it
-//! holds an [`Attachment`] while it uses the device, its memory or its mappings.
+//! holds an [`Attachment`] while it uses the device, its memory or its mappings. One run at a time
+//! has the cores: whoever launches holds a [`Turn`].
 //!
 //! # Errors
 //!
@@ -172,6 +173,35 @@ impl fmt::Debug for Attachment {
     }
 }
 
+/// The right to run programs on a device, until dropped.
+#[must_use = "the turn is given back when this is dropped"]
+pub struct Turn {
+    give_back: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Turn {
+    /// A turn that runs `give_back` when it is dropped.
+    pub fn new(give_back: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            give_back: Some(Box::new(give_back)),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(give_back) = self.give_back.take() {
+            give_back();
+        }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
 /// The device programs, as bytes.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -287,6 +317,17 @@ pub trait Device: Send + Sync + fmt::Debug {
     ///
     /// [`PlatformError::BadProgram`], or the driver's refusal.
     fn load_programs(&self, programs: &Programs) -> Result<()>;
+
+    /// Waits until no other session of this process runs programs on the device, and keeps them out
+    /// until the result is dropped. A device that is never shared need not do anything.
+    ///
+    /// # Errors
+    ///
+    /// [`PlatformError::Busy`] when `limit` passes first.
+    fn take_turn(&self, limit: Duration) -> Result<Turn> {
+        let _ = limit;
+        Ok(Turn::new(|| ()))
+    }
 
     /// Launches the AICore program, then the AICPU program. When the second is refused, calls
     /// `abort` (which must make the cores leave), waits for the AICore stream and only then returns.

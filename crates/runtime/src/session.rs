@@ -150,6 +150,9 @@ impl Session {
             };
             return Err(RuntimeError::platform("starting a run", source));
         }
+        // Nothing is uploaded while another session's run has the device.
+        let turn = self.device.take_turn(options.limits.sync);
+        let _turn = turn.map_err(|source| RuntimeError::platform("starting a run", source))?;
         let kernels = self.kernels.addresses(&*self.device, graph)?;
         self.tensors.upload(&*self.device, graph)?;
         self.reserve_control(&sizes)?;

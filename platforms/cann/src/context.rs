@@ -7,11 +7,12 @@
 //! device. An attachment owns one more, a thread that is neither gets one for the length of a call.
 //! So the counts balance, and the device ends with the last object that belongs to it.
 
+use crate::bound::{enter, forget_unless, is_bound, is_current, leave, note_reset, note_set};
 use crate::calls::{function, runtime_result};
+use crate::turn::Turns;
 use cann_sys::Libraries;
 use cann_sys::codes::{CONTEXT_RELEASE, is_device_fault};
 use lanescope_platform::{Attachment, PlatformError, Result};
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -29,6 +30,7 @@ pub struct Context {
     fault: OnceLock<String>,
     /// Fingerprint of the shared object that the device process keeps.
     delivered: Mutex<Option<u64>>,
+    pub(crate) turns: Turns,
 }
 
 impl fmt::Debug for Context {
@@ -63,11 +65,6 @@ struct Entry {
 // SAFETY: the pointer is compared, never followed.
 unsafe impl Send for Entry {}
 
-thread_local! {
-    /// The contexts this thread is bound to, with the number of reasons.
-    static BOUND: RefCell<Vec<(u64, u32)>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Context {
     /// Sets the device for the calling thread, which stays bound to it.
     ///
@@ -85,6 +82,7 @@ impl Context {
             reason: format!("{logical_id} is no device id"),
         })?;
         let mut contexts = lock(&CONTEXTS);
+        forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
         let existing = loop {
             let entry = contexts.iter().find(|entry| {
                 std::ptr::eq(entry.libraries, libraries) && entry.logical_id == logical_id
@@ -115,8 +113,10 @@ impl Context {
             opened: AtomicU32::new(1),
             fault: OnceLock::new(),
             delivered: Mutex::new(None),
+            turns: Turns::default(),
         });
         enter(context.serial);
+        note_set(context.serial);
         contexts.push(Entry {
             libraries,
             logical_id,
@@ -144,16 +144,17 @@ impl Context {
         self.driver_id
     }
 
-    /// Binds the calling thread, if nothing else has, until the result is dropped.
+    /// Binds the calling thread, unless its calls go to this device anyway, until the result is
+    /// dropped.
     ///
     /// # Errors
     ///
     /// The driver's refusal.
     pub fn bind(&self) -> Result<Binding<'_>> {
-        if is_bound(self.serial) {
+        if is_current(self.serial) {
             return Ok(Binding { temporary: None });
         }
-        set_device(self.libraries, self.device)?;
+        self.set()?;
         Ok(Binding {
             temporary: Some(self),
         })
@@ -162,7 +163,7 @@ impl Context {
     /// Binds the calling thread until the result is dropped, and keeps the device open that long.
     pub(crate) fn attach(self: &Arc<Self>) -> Result<Attachment> {
         if !is_bound(self.serial) {
-            set_device(self.libraries, self.device)?;
+            self.set()?;
         }
         enter(self.serial);
         let context = Arc::clone(self);
@@ -242,10 +243,17 @@ impl Context {
 
     fn bind_opener(&self) -> Result<()> {
         if !is_bound(self.serial) {
-            set_device(self.libraries, self.device)?;
+            self.set()?;
             self.opened.fetch_add(1, Ordering::Relaxed);
             enter(self.serial);
         }
+        Ok(())
+    }
+
+    /// Adds one to the driver's count; the calling thread's calls go to this device from here on.
+    fn set(&self) -> Result<()> {
+        set_device(self.libraries, self.device)?;
+        note_set(self.serial);
         Ok(())
     }
 
@@ -256,6 +264,7 @@ impl Context {
         };
         // SAFETY: takes a number only.
         let code = unsafe { function(self.device) };
+        note_reset();
         if let Err(error) = runtime_result(self.libraries, "rtDeviceReset", code) {
             if self.is_poisoned() {
                 log::debug!("while leaving device {}: {error}", self.logical_id);
@@ -278,6 +287,7 @@ impl Context {
         };
         // SAFETY: takes a number only.
         let code = unsafe { function(self.device) };
+        note_reset();
         if code != 0 {
             log::warn!(
                 "aclrtResetDeviceForce of device {}: {code}",
@@ -299,8 +309,8 @@ impl Drop for Context {
                 }
             }
         }
-        forget(self.serial);
         contexts.retain(|entry| entry.serial != self.serial);
+        forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
         drop(contexts);
         CONTEXT_GONE.notify_all();
     }
@@ -318,47 +328,6 @@ fn set_device(libraries: &Libraries, device: i32) -> Result<()> {
     let function = function!(libraries.runtime, rtSetDevice)?;
     // SAFETY: takes a number only.
     runtime_result(libraries, "rtSetDevice", unsafe { function(device) })
-}
-
-// A thread that is ending may have no notes any more: then it counts as bound to nothing.
-
-fn is_bound(serial: u64) -> bool {
-    let is_noted = |bound: &RefCell<Vec<(u64, u32)>>| {
-        let bound = bound.borrow();
-        bound.iter().any(|(known, _)| *known == serial)
-    };
-    BOUND.try_with(is_noted).unwrap_or(false)
-}
-
-fn enter(serial: u64) {
-    let _ = BOUND.try_with(|bound| {
-        let mut bound = bound.borrow_mut();
-        match bound.iter_mut().find(|(known, _)| *known == serial) {
-            Some((_, reasons)) => *reasons += 1,
-            None => bound.push((serial, 1)),
-        }
-    });
-}
-
-/// Takes one reason away; returns whether it was the last.
-fn leave(serial: u64) -> bool {
-    let take = |bound: &RefCell<Vec<(u64, u32)>>| {
-        let mut bound = bound.borrow_mut();
-        let Some(index) = bound.iter().position(|(known, _)| *known == serial) else {
-            return false;
-        };
-        bound[index].1 -= 1;
-        let is_last = bound[index].1 == 0;
-        if is_last {
-            bound.swap_remove(index);
-        }
-        is_last
-    };
-    BOUND.try_with(take).unwrap_or(true)
-}
-
-fn forget(serial: u64) {
-    let _ = BOUND.try_with(|bound| bound.borrow_mut().retain(|(known, _)| *known != serial));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,7 +11,7 @@ use cann_sys::bindings::{CANN_HAL_INFO_OCCUPY, CANN_HAL_MODULE_AICPU};
 use cann_sys::codes::FEATURE_NOT_SUPPORT;
 use lanescope_platform::{
     Attachment, Capability, DEFAULT_OP_LIMIT, Device, DeviceAddress, DeviceInfo, DeviceMemory,
-    Launch, LaunchForm, Mapping, OpenOptions, PlatformError, Programs, Result, StreamKind,
+    Launch, LaunchForm, Mapping, OpenOptions, PlatformError, Programs, Result, StreamKind, Turn,
 };
 use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long the AICore stream is waited for after an abort.
 const ABORT_LIMIT: Duration = Duration::from_secs(15);
+/// How long programs wait to be loaded while another session runs a graph.
+const LOAD_LIMIT: Duration = Duration::from_secs(50);
 
 /// Loads the driver and opens a device of `backend`'s chip.
 ///
@@ -37,8 +39,10 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
     let launch_form = choose_form(libraries, options.launch_form)?;
     let driver_id = visible::driver_id(options.device);
     let context = Context::open(libraries, options.device, driver_id)?;
+    let binding = context.bind()?;
     check_soc(backend, libraries)?;
     limit_operations(&context, options.op_limit.unwrap_or(DEFAULT_OP_LIMIT))?;
+    drop(binding);
     let aicpu_stream = Stream::create(&context, StreamKind::Aicpu)?;
     let aicore_stream = Stream::create(&context, StreamKind::Aicore)?;
     let chip = backend.chip();
@@ -151,6 +155,8 @@ impl Device for CannDevice {
                 reason: "others are loaded, and they stay until the device is closed".to_owned(),
             });
         }
+        // A delivery is a run of its own on the AICPU.
+        let _turn = self.context.take_turn(LOAD_LIMIT)?;
         *loaded = Some(LoadedPrograms::load(
             &self.context,
             &self.aicpu_stream,
@@ -159,6 +165,10 @@ impl Device for CannDevice {
             programs,
         )?);
         Ok(())
+    }
+
+    fn take_turn(&self, limit: Duration) -> Result<Turn> {
+        self.context.take_turn(limit)
     }
 
     fn launch(&self, launch: &Launch, abort: &dyn Fn()) -> Result<()> {

@@ -19,6 +19,7 @@
 //! driver, since what a failed run left behind is read through them.
 
 mod backend;
+mod bound;
 mod calls;
 mod context;
 mod device;
@@ -27,6 +28,7 @@ mod launch;
 mod memory;
 mod programs;
 mod stream;
+mod turn;
 mod visible;
 
 pub use backend::{Backend, Registers};
