@@ -167,6 +167,11 @@ impl Device {
         Some(state.open.as_ref()?.process().pid())
     }
 
+    /// How much of something the open device holds; see `lanescope_sim_held`.
+    pub(crate) fn held(&self, what: &str) -> u64 {
+        self.lock().open.as_ref().map_or(0, |open| open.held(what))
+    }
+
     /// Why the device is unusable until a forced reset.
     pub(crate) fn poison(&self) -> Option<Refusal> {
         self.lock().poison.clone()

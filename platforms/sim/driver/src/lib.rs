@@ -31,13 +31,15 @@
 //!
 //! # Control
 //!
-//! Four more symbols steer and observe the driver; a program finds them through the handle of
+//! Five more symbols steer and observe the driver; a program finds them through the handle of
 //! `libruntime.so`. `LANESCOPE_SIM="name=value,…"` gives the same settings when the driver starts.
 //!
 //! - `int32_t lanescope_sim_set(const char *name, const char *value)`: 0, or 107000 when refused.
 //! - `uint64_t lanescope_sim_leaks(char *text, uint64_t capacity)`: objects that resets found alive.
 //! - `uint64_t lanescope_sim_calls(const char *name)`: calls of a function; of all for `""`.
 //! - `int32_t lanescope_sim_device_pid(int32_t device)`: the device process, or -1.
+//! - `uint64_t lanescope_sim_held(int32_t device, const char *what)`: `bytes` of device memory, or
+//!   the number of `allocations`, `registrations`, `streams` or `programs`, that are alive.
 //!
 //! What can be set, and what each fault ends in, is in `docs/simulator.md`.
 //!

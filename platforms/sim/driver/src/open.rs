@@ -126,6 +126,19 @@ impl Open {
         })
     }
 
+    /// How much of something is alive; 0 for a name that is not known.
+    pub(crate) fn held(&self, what: &str) -> u64 {
+        let count = match what {
+            "bytes" => return self.allocations.live().map(|(_, bytes)| bytes).sum(),
+            "allocations" => self.allocations.live().count(),
+            "registrations" => self.registrations.live().count() + self.resources.len(),
+            "streams" => self.streams.len(),
+            "programs" => self.kernels.len() + self.binaries.len(),
+            _ => 0,
+        };
+        count as u64
+    }
+
     /// Counts everything that is still alive.
     pub(crate) fn report_leaks(&self, device: usize, leaks: &mut Leaks) {
         for (address, bytes) in self.registrations.live() {

@@ -70,6 +70,18 @@ unsafe extern "C" fn lanescope_sim_device_pid(device: i32) -> i32 {
     observed(pid).ok().flatten().unwrap_or(-1)
 }
 
+/// What an open device holds: `bytes` of device memory as allocated, or the number of
+/// `allocations`, `registrations`, `streams` or `programs`; 0 for anything else.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn lanescope_sim_held(device: i32, what: *const c_char) -> u64 {
+    let held = || {
+        // SAFETY: `what` is one of the caller's, see the module's safety section.
+        let what = unsafe { text(what, "what") }?;
+        Ok(driver()?.device(device)?.held(what))
+    };
+    observed(held).unwrap_or_default()
+}
+
 fn observed<T>(action: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(|_| {
         Err(refuse(
