@@ -53,7 +53,7 @@ pub fn build_simulated(
             &object,
             std::slice::from_ref(&source),
             &[kernel_folder(), headers.clone()],
-            &cxx_flags(&headers),
+            &[cxx_flags(&headers), vec![kernel_header()]].concat(),
         )?;
         install(&object, &folder.join(format!("kernels/{name}.so")))?;
         kernels.insert(name.clone(), format!("kernels/{name}.so"));
@@ -274,6 +274,7 @@ impl Ccec {
         }
         command
             .arg(format!("-I{}", headers.display()))
+            .arg(kernel_header())
             .args(defines);
         check(command.arg(source).arg("-o").arg(object))
     }
@@ -306,17 +307,29 @@ fn cxx_flags(headers: &Path) -> Vec<String> {
     .collect()
 }
 
+/// The kernels of the workloads, and the header that every kernel includes.
 fn kernel_folder() -> PathBuf {
     workspace::root().join("examples/kernels")
 }
 
+fn kernel_header() -> String {
+    format!("-I{}", kernel_folder().display())
+}
+
+/// The kernels of the workloads and of the conformance suite.
 fn kernel_sources() -> Result<Vec<PathBuf>> {
-    let folder = kernel_folder();
-    let mut sources: Vec<_> = std::fs::read_dir(&folder)
-        .with_context(|| format!("cannot list {}", folder.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "cpp"))
-        .collect();
+    let mut sources = Vec::new();
+    for folder in [
+        kernel_folder(),
+        workspace::root().join("crates/conformance/kernels"),
+    ] {
+        let entries = std::fs::read_dir(&folder)
+            .with_context(|| format!("cannot list {}", folder.display()))?;
+        let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        sources.extend(
+            files.filter(|path| path.extension().is_some_and(|extension| extension == "cpp")),
+        );
+    }
     sources.sort();
     Ok(sources)
 }

@@ -11,6 +11,7 @@ mod build;
 mod check_deps;
 mod checker;
 mod ci;
+mod conformance;
 mod device;
 mod native;
 mod randomised;
@@ -43,6 +44,8 @@ enum Command {
     Stress(stress::Arguments),
     /// Everything CI checks: format, lints, dependency direction, generated files, tests
     Ci,
+    /// Build for one platform and run the conformance suite on one of its devices
+    Conformance(conformance::Arguments),
     /// Run the benches and print target, measured, ratio
     Bench(bench::Arguments),
     /// Check that dependencies between crates point the way the data flows
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Stress(arguments) => stress::run(&arguments),
         Command::Ci => ci::run(),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::CheckDeps => check_deps::run(),
         Command::Tidy => tidy::run(),

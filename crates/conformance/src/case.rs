@@ -2,9 +2,10 @@
 
 use crate::timeline;
 use lanescope::{
-    Build, Device, LaunchForm, OpenOptions, RunOptions, RunOutcome, RuntimeError, Session,
-    SessionOptions,
+    Build, Device, LanescopeError, LaunchForm, OpenOptions, RunOptions, RunOutcome, RuntimeError,
+    Session, SessionOptions,
 };
+use lanescope_abi::{DEFAULT_RING_SIZE, RING_SIZES};
 use lanescope_examples::{Built, Target, WorkloadOptions};
 use lanescope_trace::Trace;
 use std::error::Error;
@@ -22,8 +23,10 @@ pub fn exclusive() -> MutexGuard<'static, ()> {
 /// One workload on one platform.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// `a2a3sim` or `a5sim`.
+    /// One of the four platforms.
     pub platform: &'static str,
+    /// Logical device id.
+    pub device: u32,
     /// Slots of the staging ring; picks the build folder.
     pub ring_size: u32,
     /// What runs.
@@ -59,6 +62,7 @@ impl Case {
     pub fn new(platform: &'static str, ring_size: u32, workload: WorkloadOptions) -> Self {
         Self {
             platform,
+            device: 0,
             ring_size,
             workload,
             driver_settings: Vec::new(),
@@ -88,23 +92,34 @@ impl Case {
         Build::open(build_folder(self.platform, self.ring_size))
     }
 
-    /// Opens the device, with no setting left from an earlier case.
+    /// Opens the device. Its settings are taken back when it is closed.
     ///
     /// # Errors
     ///
     /// The platform's refusal.
-    pub fn open(&self, build: &Build) -> Result<Arc<dyn Device>, lanescope::LanescopeError> {
-        // Settings belong to the process: what an earlier case left is taken back first.
-        let mut driver_settings = vec![("all".to_owned(), "off".to_owned())];
-        driver_settings.extend(self.driver_settings.iter().cloned());
-        let options = OpenOptions {
+    pub fn open(&self, build: &Build) -> Result<Arc<dyn Device>, LanescopeError> {
+        lanescope::platform(self.platform)?.open(build, self.open_options())
+    }
+
+    /// How [`Self::open`] opens the device.
+    #[must_use]
+    pub fn open_options(&self) -> OpenOptions {
+        // One process, one driver for a chip: it is the same whatever the ring size.
+        let ring_sizes = [DEFAULT_RING_SIZE].into_iter().chain(RING_SIZES);
+        let mut folders = ring_sizes.map(|size| build_folder(self.platform, size).join("driver"));
+        let driver_dir = folders.find(|folder| folder.is_dir());
+        let mut driver_settings = self.driver_settings.clone();
+        if driver_dir.is_some() {
+            // Settings belong to the process: what an earlier case left is taken back first.
+            driver_settings.insert(0, ("all".to_owned(), "off".to_owned()));
+        }
+        OpenOptions {
+            device: self.device,
             driver_settings,
             launch_form: self.launch_form,
-            // One process, one driver for a chip: it is the same whatever the ring size.
-            driver_dir: Some(build_folder(self.platform, 2).join("driver")),
+            driver_dir,
             ..OpenOptions::default()
-        };
-        lanescope::platform(self.platform)?.open(build, options)
+        }
     }
 
     /// Makes the graph.
@@ -173,11 +188,11 @@ impl Case {
     }
 }
 
-/// Where `cargo xtask test` puts the build for a platform and ring size.
+/// Where `cargo xtask` puts the build for a platform and ring size.
 ///
 /// # Panics
 ///
-/// When the tests were not started by `cargo xtask test` or `cargo xtask bench`.
+/// When the tests were not started by `cargo xtask test`, `bench` or `conformance`.
 #[must_use]
 pub fn build_folder(platform: &str, ring_size: u32) -> PathBuf {
     let builds = std::env::var_os("LANESCOPE_TEST_BUILDS")
@@ -187,7 +202,8 @@ pub fn build_folder(platform: &str, ring_size: u32) -> PathBuf {
 }
 
 /// An error with everything beneath it.
-fn chain(error: &dyn Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -50,6 +50,34 @@ impl SimulatedDriver {
         unsafe { calls(name.as_ptr()) }
     }
 
+    /// How much of something an opened device holds: `bytes`, `allocations`, `registrations`,
+    /// `streams` or `programs`.
+    #[must_use]
+    pub fn held(&self, device: i32, what: &str) -> u64 {
+        type Held = unsafe extern "C" fn(i32, *const std::ffi::c_char) -> u64;
+        let what = CString::new(what).expect("a name has no zero");
+        // SAFETY: the symbol has this type by the simulated driver's contract.
+        let held = unsafe { self.library.get::<Held>(b"lanescope_sim_held\0") }.expect("exported");
+        // SAFETY: `what` ends in a zero and outlives the call.
+        unsafe { held(device, what.as_ptr()) }
+    }
+
+    /// Makes a setting, or takes it back with `off`.
+    ///
+    /// # Panics
+    ///
+    /// When the driver refuses it.
+    pub fn set(&self, name: &str, value: &str) {
+        type Set = unsafe extern "C" fn(*const std::ffi::c_char, *const std::ffi::c_char) -> i32;
+        let name = CString::new(name).expect("a name has no zero");
+        let value = CString::new(value).expect("a value has no zero");
+        // SAFETY: the symbol has this type by the simulated driver's contract.
+        let set = unsafe { self.library.get::<Set>(b"lanescope_sim_set\0") }.expect("exported");
+        // SAFETY: both end in a zero and outlive the call.
+        let code = unsafe { set(name.as_ptr(), value.as_ptr()) };
+        assert_eq!(code, 0, "{name:?}={value:?} is refused");
+    }
+
     /// Process id of an opened device.
     #[must_use]
     pub fn device_pid(&self, device: i32) -> i32 {
