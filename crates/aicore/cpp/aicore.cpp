@@ -15,6 +15,7 @@ struct Core {
     uint64_t abort_run;
     uint32_t run_id;
     bool is_cube;
+    lanescope_phase phase;
     lanescope_device_error error;
     uint32_t last_token;
     uint64_t limit_ticks;
@@ -38,13 +39,13 @@ LANESCOPE_DEVICE bool is_aborted(const Core &core) {
 }
 
 // Writes the whole answer line; `answer_run` goes last.
-LANESCOPE_DEVICE void write_answer(const Core &core, lanescope_phase phase, bool has_left) {
+LANESCOPE_DEVICE void write_answer(const Core &core, bool has_left) {
     const uint64_t line = core.answer;
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, physical_core), physical_core());
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, core_type),
             static_cast<uint32_t>(core.is_cube ? LANESCOPE_CORE_TYPE_AIC : LANESCOPE_CORE_TYPE_AIV));
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, ring_size), ring_size);
-    store32(LANESCOPE_FIELD(line, lanescope_core_answer, phase), static_cast<uint32_t>(phase));
+    store32(LANESCOPE_FIELD(line, lanescope_core_answer, phase), static_cast<uint32_t>(core.phase));
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, error), static_cast<uint32_t>(core.error));
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, token), core.last_token);
     store64(LANESCOPE_FIELD(line, lanescope_core_answer, abi_hash), LANESCOPE_ABI_HASH);
@@ -153,6 +154,7 @@ LANESCOPE_DEVICE bool run_task(const Core &core, uint32_t token, uint64_t payloa
 
 // Handshake, then tokens until EXIT. True when the registers were opened.
 LANESCOPE_DEVICE bool take_part(Core &core) {
+    core.phase = LANESCOPE_PHASE_HANDSHAKE;
     const uint64_t limit = load64(LANESCOPE_FIELD(core.control, lanescope_control_header, handshake_limit_ticks));
     if (!await_order(core, LANESCOPE_FIELD(core.order, lanescope_core_order, ready_run), "the order of a core",
                      limit)) {
@@ -163,12 +165,13 @@ LANESCOPE_DEVICE bool take_part(Core &core) {
     const uint64_t payloads = load64(LANESCOPE_FIELD(core.order, lanescope_core_order, payload_address));
     const uint64_t ring = load64(LANESCOPE_FIELD(core.order, lanescope_core_order, staging_address));
     const uint64_t staging = level == 0 ? 0 : ring;
-    write_answer(core, LANESCOPE_PHASE_HANDSHAKE, false);
+    write_answer(core, false);
     if (!await_order(core, LANESCOPE_FIELD(core.order, lanescope_core_order, registers_run), "the registers of a core",
                      limit)) {
         return false;
     }
-    write_answer(core, LANESCOPE_PHASE_RUNNING, false);
+    core.phase = LANESCOPE_PHASE_RUNNING;
+    write_answer(core, false);
     write_cond(LANESCOPE_COND_IDLE);
     while (await_token(core, token)) {
         core.last_token = token;
@@ -201,6 +204,7 @@ LANESCOPE_DEVICE void run(uint64_t control, bool is_cube) {
                      offsetof(lanescope_host_line, abort_run);
     core.run_id = load32(LANESCOPE_FIELD(control, lanescope_control_header, run_id));
     core.is_cube = is_cube;
+    core.phase = LANESCOPE_PHASE_ATTACH;
     core.error = LANESCOPE_DEVICE_ERROR_NONE;
     bool is_open = false;
     if (load32(LANESCOPE_FIELD(control, lanescope_control_header, chip)) != chip ||
@@ -209,8 +213,11 @@ LANESCOPE_DEVICE void run(uint64_t control, bool is_cube) {
     } else {
         is_open = take_part(core);
     }
-    const bool is_done = core.error == LANESCOPE_DEVICE_ERROR_NONE;
-    write_answer(core, is_done ? LANESCOPE_PHASE_DONE : LANESCOPE_PHASE_FAILED, true);
+    // The phase of a failure is kept.
+    if (core.error == LANESCOPE_DEVICE_ERROR_NONE) {
+        core.phase = LANESCOPE_PHASE_DONE;
+    }
+    write_answer(core, true);
     // The answer is visible before COND says that the core has left: it names the last token.
     if (is_open) {
         write_cond(LANESCOPE_COND_EXITED);

@@ -125,6 +125,10 @@ fn end_stuck() {
 
 /// Ends the process without running anything of the programs loaded into it.
 fn end_process(code: i32) -> ! {
+    #[expect(
+        clippy::unnecessary_safety_comment,
+        reason = "a foreign declaration promises its type"
+    )]
     // SAFETY: the type is the C library's.
     unsafe extern "C" {
         fn _exit(code: i32) -> !;

@@ -1,0 +1,146 @@
+//! Workload, shape and faults drawn from a seed: never a hang, never a panic, never a wrong `exact`.
+
+use fault::{Ran, run};
+use lanescope::{Outcome, Policy};
+use lanescope_conformance::Case;
+use lanescope_examples::{VectorOptions, WorkloadOptions};
+use lanescope_stress::{Effort, Tried};
+use std::time::Duration;
+
+mod fault;
+
+#[test]
+fn random_faults() {
+    let _device = fault::alone();
+    let effort = Effort::new("random_faults", 24);
+    while let Some(seed) = effort.next_seed() {
+        let mut draw = Draw(seed);
+        let case = draw.case();
+        let faults = case.driver_settings.len() as u64 - 2;
+        let ran = run(&case);
+        check(seed, &ran);
+        effort.add(Tried::Faults, faults);
+        effort.add(Tried::Runs, 1);
+    }
+}
+
+/// What holds whatever the faults; [`run`] has checked that the records are right where the verdict
+/// does not say that something is wrong, and that nothing is left behind.
+fn check(seed: u64, ran: &Ran) {
+    match (&ran.verdict, &ran.error) {
+        (Some(verdict), None) => {
+            assert_ne!(verdict.outcome, Outcome::Partial, "seed {seed}: {ran}");
+        }
+        (Some(verdict), Some(_)) => {
+            assert_eq!(verdict.outcome, Outcome::Partial, "seed {seed}: {ran}");
+            assert!(verdict.findings.len() < 200, "seed {seed}: {ran}");
+        }
+        (None, Some(error)) => assert!(!error.is_empty(), "seed {seed}: {ran}"),
+        (None, None) => panic!("seed {seed}: neither a verdict nor an error: {ran}"),
+    }
+}
+
+/// Numbers that follow from a seed.
+struct Draw(u64);
+
+impl Draw {
+    /// A number below `limit`.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut value = self.0;
+        value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (value ^ value >> 31) % limit
+    }
+
+    fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[usize::try_from(self.below(list.len() as u64)).expect("an index")]
+    }
+
+    fn case(&mut self) -> Case {
+        let platform = self.one_of(&["a2a3sim", "a5sim"]);
+        let tasks = 1 + self.below(1500);
+        let workload = WorkloadOptions::Vector(VectorOptions {
+            tasks,
+            tile: 64,
+            chains: 1 + self.below(tasks.min(80)),
+        });
+        let ring_size = self.one_of(&[1, 2, 4, 8, 16]);
+        let mut case = Case::new(platform, ring_size, workload)
+            .with_setting("seed", self.below(1 << 32))
+            .with_setting("host-patience", 30);
+        case.run.threads = Some(1 + u32::try_from(self.below(3)).expect("small"));
+        case.run.clusters = Some(3 + u32::try_from(self.below(4)).expect("small"));
+        case.run.records_per_buffer = Some(self.one_of(&[1, 4, 16, 64]));
+        case.run.buffers = Some(self.one_of(&[2, 4, 8]));
+        case.run.policy = self.one_of(&[Policy::Block, Policy::DropNewest]);
+        case.run.issue_depth = self.one_of(&[None, Some(1)]);
+        case.run.limits.block = Duration::from_micros(self.one_of(&[20, 1000, 20_000]));
+        for _ in 0..=self.below(2) {
+            let (name, value) = self.fault();
+            case = case.with_setting(name, value);
+        }
+        case
+    }
+
+    /// One fault; the same one twice is one.
+    fn fault(&mut self) -> (&'static str, String) {
+        let core = self.below(9);
+        let name = self.one_of(&[
+            "late-host",
+            "no-buffer",
+            "dead-core",
+            "hung-kernel",
+            "kill-at",
+            "close-at",
+            "late-slot",
+            "torn-slot",
+            "lost-slot",
+            "stale-line",
+            "corrupt",
+            "aicpu-error",
+            "poison",
+        ]);
+        let value = match name {
+            "late-host" => self.below(2000).to_string(),
+            "no-buffer" => format!("{}:{}", self.below(3), self.below(20)),
+            "dead-core" | "hung-kernel" => core.to_string(),
+            "kill-at" | "close-at" => self.below(4000).to_string(),
+            "late-slot" | "torn-slot" | "lost-slot" => match self.below(3) {
+                0 => format!("{core}:{}", 16 + self.below(40)),
+                1 => core.to_string(),
+                _ => format!("1/{}", 1 + self.below(100)),
+            },
+            "stale-line" => {
+                let line = self.one_of(&["slot", "answer", "host", "order", "payload"]);
+                match self.below(2) {
+                    0 => format!("{line}:{core}"),
+                    _ => format!("{line}:1/{}", 1 + self.below(50)),
+                }
+            }
+            "corrupt" => {
+                let word = self.one_of(&[
+                    "ready-tail",
+                    "free-head",
+                    "filling",
+                    "sequence",
+                    "entry-buffer",
+                    "entry-count",
+                    "entry-sequence",
+                    "total",
+                    "mismatched",
+                    "dropped",
+                    "dispatched",
+                ]);
+                format!("{word}:{}:{}", self.below(3), 1 + self.below(30))
+            }
+            "aicpu-error" => {
+                let when = self.one_of(&["init", "main", "end"]);
+                format!("{when}:{}:{}", 1 + self.below(100), self.below(3))
+            }
+            "poison" => "507018".to_owned(),
+            _ => unreachable!("every fault has a value"),
+        };
+        (name, value)
+    }
+}
