@@ -6,34 +6,11 @@ mod support;
 
 use lanescope_capture::format::MAX_PAYLOAD_BYTES;
 use lanescope_capture::{Block, Capture};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use lanescope_stress::Counting;
 use support::{Aligned, Part, Parts, two_runs};
 
-/// The system's allocator, with a count of what is held and of the most that was.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps to the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) };
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting::new();
 
 /// Bytes allocated for each byte of the file; a run in every block takes the most.
 const PER_BYTE: usize = 32;
@@ -42,12 +19,11 @@ const FOR_ANY: usize = 64 << 10;
 
 fn assert_bounded(name: &str, bytes: &[u8]) {
     let aligned = Aligned::new(bytes);
-    let before = HELD.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    if let Ok(capture) = Capture::from_bytes(aligned.bytes()) {
-        drop(capture.runs());
-    }
-    let taken = MOST.load(Ordering::Relaxed) - before;
+    let taken = ALLOCATOR.most_during(|| {
+        if let Ok(capture) = Capture::from_bytes(aligned.bytes()) {
+            drop(capture.runs());
+        }
+    });
     let limit = bytes.len() * PER_BYTE + FOR_ANY;
     assert!(
         taken <= limit,

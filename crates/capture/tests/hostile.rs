@@ -8,7 +8,7 @@ use lanescope_capture::format::{BlockKind, MAX_JSON_BYTES};
 use lanescope_capture::{BlockHeader, Capture, CaptureError, FileHeader, Outcome};
 use lanescope_stress::{Effort, Tried};
 use std::mem::offset_of;
-use support::{Aligned, Numbers, Parts, two_runs};
+use support::{Aligned, Numbers, Parts, change, two_runs};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Values around the edges of a field of `bytes` bytes that holds `right`.
@@ -365,41 +365,6 @@ fn a_file_with_any_changes_is_read_to_its_end() {
         if let Err(error) = read_all(&bytes) {
             assert!(error.to_string().len() < 600, "seed {seed}: {error}");
         }
-    }
-}
-
-fn change(parts: &mut Parts, numbers: &mut Numbers) {
-    let number = numbers.below(parts.blocks.len());
-    let value = numbers.next().to_le_bytes();
-    match numbers.below(6) {
-        0 => {
-            let field = numbers.below(60);
-            let bytes = 1 + numbers.below(4.min(60 - field));
-            parts.blocks[number].set_field(field, &value[..bytes]);
-        }
-        1 if !parts.blocks[number].payload.is_empty() => {
-            let payload = &mut parts.blocks[number].payload;
-            let at = numbers.below(payload.len());
-            payload[at] = value[0];
-        }
-        2 => {
-            let mut payload = parts.blocks[number].payload.clone();
-            payload.truncate(numbers.below(payload.len() + 1));
-            parts.blocks[number].set_payload(payload);
-        }
-        3 => {
-            let part = parts.blocks[number].clone();
-            let to = numbers.below(parts.blocks.len());
-            parts.blocks.insert(to, part);
-        }
-        4 => {
-            let other = numbers.below(parts.blocks.len());
-            parts.blocks.swap(number, other);
-        }
-        _ if parts.blocks.len() > 1 => {
-            parts.blocks.remove(number);
-        }
-        _ => {}
     }
 }
 

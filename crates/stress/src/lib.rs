@@ -24,6 +24,10 @@
 //! }
 //! ```
 
+mod allocation;
+
+pub use allocation::Counting;
+
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 

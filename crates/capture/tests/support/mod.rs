@@ -11,8 +11,8 @@
 use lanescope_abi::{Kind, TaskRecord};
 use lanescope_capture::format::padding_bytes;
 use lanescope_capture::{
-    BlockHeader, Capture, CaptureWriter, Clock, Edge, FileHeader, FunctionName, LaneInfo,
-    RecordBlock, SessionInfo, Verdict,
+    BlockHeader, Capture, CaptureWriter, Clock, CoreCounts, Counts, Edge, FileHeader, FunctionName,
+    LaneCounts, LaneInfo, RecordBlock, SessionInfo, Verdict,
 };
 use std::mem::offset_of;
 use zerocopy::{FromBytes, IntoBytes};
@@ -172,6 +172,27 @@ fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
     let mut verdict = Verdict::new(run_id);
     verdict.totals.total = 12;
     verdict.totals.collected = 12;
+    for core in 0..2 {
+        let counts = Counts {
+            total: 6,
+            collected: 6,
+            ..Counts::default()
+        };
+        verdict.cores.push(CoreCounts {
+            kind: Kind::Task,
+            thread: core,
+            core,
+            dispatched: 6,
+            counts,
+        });
+        verdict.lanes.push(LaneCounts {
+            kind: Kind::Task,
+            thread: core,
+            buffers: 2,
+            waits: 1,
+            blocked_ticks: 40,
+        });
+    }
     writer.verdict(&verdict).unwrap();
     writer.end_run(run_id).unwrap();
 }
@@ -207,5 +228,41 @@ impl Numbers {
 
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
+    }
+}
+
+/// Changes one thing about a capture: a header, a payload, or the order of the blocks.
+pub fn change(parts: &mut Parts, numbers: &mut Numbers) {
+    let number = numbers.below(parts.blocks.len());
+    let value = numbers.next().to_le_bytes();
+    match numbers.below(6) {
+        0 => {
+            let field = numbers.below(60);
+            let bytes = 1 + numbers.below(4.min(60 - field));
+            parts.blocks[number].set_field(field, &value[..bytes]);
+        }
+        1 if !parts.blocks[number].payload.is_empty() => {
+            let payload = &mut parts.blocks[number].payload;
+            let at = numbers.below(payload.len());
+            payload[at] = value[0];
+        }
+        2 => {
+            let mut payload = parts.blocks[number].payload.clone();
+            payload.truncate(numbers.below(payload.len() + 1));
+            parts.blocks[number].set_payload(payload);
+        }
+        3 => {
+            let part = parts.blocks[number].clone();
+            let to = numbers.below(parts.blocks.len());
+            parts.blocks.insert(to, part);
+        }
+        4 => {
+            let other = numbers.below(parts.blocks.len());
+            parts.blocks.swap(number, other);
+        }
+        _ if parts.blocks.len() > 1 => {
+            parts.blocks.remove(number);
+        }
+        _ => {}
     }
 }

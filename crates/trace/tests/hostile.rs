@@ -1,0 +1,140 @@
+//! Records JSON that somebody made to do harm: refused with its place, and nothing of it kept.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use lanescope_trace::{Trace, TraceError, records_json};
+use std::path::Path;
+
+const ROW: &str = "{\"task_id\":7,\"func_id\":2,\"core_id\":1,\"core_type\":\"aiv\",\
+    \"start_time_us\":1.0,\"end_time_us\":2.0,\"fanout\":[8]}";
+
+fn read(text: &[u8]) -> Result<Trace, TraceError> {
+    records_json::read_from(text, Path::new("given.json"))
+}
+
+/// What a text is refused with.
+fn refused(text: &[u8]) -> String {
+    let error = read(text).unwrap_err();
+    let TraceError::Malformed { line, message, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(*line, 1);
+    assert!(message.len() < 300, "{message}");
+    assert!(
+        error.to_string().starts_with("given.json: line 1, column "),
+        "{error}"
+    );
+    message.clone()
+}
+
+fn document(row: &str) -> Vec<u8> {
+    format!("{{\"version\":1,\"tasks\":[{row}]}}").into_bytes()
+}
+
+#[test]
+fn numbers_that_cannot_be_are_refused() {
+    assert_eq!(read(&document(ROW)).unwrap().task_count(), 1);
+    for (from, to, expected) in [
+        (
+            "\"task_id\":7",
+            "\"task_id\":18446744073709551616",
+            "a task id",
+        ),
+        ("\"task_id\":7", "\"task_id\":1.5", "a task id"),
+        ("\"task_id\":7", "\"task_id\":1e999", "out of range"),
+        ("\"func_id\":2", "\"func_id\":4294967296", "u32"),
+        ("\"func_id\":2", "\"func_id\":-1", "u32"),
+        ("\"core_id\":1", "\"core_id\":65536", "u16"),
+        (
+            "\"start_time_us\":1.0",
+            "\"start_time_us\":-0.001",
+            "not below 0",
+        ),
+        (
+            "\"start_time_us\":1.0",
+            "\"start_time_us\":NaN",
+            "expected value",
+        ),
+        (
+            "\"start_time_us\":1.0",
+            "\"start_time_us\":Infinity",
+            "expected value",
+        ),
+        (
+            "\"start_time_us\":1.0",
+            "\"start_time_us\":1e309",
+            "out of range",
+        ),
+        (
+            "\"start_time_us\":1.0",
+            "\"start_time_us\":null",
+            "invalid type",
+        ),
+        (
+            "\"start_time_us\":1.0",
+            "\"start_time_us\":{}",
+            "invalid type",
+        ),
+        ("[8]", "[[8]]", "a task id"),
+        ("[8]", "[true]", "a task id"),
+        ("[8]", "{\"8\":8}", "invalid type"),
+    ] {
+        assert!(ROW.contains(from));
+        let message = refused(&document(&ROW.replace(from, to)));
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+}
+
+#[test]
+fn a_key_that_comes_twice_is_refused() {
+    for key in [
+        "\"version\":1",
+        "\"tasks\":[]",
+        "\"core_to_thread\":[0]",
+        "\"aicpu_scheduler_phases\":[[]]",
+        "\"aicpu_orchestrator_phases\":[[]]",
+    ] {
+        let text = format!("{{{key},\"version\":1,\"tasks\":[],{key}}}");
+        let message = refused(text.as_bytes());
+        assert!(message.contains("duplicate field"), "{key}: {message}");
+    }
+    let row = ROW.replacen("\"task_id\":7", "\"task_id\":7,\"task_id\":8", 1);
+    assert!(refused(&document(&row)).contains("duplicate field `task_id`"));
+}
+
+#[test]
+fn nesting_and_broken_text_are_refused() {
+    let deep = "[".repeat(1_000_000);
+    for key in ["unknown", "tasks", "core_to_thread"] {
+        let text = format!("{{\"version\":1,\"{key}\":{deep}");
+        refused(text.as_bytes());
+    }
+    let deep = "{\"a\":".repeat(1_000_000);
+    refused(format!("{{\"version\":1,\"unknown\":{deep}").as_bytes());
+    for bytes in [
+        &b"\xff"[..],
+        b"\xed\xa0\x80",
+        b"\"\\ud800\"",
+        b"\x00",
+        b"\"\x01\"",
+    ] {
+        let mut text = b"{\"version\":1,\"tasks\":".to_vec();
+        text.extend(bytes);
+        text.extend(b"}");
+        refused(&text);
+    }
+}
+
+#[test]
+fn a_cut_at_any_byte_is_refused() {
+    let whole = document(ROW);
+    for cut in 0..whole.len() {
+        let message = refused_or_empty(&whole[..cut]);
+        assert!(message.contains("EOF"), "cut at {cut}: {message}");
+    }
+}
+
+/// As [`refused`]; an empty text has no line.
+fn refused_or_empty(text: &[u8]) -> String {
+    read(text).unwrap_err().to_string()
+}
