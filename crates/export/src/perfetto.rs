@@ -269,8 +269,10 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     fn loss(&mut self, core: usize, count: u64, at: Option<u64>, place: &str) {
-        self.cores[core].lost += count;
-        self.written.lost_records += count;
+        // What a verdict says may be any number.
+        let lost = &mut self.cores[core].lost;
+        *lost = lost.saturating_add(count);
+        self.written.lost_records = self.written.lost_records.saturating_add(count);
         let Some(at) = at else { return };
         let at_ns = self.clock.nanoseconds(at);
         let track = self.tracks.kernels[core].track();

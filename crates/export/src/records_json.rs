@@ -141,7 +141,15 @@ impl<'a> Records<'a> {
 }
 
 fn task_row<'a>(trace: &Trace, task: &Task) -> TaskRow<'a> {
-    let fanout: Vec<u64> = trace.edges().successor_ids(task.task_id).collect();
+    let edges = trace.edges();
+    let node = edges.node(task.task_id);
+    let count = node.map_or(0, |node| edges.successors(node).len());
+    let fanout_count = i64::try_from(count).unwrap_or(i64::MAX);
+    // Rows of one task have its whole list each; what is not written is not kept.
+    let fanout = match fanout_count {
+        0..=encode::MAX_FANOUT => edges.successor_ids(task.task_id).collect(),
+        _ => Vec::new(),
+    };
     TaskRow {
         task_id: task.task_id,
         func_id: task.func_id,
@@ -151,7 +159,7 @@ fn task_row<'a>(trace: &Trace, task: &Task) -> TaskRow<'a> {
         end_ticks: task.end_ticks,
         dispatch_ticks: task.dispatch_ticks,
         finish_ticks: task.finish_ticks,
-        fanout_count: i64::try_from(fanout.len()).unwrap_or(i64::MAX),
+        fanout_count,
         fanout: Cow::Owned(fanout),
     }
 }

@@ -280,6 +280,7 @@ fn verdict_report(verdict: &Verdict, scale: Scale) -> VerdictReport {
         .lanes
         .iter()
         .map(|lane| u128::from(lane.blocked_ticks));
+    let waits = verdict.lanes.iter().map(|lane| lane.waits);
     VerdictReport {
         outcome: verdict.outcome.name(),
         expected_tasks: verdict.expected_tasks,
@@ -289,7 +290,7 @@ fn verdict_report(verdict: &Verdict, scale: Scale) -> VerdictReport {
         dropped: verdict.totals.dropped.sum(),
         mismatched: verdict.totals.mismatched,
         abandoned: verdict.abandoned.len() as u64,
-        waits: verdict.lanes.iter().map(|lane| lane.waits).sum(),
+        waits: waits.fold(0, u64::saturating_add),
         blocked_ns: scale.nanoseconds(blocked.sum()),
         findings: verdict
             .findings

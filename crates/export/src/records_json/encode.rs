@@ -6,7 +6,7 @@ use lanescope_trace::{Orchestrator, OrchestratorPhase, SchedulerPhase};
 use std::io::{self, BufWriter, Write};
 
 /// The longest fan-out list a record can hold.
-const MAX_FANOUT: i64 = 128;
+pub(super) const MAX_FANOUT: i64 = 128;
 
 pub(super) fn encode(records: &Records<'_>, out: impl Write) -> Result<(), ExportError> {
     let mut encoder = Encoder {
