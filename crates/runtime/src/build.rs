@@ -4,9 +4,19 @@ use crate::{Result, RuntimeError};
 use lanescope_abi::{Chip, RING_SIZES};
 use lanescope_platform::Programs;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+/// The largest manifest that is read.
+pub const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+
+/// The largest device program or kernel image that is read.
+pub const MAX_IMAGE_BYTES: u64 = 256 << 20;
 
 /// An opened build folder.
 #[derive(Clone, Debug)]
@@ -38,7 +48,7 @@ pub struct Manifest {
     /// Device programs, paths in the folder.
     device: DevicePaths,
     /// Kernel images by name, paths in the folder.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_name_once")]
     kernels: BTreeMap<String, PathBuf>,
     /// Parts that were not built, with the reason.
     #[serde(default)]
@@ -72,9 +82,9 @@ impl Build {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
         let dir = dir.into();
         let path = dir.join("manifest.json");
-        let text = std::fs::read_to_string(&path).map_err(|error| refuse(&path, error))?;
+        let text = read(&path, MAX_MANIFEST_BYTES)?;
         let manifest: Manifest =
-            serde_json::from_str(&text).map_err(|error| refuse(&path, error))?;
+            serde_json::from_slice(&text).map_err(|error| refuse(&path, error))?;
         let chip = Chip::ALL
             .into_iter()
             .find(|chip| chip.name() == manifest.chip)
@@ -91,9 +101,18 @@ impl Build {
                 format!("ring_size is {ring_size}, expected one of {RING_SIZES:?}"),
             ));
         }
+        let platforms = [chip.name(), chip.info().sim_name];
+        if !platforms.contains(&manifest.platform.as_str()) {
+            let [hardware, simulated] = platforms;
+            let platform = &manifest.platform;
+            let text = format!("platform is {platform:?}, expected {hardware} or {simulated}");
+            return Err(refuse(&path, text));
+        }
+        let is_digits = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let abi_hash = manifest
             .abi_hash
             .strip_prefix("0x")
+            .filter(is_digits)
             .and_then(|digits| u64::from_str_radix(digits, 16).ok())
             .ok_or_else(|| {
                 refuse(
@@ -197,7 +216,7 @@ impl Build {
                 format!("no kernel named {name}; it has {known}"),
             ));
         };
-        read(&self.dir.join(path))
+        self.image(path)
     }
 
     /// The names of its kernels.
@@ -217,13 +236,65 @@ impl Build {
                 format!("the {what} was not built: {skipped}"),
             ));
         };
-        read(&self.dir.join(path))
+        self.image(path)
+    }
+
+    /// Reads a file that the manifest names; it lies in the folder.
+    fn image(&self, path: &Path) -> Result<Arc<[u8]>> {
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !path.components().all(is_inside) {
+            let text = format!("the manifest names {}, outside the folder", path.display());
+            return Err(refuse(&self.dir, text));
+        }
+        Ok(Arc::from(read(&self.dir.join(path), MAX_IMAGE_BYTES)?))
     }
 }
 
-fn read(path: &Path) -> Result<Arc<[u8]>> {
-    let bytes = std::fs::read(path).map_err(|error| refuse(path, error))?;
-    Ok(Arc::from(bytes))
+/// Reads a file of at most `limit` bytes; nothing that is no file, which might never end.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let refused = |error| refuse(path, error);
+    let facts = std::fs::metadata(path).map_err(refused)?;
+    if !facts.is_file() {
+        return Err(refuse(path, "it is no file"));
+    }
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).map_err(refused)?.take(limit + 1);
+    file.read_to_end(&mut bytes).map_err(refused)?;
+    if bytes.len() as u64 > limit {
+        return Err(refuse(path, format!("it has more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Kernels by name; a name that comes twice is refused, for either could be meant.
+fn each_name_once<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<BTreeMap<String, PathBuf>, D::Error> {
+    struct Names;
+
+    impl<'de> Visitor<'de> for Names {
+        type Value = BTreeMap<String, PathBuf>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("kernel images by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> std::result::Result<Self::Value, A::Error> {
+            let mut kernels = BTreeMap::new();
+            while let Some((name, path)) = map.next_entry::<String, PathBuf>()? {
+                if kernels.contains_key(&name) {
+                    return Err(A::Error::custom(format!("two kernels named {name}")));
+                }
+                kernels.insert(name, path);
+            }
+            Ok(kernels)
+        }
+    }
+
+    from.deserialize_map(Names)
 }
 
 fn refuse(path: &Path, reason: impl ToString) -> RuntimeError {

@@ -25,7 +25,7 @@ mod tensors;
 mod upload;
 mod watch;
 
-pub use build::{Build, Manifest, Toolchains};
+pub use build::{Build, MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES, Manifest, Toolchains};
 pub use error::{Result, RuntimeError};
 pub use failure::{Agent, DeviceFailure, InFlight};
 pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId};

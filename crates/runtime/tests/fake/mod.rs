@@ -1,5 +1,7 @@
 //! A device of heap memory whose programs are closures, and a build folder for it.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use lanescope_abi::control::{ControlHeader, CoreOrder, Phase, ThreadStatus};
 use lanescope_abi::launch::{ProgramDescriptor, ProgramKind};
 use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, Section};
