@@ -12,6 +12,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Held by a test that opens a device: the simulated driver's settings and counters belong to the
 /// process, and a device is one context.
@@ -35,6 +36,8 @@ pub struct Case {
     pub driver_settings: Vec<(String, String)>,
     /// How programs are launched; by default the newest form there is.
     pub launch_form: Option<LaunchForm>,
+    /// Longest launch, by default the driver's.
+    pub op_limit: Option<Duration>,
     /// How the session is opened.
     pub session: SessionOptions,
     /// How the graph is run; the capture folder is set by [`Case::run`].
@@ -67,6 +70,7 @@ impl Case {
             workload,
             driver_settings: Vec::new(),
             launch_form: None,
+            op_limit: None,
             session: SessionOptions::default(),
             run: RunOptions {
                 level: 2,
@@ -117,6 +121,7 @@ impl Case {
             device: self.device,
             driver_settings,
             launch_form: self.launch_form,
+            op_limit: self.op_limit,
             driver_dir,
             ..OpenOptions::default()
         }

@@ -10,6 +10,8 @@ use crate::engine::Engine;
 use crate::error::DeviceProcessError;
 use crate::inbox::Inbox;
 use crate::memory::Memory;
+use crate::threads::board::Board;
+use crate::threads::device::{News, ThreadDevice};
 use crate::watchdog::{self, PATIENCE, Progress, Report};
 use lanescope_sim_wire::{DEVICE_MEMORY_ADDRESS, DeviceFrame, DeviceSettings, Frame, HostFrame};
 use rustix::fd::BorrowedFd;
@@ -44,8 +46,6 @@ pub fn serve(socket: UnixStream, memory: BorrowedFd<'_>) -> Result<(), DevicePro
         settings.set(&name, &value)?;
     }
     let memory = Memory::map(memory, DEVICE_MEMORY_ADDRESS, memory_bytes)?;
-    let progress = Progress::leaked();
-    let engine = Engine::new(chip, memory, progress);
     let clone = || {
         socket
             .try_clone()
@@ -56,22 +56,33 @@ pub fn serve(socket: UnixStream, memory: BorrowedFd<'_>) -> Result<(), DevicePro
     });
     let silenced = clone()?;
     SOCKET.get_or_init(|| silenced);
-    let inbox = Arc::new(Inbox::default());
-    watchdog::start(progress, report.clone(), PATIENCE, end_stuck);
-    read_frames(socket, Arc::clone(&inbox));
-    report.report(DeviceFrame::Ready);
     let ends = Ends {
         kill: end_killed,
         close: fall_silent,
     };
+    if settings.threads {
+        let board = Board::new(chip, memory);
+        let inbox = Arc::new(Inbox::default());
+        let frames = Arc::clone(&inbox);
+        read_frames(socket, move |frame| frames.push(News::Frame(frame)));
+        report.report(DeviceFrame::Ready);
+        ThreadDevice::new(board, settings, inbox, report, ends).serve()
+    }
+    let progress = Progress::leaked();
+    let engine = Engine::new(chip, memory, progress);
+    let inbox = Arc::new(Inbox::default());
+    let frames = Arc::clone(&inbox);
+    watchdog::start(progress, report.clone(), PATIENCE, end_stuck);
+    read_frames(socket, move |frame| frames.push(frame));
+    report.report(DeviceFrame::Ready);
     Device::new(engine, settings, inbox, report, ends).serve()
 }
 
 /// Reads frames on a thread of its own.
-fn read_frames(mut socket: UnixStream, inbox: Arc<Inbox>) {
+fn read_frames(mut socket: UnixStream, take: impl Fn(HostFrame) + Send + 'static) {
     let reader = move || {
         while let Ok(Some(frame)) = HostFrame::receive(&mut socket) {
-            inbox.push(frame);
+            take(frame);
         }
         end_process(0);
     };

@@ -213,7 +213,7 @@ impl Random {
 
     /// A number below `limit`; 0 for seed 0.
     #[inline]
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         let Some(state) = &mut self.state else {
             return 0;
         };

@@ -29,17 +29,16 @@ use crate::agent::{Agent, Due};
 use crate::clock::{Clock, GRAINS_PER_NS, NEVER};
 use crate::cost::{KernelModel, Random};
 use crate::fault::Faults;
-use crate::image::Images;
-use crate::kernel::Kernels;
 use crate::lanes::Lanes;
+use crate::loader::Loader;
 use crate::memory::Memory;
 use crate::queue::{Key, MAX_AGENTS, Queue};
 use crate::registers::RegisterFile;
+use crate::table::TABLE;
 use crate::view::View;
 use crate::watchdog::Progress;
 use lanescope_abi::{Chip, ChipInfo};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 /// Least time, with any seed, from a store of `COND` to its arrival.
@@ -89,12 +88,8 @@ pub struct Engine {
     pub faults: Faults,
     /// What kernels cost.
     pub kernel_model: KernelModel,
-    /// Kernels that have been called.
-    pub kernels: RefCell<Kernels>,
-    /// Everything the dynamic loader has loaded.
-    pub images: RefCell<Images>,
-    /// Files that a dispatcher has stored.
-    pub files: RefCell<HashMap<String, Vec<u8>>>,
+    /// Programs and kernels.
+    pub loader: Loader,
     /// Says that the engine is alive.
     pub progress: &'static Progress,
     /// The latest time at which anything has happened.
@@ -169,9 +164,7 @@ impl Engine {
             lanes: RefCell::default(),
             faults: Faults::default(),
             kernel_model: KernelModel::new(chip),
-            kernels: RefCell::default(),
-            images: RefCell::default(),
-            files: RefCell::default(),
+            loader: Loader::new(memory, &TABLE),
             progress,
             now: Cell::new(0),
             fault: RefCell::new(None),

@@ -91,4 +91,12 @@ pub enum DeviceProcessError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no thread.
+    #[error("thread for {agent}: {source}")]
+    Thread {
+        /// Whose.
+        agent: String,
+        /// Why.
+        source: std::io::Error,
+    },
 }

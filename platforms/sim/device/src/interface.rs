@@ -9,11 +9,9 @@
 
 use crate::agent::Agent;
 use crate::engine::{Engine, POLL_SLACK};
-use crate::memory::Line;
-use crate::registers::{RegisterName, RegisterPlace};
+use crate::memory::{Line, half, line_of, with_half, word_of};
+use crate::register_map::{RegisterName, RegisterPlace};
 use std::sync::atomic::Ordering;
-
-const LINE_MASK: u64 = lanescope_abi::LINE_BYTES - 1;
 
 impl Engine {
     /// See [`lanescope_abi::Device::load32`].
@@ -34,7 +32,7 @@ impl Engine {
         self.count_call(agent);
         self.charge(agent, agent.costs.get().load.into());
         self.check(agent, "loaded from", address, bytes);
-        let line = address & !LINE_MASK;
+        let line = line_of(address);
         let word = word_of(address);
         let loaded = if !agent.is_thread.get() {
             let view = &self.core_views[agent.physical.get()];
@@ -102,7 +100,7 @@ impl Engine {
 
     #[inline]
     fn store_dirty(&self, agent: &Agent, address: u64, change: impl FnOnce(u64) -> u64) {
-        let line = address & !LINE_MASK;
+        let line = line_of(address);
         let mut view = self.core_views[agent.physical.get()].borrow_mut();
         let fill = || self.memory.read_line(line);
         if view
@@ -118,7 +116,7 @@ impl Engine {
     #[inline]
     fn follow_store(&self, address: u64, change: impl FnOnce(u64) -> u64) {
         let mut view = self.aicpu_view.borrow_mut();
-        view.store_through(address & !LINE_MASK, word_of(address), change);
+        view.store_through(line_of(address), word_of(address), change);
         if self.cores_may_watch(address) {
             self.core_words_touched.set(true);
         }
@@ -133,7 +131,7 @@ impl Engine {
         if agent.is_thread.get() {
             return;
         }
-        let line = address & !LINE_MASK;
+        let line = line_of(address);
         let dirty = self.core_views[agent.physical.get()]
             .borrow_mut()
             .clean(line);
@@ -167,7 +165,7 @@ impl Engine {
     pub fn invalidate(&self, agent: &Agent, address: u64) {
         self.count_call(agent);
         self.charge(agent, agent.costs.get().invalidate.into());
-        let line = address & !LINE_MASK;
+        let line = line_of(address);
         if line == 0 || self.faults.are_armed() && self.faults.keeps(agent, line) {
             return;
         }
@@ -265,9 +263,9 @@ impl Engine {
     fn place(&self, agent: &Agent, verb: &str, address: u64) -> RegisterPlace {
         let registers = self.registers.borrow();
         let place = if agent.is_thread.get() {
-            registers.place(address)
+            registers.map.place(address)
         } else {
-            registers.own_place(agent.physical.get(), address)
+            registers.map.own_place(agent.physical.get(), address)
         };
         drop(registers);
         place.unwrap_or_else(|| {
@@ -294,7 +292,7 @@ impl Engine {
     #[inline]
     fn read_word_as_aicpu(&self, agent: &Agent, address: u64) -> Option<u64> {
         let word = self.memory.word64(address)?.load(Ordering::Acquire);
-        if self.lanes.borrow().may_cover(address & !LINE_MASK) {
+        if self.lanes.borrow().may_cover(line_of(address)) {
             return Some(self.word_with_lanes(agent, address, word));
         }
         Some(word)
@@ -324,21 +322,4 @@ impl Engine {
     fn count_call(&self, agent: &Agent) {
         agent.calls.set(agent.calls.get() + 1);
     }
-}
-
-#[inline]
-fn word_of(address: u64) -> usize {
-    (address >> 3 & 7) as usize
-}
-
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "takes one half")]
-fn half(word: u64, address: u64) -> u32 {
-    (word >> (8 * (address & 4))) as u32
-}
-
-#[inline]
-fn with_half(word: u64, address: u64, value: u32) -> u64 {
-    let shift = 8 * (address & 4);
-    word & !(0xFFFF_FFFF << shift) | u64::from(value) << shift
 }

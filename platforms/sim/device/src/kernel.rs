@@ -7,8 +7,8 @@
 use crate::agent::Agent;
 use crate::engine::Engine;
 use crate::error::DeviceProcessError;
-use crate::image::elf_bytes;
-use crate::memory::pointer;
+use crate::image::{Images, elf_bytes};
+use crate::memory::{Memory, pointer};
 use lanescope_abi::launch::{KERNEL_COST_SYMBOL, KERNEL_SYMBOL, KernelCost};
 use libloading::Library;
 
@@ -21,8 +21,9 @@ pub struct Kernels {
     kernels: Vec<Kernel>,
 }
 
+/// A kernel that has been loaded.
 #[derive(Clone, Copy, Debug)]
-struct Kernel {
+pub struct Kernel {
     address: u64,
     /// Compared with device memory since the last launch.
     checked: bool,
@@ -39,85 +40,51 @@ impl Kernels {
         }
     }
 
+    /// The kernel at an address, if it was compared with memory since the launch began.
+    #[must_use]
     #[inline]
-    fn find(&self, address: u64) -> Option<Kernel> {
-        let found = self.kernels.iter().find(|kernel| kernel.address == address);
-        found.copied()
+    pub fn find_checked(&self, address: u64) -> Option<Kernel> {
+        self.find(address).filter(|kernel| kernel.checked)
     }
 
-    fn put(&mut self, kernel: Kernel) {
-        self.kernels.retain(|known| known.address != kernel.address);
-        self.kernels.push(kernel);
-    }
-}
-
-impl Engine {
-    /// Runs a kernel; see [`lanescope_abi::DeviceTable::call`].
-    pub fn call(&self, agent: &Agent, address: u64, args: u64) {
-        agent.calls.set(agent.calls.get() + 1);
-        agent.only_looked.set(false);
-        if agent.is_thread.get() {
-            self.fail(
-                agent,
-                format!("called the kernel at {address:#x}; only cores run kernels"),
-            );
-        }
-        self.charge(agent, agent.costs.get().call.into());
-        let kernel = self.kernel(address).unwrap_or_else(|error| {
-            self.fail(agent, format!("called what is no kernel: {error}"));
-        });
-        if args != 0 && (args & 7 != 0 || !self.memory.contains(args, 8)) {
-            let text =
-                format!("called a kernel with arguments at {args:#x}, which is not device memory");
-            self.fail(agent, text);
-        }
-        if agent.hangs.get() {
-            self.hang(agent, "the end of its kernel");
-        }
-        let duration = run(kernel, args, |cost| {
-            let mut random = agent.random.borrow_mut();
-            self.kernel_model.duration(cost, &mut random)
-        });
-        self.advance(agent, duration);
-    }
-
-    #[inline]
-    fn kernel(&self, address: u64) -> Result<Kernel, DeviceProcessError> {
-        // The borrow ends here: a kernel that is new is put among those that are known.
-        let known = self.kernels.borrow().find(address);
-        match known {
-            Some(kernel) if kernel.checked => Ok(kernel),
-            known => self.load_kernel(address, known),
-        }
-    }
-
+    /// Compares what memory holds at an address with what was loaded from there, and loads it when
+    /// it is something else.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceProcessError`] when there is no image, or it cannot be loaded.
     #[cold]
-    fn load_kernel(
-        &self,
+    pub fn load(
+        &mut self,
+        memory: &Memory,
+        images: &mut Images,
         address: u64,
-        known: Option<Kernel>,
     ) -> Result<Kernel, DeviceProcessError> {
-        let length = elf_bytes(&self.memory, "the image", address)?;
+        let length = elf_bytes(memory, "the image", address)?;
         let what = format!("the kernel at {address:#x}");
-        let bytes = self
-            .memory
+        let bytes = memory
             .copy(address, length)
             .ok_or(DeviceProcessError::OutsideMemory {
                 what: "a kernel",
                 address,
                 bytes: length,
             })?;
-        let mut images = self.images.borrow_mut();
-        let kernel = match known {
+        let kernel = match self.find(address) {
             Some(known) if images.bytes_of(known.library) == Some(&bytes) => Kernel {
                 checked: true,
                 ..known
             },
             _ => Kernel::of(images.load(&what, &bytes)?, address, &what)?,
         };
-        drop(images);
-        self.kernels.borrow_mut().put(kernel);
+        self.kernels.retain(|known| known.address != address);
+        self.kernels.push(kernel);
         Ok(kernel)
+    }
+
+    #[inline]
+    fn find(&self, address: u64) -> Option<Kernel> {
+        let found = self.kernels.iter().find(|kernel| kernel.address == address);
+        found.copied()
     }
 }
 
@@ -139,24 +106,74 @@ impl Kernel {
             cost: cost.ok().map(|symbol| *symbol),
         })
     }
-}
 
-/// Computes, and asks the kernel's model what that cost. The model comes first: a kernel may
-/// overwrite what its cost depends on.
-fn run(kernel: Kernel, args: u64, duration: impl FnOnce(Option<&KernelCost>) -> u64) -> u64 {
-    let args = pointer::<u64>(args).cast_const();
-    let cost = kernel.cost.map(|model| {
+    /// Its address in device memory.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// What running it on these arguments costs, if it says so. To be asked first: a kernel may
+    /// overwrite what its cost depends on.
+    #[must_use]
+    pub fn cost(&self, args: u64) -> Option<KernelCost> {
+        let model = self.cost?;
         let mut cost = KernelCost::default();
         // SAFETY:
         // - The arguments are device memory, or null for a kernel that takes none.
         // - The cost outlives the call.
-        unsafe { model(args, &raw mut cost) };
-        cost
-    });
-    // SAFETY:
-    // - The arguments are device memory, or null; what they point to is the sender's business, as
-    //   on the chip.
-    // - The library stays loaded.
-    unsafe { (kernel.entry)(args) };
-    duration(cost.as_ref())
+        unsafe { model(pointer::<u64>(args).cast_const(), &raw mut cost) };
+        Some(cost)
+    }
+
+    /// Computes.
+    pub fn run(&self, args: u64) {
+        // SAFETY:
+        // - The arguments are device memory, or null; what they point to is the sender's business,
+        //   as on the chip.
+        // - The library stays loaded.
+        unsafe { (self.entry)(pointer::<u64>(args).cast_const()) };
+    }
+}
+
+/// Why a kernel cannot be called with these arguments, if it cannot.
+#[must_use]
+#[inline]
+pub fn refuse_args(memory: &Memory, args: u64) -> Option<String> {
+    if args == 0 || args & 7 == 0 && memory.contains(args, 8) {
+        return None;
+    }
+    Some(format!(
+        "called a kernel with arguments at {args:#x}, which is not device memory"
+    ))
+}
+
+impl Engine {
+    /// Runs a kernel; see [`lanescope_abi::DeviceTable::call`].
+    pub fn call(&self, agent: &Agent, address: u64, args: u64) {
+        agent.calls.set(agent.calls.get() + 1);
+        agent.only_looked.set(false);
+        if agent.is_thread.get() {
+            self.fail(
+                agent,
+                format!("called the kernel at {address:#x}; only cores run kernels"),
+            );
+        }
+        self.charge(agent, agent.costs.get().call.into());
+        let kernel = self.loader.kernel(address).unwrap_or_else(|error| {
+            self.fail(agent, format!("called what is no kernel: {error}"));
+        });
+        if let Some(text) = refuse_args(&self.memory, args) {
+            self.fail(agent, text);
+        }
+        if agent.hangs.get() {
+            self.hang(agent, "the end of its kernel");
+        }
+        let cost = kernel.cost(args);
+        kernel.run(args);
+        let mut random = agent.random.borrow_mut();
+        let duration = self.kernel_model.duration(cost.as_ref(), &mut random);
+        drop(random);
+        self.advance(agent, duration);
+    }
 }

@@ -1,4 +1,4 @@
-//! The device process of the simulated driver: a chip in virtual time.
+//! The device process of the simulated driver: a chip in virtual time, or one of threads.
 //!
 //! # Where it sits
 //!
@@ -8,18 +8,19 @@
 //!
 //! # The parts
 //!
-//! - [`engine`]: agents (AICPU threads and AICores) as stackful coroutines, ordered by one virtual
-//!   clock; [`machine`] runs them.
-//! - [`interface`] and [`relax`]: what each call of the device interface does and costs.
-//! - [`fault`]: what goes wrong with shared lines when a setting asks for it.
-//! - [`memory`], [`view`], [`registers`], [`lanes`]: the state agents see.
-//! - [`program`], [`kernel`]: loading and calling what the host sent.
-//! - [`device`]: streams and launches; [`control`]: the socket; [`watchdog`]: the last resort.
+//! - [`launch`], [`program`], [`kernel`], [`loader`]: what the host sent, loaded and called.
+//! - [`memory`], [`view`], [`register_map`]: the state agents see; [`table`]: how they are called.
+//! - Virtual time: [`engine`] orders agents (AICPU threads and AICores), which are stackful
+//!   coroutines, by one clock; [`machine`] runs them; [`interface`] and [`relax`] say what each
+//!   call does and costs; [`registers`] and [`lanes`] when others see it; [`fault`] what goes wrong
+//!   with shared lines; [`device`] when launches start. [`watchdog`] is the last resort.
+//! - [`threads`]: the same agents as real threads.
+//! - [`control`]: the socket.
 //!
 //! # Ordering
 //!
-//! One seed, one timeline: nothing an agent can read depends on how fast this process or the host
-//! runs. The [`engine`] says how that is kept.
+//! In virtual time, one seed is one timeline: nothing an agent can read depends on how fast this
+//! process or the host runs. The [`engine`] says how that is kept.
 
 pub mod agent;
 pub mod clock;
@@ -34,12 +35,16 @@ pub mod inbox;
 pub mod interface;
 pub mod kernel;
 pub mod lanes;
+pub mod launch;
+pub mod loader;
 pub mod machine;
 pub mod memory;
 pub mod program;
 pub mod queue;
+pub mod register_map;
 pub mod registers;
 pub mod relax;
 pub mod table;
+pub mod threads;
 pub mod view;
 pub mod watchdog;

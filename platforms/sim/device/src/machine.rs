@@ -12,6 +12,7 @@ use crate::engine::{Current, Engine, Fault, STOP_SLOT};
 use crate::error::{
     AICORE_EXCEPTION, AICORE_TIMEOUT, AICPU_EXCEPTION, AICPU_TIMEOUT, DeviceProcessError,
 };
+use crate::launch::TaskId;
 use crate::watchdog::{Report, Running};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
@@ -48,17 +49,6 @@ impl fmt::Debug for NewAgent {
             .field("start", &self.start)
             .finish_non_exhaustive()
     }
-}
-
-/// A launched task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TaskId {
-    /// Its stream.
-    pub stream: u32,
-    /// Its number on the stream.
-    pub task: u64,
-    /// Whether its agents are AICPU threads; else they are cores.
-    pub is_aicpu: bool,
 }
 
 #[derive(Debug)]

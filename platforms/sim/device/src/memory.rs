@@ -200,6 +200,36 @@ pub fn pointer<T>(address: u64) -> *mut T {
     std::ptr::with_exposed_provenance_mut(usize::try_from(address).unwrap_or(0))
 }
 
+/// The line an address lies in.
+#[must_use]
+#[inline]
+pub fn line_of(address: u64) -> u64 {
+    address & !(LINE_BYTES - 1)
+}
+
+/// Which word of its line an address lies in.
+#[must_use]
+#[inline]
+pub fn word_of(address: u64) -> usize {
+    (address >> 3 & 7) as usize
+}
+
+/// The 4-byte word at an address, out of the 8-byte word around it.
+#[must_use]
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "takes one half")]
+pub fn half(word: u64, address: u64) -> u32 {
+    (word >> (8 * (address & 4))) as u32
+}
+
+/// The 8-byte word around an address, with another 4-byte word at the address.
+#[must_use]
+#[inline]
+pub fn with_half(word: u64, address: u64, value: u32) -> u64 {
+    let shift = 8 * (address & 4);
+    word & !(0xFFFF_FFFF << shift) | u64::from(value) << shift
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

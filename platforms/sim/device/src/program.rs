@@ -5,9 +5,8 @@
 //! The first program of the classic form stays for the life of the process; a different one that
 //! is delivered later is passed over, as the vendor's loader does.
 
-use crate::engine::Engine;
 use crate::error::DeviceProcessError;
-use crate::table::TABLE;
+use crate::loader::Loader;
 use lanescope_abi::DeviceTable;
 use lanescope_abi::launch::{AicpuArgs, BIND_SYMBOL, DeviceArgs};
 use libloading::Library;
@@ -51,14 +50,14 @@ impl Programs {
     /// [`DeviceProcessError`] when the arguments name none, or it cannot be loaded.
     pub fn deliver(
         &mut self,
-        engine: &Engine,
+        loader: &Loader,
         args: &LaunchArgs,
     ) -> Result<AicpuEntry, DeviceProcessError> {
         let library = match self.delivered {
             Some(library) => library,
             None => {
-                let bytes = named_bytes(engine, args)?;
-                let library = load(engine, "the delivered AICPU program", &bytes)?;
+                let bytes = named_bytes(loader, args)?;
+                let library = load(loader, "the delivered AICPU program", &bytes)?;
                 entry::<AicpuEntry>(library, STATIC_ENTRY)?;
                 *self.delivered.insert(library)
             }
@@ -85,18 +84,18 @@ impl Programs {
     /// [`DeviceProcessError`] when no such file was stored, or it cannot be loaded.
     pub fn named(
         &mut self,
-        engine: &Engine,
+        loader: &Loader,
         file: &str,
         function: &str,
     ) -> Result<AicpuEntry, DeviceProcessError> {
         if let Some(library) = self.named.get(file) {
             return entry(library, function);
         }
-        let stored = engine.files.borrow().get(file).cloned();
+        let stored = loader.file(file);
         let bytes = stored.ok_or_else(|| DeviceProcessError::Launch {
             what: format!("launch of {function}: no program has been stored as {file}"),
         })?;
-        let library = load(engine, file, &bytes)?;
+        let library = load(loader, file, &bytes)?;
         self.named.insert(file.to_owned(), library);
         entry(library, function)
     }
@@ -118,7 +117,7 @@ impl Programs {
     /// [`DeviceProcessError`] when the handle is unknown, or its image cannot be loaded.
     pub fn aicore(
         &self,
-        engine: &Engine,
+        loader: &Loader,
         handle: u64,
         tiling_key: u64,
     ) -> Result<[AicoreEntry; 2], DeviceProcessError> {
@@ -128,7 +127,7 @@ impl Programs {
             .ok_or_else(|| DeviceProcessError::Launch {
                 what: format!("launch of AICore program {handle}, which is not registered"),
             })?;
-        let library = load(engine, "the AICore program", image)?;
+        let library = load(loader, "the AICore program", image)?;
         Ok([
             entry(library, &format!("aicore_kernel_{tiling_key}_mix_aic"))?,
             entry(library, &format!("aicore_kernel_{tiling_key}_mix_aiv"))?,
@@ -185,7 +184,7 @@ impl LaunchArgs {
 }
 
 /// The bytes that a delivery names.
-fn named_bytes(engine: &Engine, args: &LaunchArgs) -> Result<Vec<u8>, DeviceProcessError> {
+fn named_bytes(loader: &Loader, args: &LaunchArgs) -> Result<Vec<u8>, DeviceProcessError> {
     let outside = |what, address, bytes| DeviceProcessError::OutsideMemory {
         what,
         address,
@@ -193,7 +192,7 @@ fn named_bytes(engine: &Engine, args: &LaunchArgs) -> Result<Vec<u8>, DeviceProc
     };
     let address = args.device_args();
     let length = size_of::<DeviceArgs>() as u64;
-    let device_args = engine
+    let device_args = loader
         .memory
         .copy(address, length)
         .and_then(|bytes| zerocopy::FromBytes::read_from_bytes(&bytes).ok());
@@ -205,18 +204,18 @@ fn named_bytes(engine: &Engine, args: &LaunchArgs) -> Result<Vec<u8>, DeviceProc
     else {
         return Err(outside("delivery arguments", address, length));
     };
-    engine
+    loader
         .memory
         .copy(program_address, program_bytes)
         .ok_or_else(|| outside("the program to deliver", program_address, program_bytes))
 }
 
 /// Loads a program and hands it the device table.
-fn load(engine: &Engine, what: &str, bytes: &[u8]) -> Result<&'static Library, DeviceProcessError> {
-    let library = engine.images.borrow_mut().load(what, bytes)?;
+fn load(loader: &Loader, what: &str, bytes: &[u8]) -> Result<&'static Library, DeviceProcessError> {
+    let library = loader.image(what, bytes)?;
     let bind: BindEntry = entry(library, BIND_SYMBOL)?;
     // SAFETY: the entry has this signature; see `lanescope_abi::launch`. The table is a static.
-    match unsafe { bind(&raw const TABLE) } {
+    match unsafe { bind(std::ptr::from_ref(loader.table())) } {
         0 => Ok(library),
         code => Err(DeviceProcessError::BindRefused {
             what: what.to_owned(),

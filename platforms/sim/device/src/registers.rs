@@ -12,16 +12,13 @@
 //! A stored value is in flight until its time of visibility; values of one register arrive in the
 //! order they were stored. Registers are never stale otherwise.
 
-use lanescope_abi::chip::{AIV_PER_CLUSTER, FAST_PATH_OPEN};
-use lanescope_abi::{Chip, ChipInfo, CoreType};
-use lanescope_sim_wire::{cluster_cube_core, physical_core, register_window};
+use crate::register_map::{RegisterMap, RegisterName, RegisterPlace};
+use lanescope_abi::Chip;
+use lanescope_abi::chip::FAST_PATH_OPEN;
 use std::collections::VecDeque;
 
 /// A slot number that no agent has.
 pub const NO_AGENT: usize = usize::MAX;
-
-const SUB_WINDOW_BYTES: u64 = 0x10_0000;
-const NOWHERE: u32 = u32::MAX;
 
 /// One register of one core.
 #[derive(Debug)]
@@ -109,26 +106,6 @@ impl Register {
     }
 }
 
-/// Which register of a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegisterName {
-    /// `DATA_MAIN_BASE`.
-    DataMainBase,
-    /// `COND`.
-    Cond,
-    /// `FAST_PATH_ENABLE`.
-    FastPathEnable,
-}
-
-/// A register of a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RegisterPlace {
-    /// Physical id of the core.
-    pub core: usize,
-    /// Which of its registers.
-    pub name: RegisterName,
-}
-
 /// The registers of one physical core. They outlive launches.
 #[derive(Debug, Default)]
 struct CoreRegisters {
@@ -140,10 +117,8 @@ struct CoreRegisters {
 /// All registers of the chip.
 #[derive(Debug)]
 pub struct RegisterFile {
-    chip: &'static ChipInfo,
-    window_base: u64,
-    /// Physical id by cube core and sub-core; [`NOWHERE`] where there is no usable core.
-    places: Vec<[u32; 3]>,
+    /// Where they are.
+    pub map: RegisterMap,
     cores: Vec<CoreRegisters>,
 }
 
@@ -151,28 +126,11 @@ impl RegisterFile {
     /// The registers of a chip after power-up: all 0.
     #[must_use]
     pub fn new(chip: Chip) -> Self {
-        let info = chip.info();
-        let mut places = Vec::new();
-        for cluster in 0..info.max_clusters {
-            let Some(cube) = cluster_cube_core(chip, cluster) else {
-                break;
-            };
-            let index = cube as usize;
-            if places.len() <= index {
-                places.resize(index + 1, [NOWHERE; 3]);
-            }
-            places[index][0] = physical_core(chip, cube, CoreType::Aic, 0);
-            for sub in 0..AIV_PER_CLUSTER {
-                places[index][1 + sub as usize] = physical_core(chip, cube, CoreType::Aiv, sub);
-            }
-        }
-        let cores = (0..info.physical_cores)
+        let cores = (0..chip.info().physical_cores)
             .map(|_| CoreRegisters::default())
             .collect();
         Self {
-            chip: info,
-            window_base: register_window(chip, 0, CoreType::Aic, 0).unwrap_or(0),
-            places,
+            map: RegisterMap::new(chip),
             cores,
         }
     }
@@ -187,43 +145,11 @@ impl RegisterFile {
         }
     }
 
-    /// Which register the AICPU finds at an address.
-    #[must_use]
-    #[inline]
-    pub fn place(&self, address: u64) -> Option<RegisterPlace> {
-        let offset = address.wrapping_sub(self.window_base);
-        // Divisions by a constant cost a multiplication.
-        let (cube, rest) = match self.chip.chip {
-            Chip::A2a3 => (offset / 0x80_0000, offset % 0x80_0000),
-            Chip::A5 => (offset / 0x30_0000, offset % 0x30_0000),
-        };
-        let subs = self.places.get(usize::try_from(cube).ok()?)?;
-        let core = *subs.get(usize::try_from(rest / SUB_WINDOW_BYTES).ok()?)?;
-        if core == NOWHERE {
-            return None;
-        }
-        Some(RegisterPlace {
-            core: core as usize,
-            name: self.name(rest % SUB_WINDOW_BYTES)?,
-        })
-    }
-
-    /// Which register a core finds at an offset.
-    #[must_use]
-    #[inline]
-    pub fn own_place(&self, core: usize, offset: u64) -> Option<RegisterPlace> {
-        match self.name(offset)? {
-            RegisterName::FastPathEnable => None,
-            name => Some(RegisterPlace { core, name }),
-        }
-    }
-
     /// Whether the AICPU reaches the registers of a core.
     #[must_use]
     #[inline]
     pub fn is_open(&self, core: usize) -> bool {
-        self.chip.registers.fast_path_enable.is_none()
-            || self.cores[core].fast_path == FAST_PATH_OPEN
+        !self.map.has_gate() || self.cores[core].fast_path == FAST_PATH_OPEN
     }
 
     /// The gate, as last set.
@@ -235,20 +161,6 @@ impl RegisterFile {
     /// Sets the gate.
     pub fn set_fast_path(&mut self, core: usize, value: u32) {
         self.cores[core].fast_path = value;
-    }
-
-    #[inline]
-    fn name(&self, offset: u64) -> Option<RegisterName> {
-        let map = &self.chip.registers;
-        if offset == u64::from(map.cond) {
-            Some(RegisterName::Cond)
-        } else if offset == u64::from(map.data_main_base) {
-            Some(RegisterName::DataMainBase)
-        } else if map.fast_path_enable.map(u64::from) == Some(offset) {
-            Some(RegisterName::FastPathEnable)
-        } else {
-            None
-        }
     }
 }
 
@@ -274,30 +186,5 @@ mod tests {
         assert_eq!(register.watch(200, 0), None);
         assert_eq!(register.store(300, 4), (300, Some(0)));
         assert_eq!(register.store(400, 5), (400, None));
-    }
-
-    #[test]
-    fn every_window_leads_to_its_core() {
-        for chip in Chip::ALL {
-            let file = RegisterFile::new(chip);
-            for cluster in 0..chip.info().max_clusters {
-                let cube = cluster_cube_core(chip, cluster).unwrap();
-                for (core_type, sub) in [(CoreType::Aic, 0), (CoreType::Aiv, 0), (CoreType::Aiv, 1)]
-                {
-                    let window = register_window(chip, cube, core_type, sub).unwrap();
-                    let cond = window + u64::from(chip.info().registers.cond);
-                    let place = file.place(cond).unwrap();
-                    assert_eq!(place.name, RegisterName::Cond);
-                    assert_eq!(
-                        place.core,
-                        physical_core(chip, cube, core_type, sub) as usize
-                    );
-                    assert_eq!(file.place(window + 4), None);
-                }
-            }
-            assert_eq!(file.place(0), None);
-        }
-        let hole = register_window(Chip::A2a3, 7, CoreType::Aic, 0).unwrap();
-        assert_eq!(RegisterFile::new(Chip::A2a3).place(hole + 0xA0), None);
     }
 }

@@ -60,9 +60,9 @@ impl Engine {
         let mut registers = self.registers.borrow_mut();
         for address in awaited.registers() {
             let place = if agent.is_thread.get() {
-                registers.place(*address)
+                registers.map.place(*address)
             } else {
-                registers.own_place(agent.physical.get(), *address)
+                registers.map.own_place(agent.physical.get(), *address)
             };
             let Some(place) = place else {
                 drop(registers);

@@ -1,4 +1,6 @@
-//! The device table: the entries that programs call, for whichever agent runs.
+//! The device table: the entries that programs call, for whichever agent calls.
+//!
+//! Each mode has a table of its own, made from how its agents act.
 //!
 //! # Errors
 //!
@@ -12,129 +14,237 @@
 
 use crate::agent::Identity;
 use crate::engine::Current;
+use crate::loader::Loader;
 use lanescope_abi::{Awaited, DeviceTable};
 
-/// What `lanescope_bind` is given.
-pub static TABLE: DeviceTable = DeviceTable {
-    table_bytes: size_of::<DeviceTable>() as u64,
-    load32,
-    load64,
-    store32,
-    store64,
-    clean,
-    invalidate,
-    barrier,
-    read_reg,
-    write_reg,
-    ticks,
-    call,
-    relax,
-    core_index,
-    physical_core,
-    store_program,
-};
+/// What programs are given in virtual time.
+pub static TABLE: DeviceTable = table::<Current>();
+
+/// An agent, as the functions of the table act for it.
+pub trait Acting {
+    /// Does something for the agent that calls; `None` when no agent does.
+    fn act<R>(does: impl FnOnce(&Self) -> R) -> Option<R>;
+    /// See [`lanescope_abi::Device::load32`].
+    fn load32(&self, address: u64) -> u32;
+    /// See [`lanescope_abi::Device::load64`].
+    fn load64(&self, address: u64) -> u64;
+    /// See [`lanescope_abi::Device::store32`].
+    fn store32(&self, address: u64, value: u32);
+    /// See [`lanescope_abi::Device::store64`].
+    fn store64(&self, address: u64, value: u64);
+    /// See [`lanescope_abi::Device::clean`].
+    fn clean(&self, address: u64);
+    /// See [`lanescope_abi::Device::invalidate`].
+    fn invalidate(&self, address: u64);
+    /// See [`lanescope_abi::Device::barrier`]; takes a [`lanescope_abi::Barrier`] as a number.
+    fn barrier(&self, barrier: u32);
+    /// See [`lanescope_abi::Device::read_reg`].
+    fn read_register(&self, address: u64) -> u32;
+    /// See [`lanescope_abi::Device::write_reg`].
+    fn write_register(&self, address: u64, value: u32);
+    /// See [`lanescope_abi::Device::ticks`].
+    fn ticks(&self) -> u64;
+    /// See [`DeviceTable::call`].
+    fn call(&self, kernel: u64, args: u64);
+    /// See [`lanescope_abi::Device::relax`].
+    fn relax(&self, awaited: &Awaited<'_>);
+    /// Who it is.
+    fn identity(&self) -> Identity;
+    /// Where programs are stored.
+    fn loader(&self) -> &Loader;
+    /// Ends the agent: it did what cannot be done.
+    fn fail(&self, text: String) -> !;
+}
+
+impl Acting for Current {
+    #[inline]
+    fn act<R>(does: impl FnOnce(&Self) -> R) -> Option<R> {
+        Self::get().map(|current| does(&current))
+    }
+
+    #[inline]
+    fn load32(&self, address: u64) -> u32 {
+        self.engine.load32(self.agent, address)
+    }
+
+    #[inline]
+    fn load64(&self, address: u64) -> u64 {
+        self.engine.load64(self.agent, address)
+    }
+
+    #[inline]
+    fn store32(&self, address: u64, value: u32) {
+        self.engine.store32(self.agent, address, value);
+    }
+
+    #[inline]
+    fn store64(&self, address: u64, value: u64) {
+        self.engine.store64(self.agent, address, value);
+    }
+
+    #[inline]
+    fn clean(&self, address: u64) {
+        self.engine.clean(self.agent, address);
+    }
+
+    #[inline]
+    fn invalidate(&self, address: u64) {
+        self.engine.invalidate(self.agent, address);
+    }
+
+    #[inline]
+    fn barrier(&self, _barrier: u32) {
+        self.engine.barrier(self.agent);
+    }
+
+    #[inline]
+    fn read_register(&self, address: u64) -> u32 {
+        self.engine.read_register(self.agent, address)
+    }
+
+    #[inline]
+    fn write_register(&self, address: u64, value: u32) {
+        self.engine.write_register(self.agent, address, value);
+    }
+
+    #[inline]
+    fn ticks(&self) -> u64 {
+        self.engine.ticks(self.agent)
+    }
+
+    #[inline]
+    fn call(&self, kernel: u64, args: u64) {
+        self.engine.call(self.agent, kernel, args);
+    }
+
+    #[inline]
+    fn relax(&self, awaited: &Awaited<'_>) {
+        self.engine.relax(self.agent, awaited);
+    }
+
+    fn identity(&self) -> Identity {
+        self.engine.count_free_call(self.agent);
+        self.agent.identity.get()
+    }
+
+    fn loader(&self) -> &Loader {
+        self.engine.count_free_call(self.agent);
+        &self.engine.loader
+    }
+
+    #[cold]
+    fn fail(&self, text: String) -> ! {
+        self.engine.fail(self.agent, text)
+    }
+}
+
+/// The table of a mode.
+#[must_use]
+pub const fn table<A: Acting>() -> DeviceTable {
+    DeviceTable {
+        table_bytes: size_of::<DeviceTable>() as u64,
+        load32: load32::<A>,
+        load64: load64::<A>,
+        store32: store32::<A>,
+        store64: store64::<A>,
+        clean: clean::<A>,
+        invalidate: invalidate::<A>,
+        barrier: barrier::<A>,
+        read_reg: read_reg::<A>,
+        write_reg: write_reg::<A>,
+        ticks: ticks::<A>,
+        call: call::<A>,
+        relax: relax::<A>,
+        core_index: core_index::<A>,
+        physical_core: physical_core::<A>,
+        store_program: store_program::<A>,
+    }
+}
 
 #[inline]
-fn current() -> Current {
-    match Current::get() {
-        Some(current) => current,
+fn act<A: Acting, R>(does: impl FnOnce(&A) -> R) -> R {
+    match A::act(does) {
+        Some(result) => result,
         None => std::process::abort(),
     }
 }
 
-unsafe extern "C" fn load32(address: u64) -> u32 {
-    let Current { engine, agent } = current();
-    engine.load32(agent, address)
+unsafe extern "C" fn load32<A: Acting>(address: u64) -> u32 {
+    act(|agent: &A| agent.load32(address))
 }
 
-unsafe extern "C" fn load64(address: u64) -> u64 {
-    let Current { engine, agent } = current();
-    engine.load64(agent, address)
+unsafe extern "C" fn load64<A: Acting>(address: u64) -> u64 {
+    act(|agent: &A| agent.load64(address))
 }
 
-unsafe extern "C" fn store32(address: u64, value: u32) {
-    let Current { engine, agent } = current();
-    engine.store32(agent, address, value);
+unsafe extern "C" fn store32<A: Acting>(address: u64, value: u32) {
+    act(|agent: &A| agent.store32(address, value));
 }
 
-unsafe extern "C" fn store64(address: u64, value: u64) {
-    let Current { engine, agent } = current();
-    engine.store64(agent, address, value);
+unsafe extern "C" fn store64<A: Acting>(address: u64, value: u64) {
+    act(|agent: &A| agent.store64(address, value));
 }
 
-extern "C" fn clean(address: u64) {
-    let Current { engine, agent } = current();
-    engine.clean(agent, address);
+extern "C" fn clean<A: Acting>(address: u64) {
+    act(|agent: &A| agent.clean(address));
 }
 
-extern "C" fn invalidate(address: u64) {
-    let Current { engine, agent } = current();
-    engine.invalidate(agent, address);
+extern "C" fn invalidate<A: Acting>(address: u64) {
+    act(|agent: &A| agent.invalidate(address));
 }
 
-extern "C" fn barrier(_barrier: u32) {
-    let Current { engine, agent } = current();
-    engine.barrier(agent);
+extern "C" fn barrier<A: Acting>(barrier: u32) {
+    act(|agent: &A| agent.barrier(barrier));
 }
 
-unsafe extern "C" fn read_reg(address: u64) -> u32 {
-    let Current { engine, agent } = current();
-    engine.read_register(agent, address)
+unsafe extern "C" fn read_reg<A: Acting>(address: u64) -> u32 {
+    act(|agent: &A| agent.read_register(address))
 }
 
-unsafe extern "C" fn write_reg(address: u64, value: u32) {
-    let Current { engine, agent } = current();
-    engine.write_register(agent, address, value);
+unsafe extern "C" fn write_reg<A: Acting>(address: u64, value: u32) {
+    act(|agent: &A| agent.write_register(address, value));
 }
 
-extern "C" fn ticks() -> u64 {
-    let Current { engine, agent } = current();
-    engine.ticks(agent)
+extern "C" fn ticks<A: Acting>() -> u64 {
+    act(|agent: &A| agent.ticks())
 }
 
-unsafe extern "C" fn call(kernel: u64, args: u64) {
-    let Current { engine, agent } = current();
-    engine.call(agent, kernel, args);
+unsafe extern "C" fn call<A: Acting>(kernel: u64, args: u64) {
+    act(|agent: &A| agent.call(kernel, args));
 }
 
-unsafe extern "C" fn relax(awaited: *const Awaited<'_>) {
-    let Current { engine, agent } = current();
+unsafe extern "C" fn relax<A: Acting>(awaited: *const Awaited<'_>) {
     // SAFETY: the program passes a wait that outlives the call; null is refused.
-    match unsafe { awaited.as_ref() } {
-        Some(awaited) => engine.relax(agent, awaited),
-        None => engine.fail(agent, "awaited nothing: null".to_owned()),
-    }
+    let awaited = unsafe { awaited.as_ref() };
+    act(|agent: &A| match awaited {
+        Some(awaited) => agent.relax(awaited),
+        None => agent.fail("awaited nothing: null".to_owned()),
+    });
 }
 
-extern "C" fn core_index() -> u32 {
-    let Current { engine, agent } = current();
-    engine.count_free_call(agent);
-    match agent.identity.get() {
+extern "C" fn core_index<A: Acting>() -> u32 {
+    act(|agent: &A| match agent.identity() {
         Identity::Core { index, .. } => index,
-        Identity::Thread { .. } => engine.fail(agent, "asked for its core index".to_owned()),
-    }
+        Identity::Thread { .. } => agent.fail("asked for its core index".to_owned()),
+    })
 }
 
-extern "C" fn physical_core() -> u32 {
-    let Current { engine, agent } = current();
-    engine.count_free_call(agent);
-    match agent.identity.get() {
+extern "C" fn physical_core<A: Acting>() -> u32 {
+    act(|agent: &A| match agent.identity() {
         Identity::Core { physical, .. } => physical,
-        Identity::Thread { .. } => engine.fail(agent, "asked for its physical core".to_owned()),
-    }
+        Identity::Thread { .. } => agent.fail("asked for its physical core".to_owned()),
+    })
 }
 
 /// `EINVAL`.
 const INVALID_ARGUMENT: i32 = 22;
 
-unsafe extern "C" fn store_program(
+unsafe extern "C" fn store_program<A: Acting>(
     name: *const u8,
     name_bytes: u64,
     data: *const u8,
     data_bytes: u64,
 ) -> i32 {
-    let Current { engine, agent } = current();
-    engine.count_free_call(agent);
     // SAFETY: the dispatcher passes a name of that length that outlives the call.
     let name = unsafe { bytes(name, name_bytes) };
     // SAFETY: the dispatcher passes data of that length that outlive the call.
@@ -145,8 +255,7 @@ unsafe extern "C" fn store_program(
     if name.is_empty() || name.contains('/') || data.is_empty() {
         return INVALID_ARGUMENT;
     }
-    let mut files = engine.files.borrow_mut();
-    files.insert(name.to_owned(), data.to_vec());
+    act(|agent: &A| agent.loader().store_file(name, data));
     0
 }
 

@@ -12,8 +12,11 @@ use crate::registration::Registrations;
 use crate::settings::Settings;
 use crate::stream::Stream;
 use crate::wait::listen;
+use lanescope_abi::Chip;
+use lanescope_abi::chip::CORES_PER_CLUSTER;
 use lanescope_sim_wire::{DEVICE_MEMORY_ADDRESS, HostFrame};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -33,6 +36,9 @@ pub(crate) struct Open {
     pub(crate) copies: u64,
     /// What the device process said of the next failure.
     pub(crate) note: Option<String>,
+    /// By how much a wait for the device is longer than asked: agents that are threads share too few
+    /// CPUs.
+    pub(crate) slowdown: u32,
     process: Arc<Process>,
     listener: JoinHandle<()>,
     next_stream: u32,
@@ -75,6 +81,11 @@ impl Open {
             resources: BTreeSet::new(),
             copies: 0,
             note: None,
+            slowdown: if settings.threads() {
+                slowdown(device.chip())
+            } else {
+                1
+            },
             process,
             listener,
             next_stream: 0,
@@ -174,6 +185,16 @@ impl Open {
         // The listener returns at the end of the socket; it cannot panic on what it read.
         let _ = self.listener.join();
     }
+}
+
+/// All agents of a chip, for each CPU of this machine.
+fn slowdown(chip: Chip) -> u32 {
+    let chip = chip.info();
+    let agents = chip.max_clusters * CORES_PER_CLUSTER + chip.max_threads;
+    let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    agents
+        .div_ceil(u32::try_from(cpus).unwrap_or(u32::MAX))
+        .max(1)
 }
 
 /// The handle of a kind behind a pointer the caller gave.

@@ -113,6 +113,11 @@ impl Settings {
         self.device.seed
     }
 
+    /// Whether a device that starts now runs its agents as threads.
+    pub(crate) fn threads(&self) -> bool {
+        self.device.threads
+    }
+
     /// What a device process that starts now is told.
     pub(crate) fn for_the_device(&self) -> Vec<(String, String)> {
         self.given.clone()

@@ -30,8 +30,10 @@ impl Device {
         tasks: Tasks,
         limit: Option<Duration>,
     ) -> Result<()> {
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut state = self.lock();
+        let slowdown = state.opening(generation)?.slowdown;
+        let wall = limit.map(|limit| limit.saturating_mul(slowdown));
+        let deadline = wall.and_then(|wall| Instant::now().checked_add(wall));
         loop {
             let pending = state.pending(generation, tasks)?;
             if pending == 0 {

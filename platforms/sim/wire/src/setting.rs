@@ -43,6 +43,8 @@ pub struct DeviceSettings {
     pub corrupt: Option<Corrupt>,
     /// `aicpu-error`: an entry of the AICPU program that returns an error.
     pub aicpu_error: Option<AicpuError>,
+    /// `threads`: agents are real threads. Counts when the device is opened.
+    pub threads: bool,
 }
 
 /// What a fault that may strike anywhere strikes.
@@ -207,7 +209,7 @@ pub enum SettingError {
 
 impl DeviceSettings {
     /// Every name, in the order of the documentation.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 15] = [
         "seed",
         "late-host",
         "host-patience",
@@ -222,6 +224,7 @@ impl DeviceSettings {
         "stale-line",
         "corrupt",
         "aicpu-error",
+        "threads",
     ];
 
     /// Takes one setting; an empty value, or `off`, takes it back.
@@ -236,6 +239,7 @@ impl DeviceSettings {
             "late-host" => self.late_host_us = text.number(u64::MAX, "a number of µs")?,
             "host-patience" => self.host_patience_ms = text.number(600_000, "at most 600000 ms")?,
             "no-buffer" => self.no_buffer = text.read("all, LANE or LANE:BUFFERS", no_buffer)?,
+            "threads" => self.threads = text.number(1, "0 or 1")? == Some(1),
             "dead-core" => self.dead_core = text.core()?,
             "hung-kernel" => self.hung_kernel = text.core()?,
             "kill-at" => self.kill_at_us = text.number(u64::MAX, "a number of µs")?,
