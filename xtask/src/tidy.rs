@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: what rustfmt and clippy do not look at.
 
+mod named_tests;
 mod safety;
 mod source;
 
@@ -10,16 +11,23 @@ use std::process::Command;
 
 pub fn run() -> Result<()> {
     let mut faults = Vec::new();
+    let mut tests = named_tests::Tests::default();
     for path in tracked_files()? {
         let Ok(text) = std::fs::read_to_string(workspace::root().join(&path)) else {
             continue;
         };
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("rs") => check_rust(&path, &text, &mut faults),
+            Some("rs") => {
+                check_rust(&path, &text, &mut faults);
+                tests.add(&path, &text);
+            }
             Some("md" | "toml" | "cpp" | "h" | "c" | "sh") => check_text(&path, &text, &mut faults),
             _ => {}
         }
     }
+    let page = std::fs::read_to_string(workspace::root().join(named_tests::PAGE))
+        .with_context(|| format!("cannot read {}", named_tests::PAGE))?;
+    faults.extend(tests.faults(&page));
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())
 }

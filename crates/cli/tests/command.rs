@@ -174,6 +174,29 @@ fn a_recording_is_reported_and_exported() {
 }
 
 #[test]
+fn a_full_disk_is_an_error_and_not_a_short_file() {
+    let folder = Folder::new();
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/data/reference_vector.l2_perf_records.json");
+    fs::copy(recording, folder.0.join("l2_perf_records.json")).expect("copies");
+    let to_stdout = ["export", ".", "-o", "-", "--format"];
+    for words in [
+        [&to_stdout[..], &["perfetto"]].concat(),
+        [&to_stdout[..], &["records-json"]].concat(),
+        vec!["report", ".", "--json"],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = command(&folder.0, &words)
+            .stdout(full.expect("Linux has it"))
+            .output()
+            .expect("it starts");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {text}");
+        assert!(text.contains("No space left"), "{words:?}: {text}");
+    }
+}
+
+#[test]
 fn nothing_to_read_is_an_error_and_leaves_nothing_behind() {
     let folder = Folder::new();
     let (code, text) = refused(&folder.0, &["report", "."]);

@@ -145,6 +145,19 @@ fn rows_out_of_order_are_sorted_and_noted() {
 }
 
 #[test]
+fn a_task_that_ran_twice_on_one_core_stays_two_rows() {
+    // Two blocks of one task: the same id, the same core, another token.
+    let blocks = [(10, 16), (20, 17)].map(|(start_ticks, token)| Task {
+        token,
+        ..task(7, 0, start_ticks)
+    });
+    let folder = Folder::new("blocks");
+    let path = folder.write(&capture_of(&session(1), &blocks, &[], &[]));
+    let trace = capture::read(&path).unwrap().remove(0);
+    assert_eq!(trace.tasks().collect::<Vec<_>>(), blocks);
+}
+
+#[test]
 fn a_core_that_the_session_does_not_have_is_noted() {
     let tasks = [task(0, 0, 10), task(1, 9, 20)];
     let folder = Folder::new("foreign");

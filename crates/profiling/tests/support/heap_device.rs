@@ -91,6 +91,8 @@ impl OnLook {
 pub struct Behaviour {
     /// Copies and threads are refused.
     pub is_dead: AtomicBool,
+    /// What memory holds when it is allocated, instead of zeros.
+    pub left_over: Mutex<Vec<u8>>,
     /// Copies that were made.
     pub copies: AtomicU64,
     /// Threads that are attached.
@@ -203,6 +205,13 @@ impl Device for HeapDevice {
         let memory = Arc::new(HeapMemory {
             heap: Arc::new(Heap::new(bytes)),
         });
+        let left_over = self.behaviour.left_over.lock().unwrap();
+        let length = left_over.len().min(memory.heap.layout.size());
+        // SAFETY: both are at least `length` bytes, and the allocation is new.
+        unsafe {
+            std::ptr::copy_nonoverlapping(left_over.as_ptr(), memory.heap.pointer, length);
+        }
+        drop(left_over);
         self.allocations.lock().unwrap().push(Arc::clone(&memory));
         Ok(memory)
     }

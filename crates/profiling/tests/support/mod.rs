@@ -54,6 +54,16 @@ impl Bed {
         host_blocks: u32,
     ) -> Self {
         let device = Arc::new(HeapDevice::new(is_coherent));
+        Self::on(device, threads, cores, settings, host_blocks)
+    }
+
+    pub fn on(
+        device: Arc<HeapDevice>,
+        threads: u32,
+        cores: u32,
+        settings: LaneSettings,
+        host_blocks: u32,
+    ) -> Self {
         let shape = RegionShape {
             core_count: cores,
             thread_count: threads,
