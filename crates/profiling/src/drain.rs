@@ -309,9 +309,10 @@ impl Drain {
     /// that cannot be read does not keep the others from being salvaged; the first failure is told.
     fn finish(&mut self, outlet: &Outlet) -> Step<()> {
         self.region.pull_lane_devices()?;
-        self.region.pull_counters()?;
-        self.after = Some(self.snapshot());
-        let mut result = Ok(());
+        let mut result = self.region.pull_counters();
+        if result.is_ok() {
+            self.after = Some(self.snapshot());
+        }
         for index in 0..self.lanes.len() {
             let looked = self.lanes[index].look_at_free(&mut self.findings);
             result = result.and(looked);

@@ -1,6 +1,6 @@
 //! A device whose memory is the heap; its mapping is either that memory or a copy of it.
 
-use super::DeviceMemoryView;
+use super::{DeviceMemoryView, step};
 use lanescope_abi::{Chip, LaneHost};
 use lanescope_platform::{
     Attachment, Capability, Device, DeviceAddress, DeviceInfo, DeviceMemory, Launch, LaunchForm,
@@ -95,6 +95,12 @@ pub struct Behaviour {
     pub left_over: Mutex<Vec<u8>>,
     /// Copies that were made.
     pub copies: AtomicU64,
+    /// The copy with this number, counted from 1 by `attempts`, is refused; 0 refuses none.
+    pub refused_attempt: AtomicU64,
+    /// Copies that were asked for.
+    pub attempts: AtomicU64,
+    /// Copies of anything in this range are refused.
+    pub refused_range: Mutex<Option<Range>>,
     /// Threads that are attached.
     pub attached: AtomicU32,
     /// A lane's [`LaneHost`] and the lane's capacity, to be watched word by word.
@@ -106,6 +112,29 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
+    /// Refuses the copy that is asked for after `others` more.
+    pub fn refuse_copy_after(&self, others: u64) {
+        let next = self.attempts.load(Ordering::Relaxed) + 1;
+        self.refused_attempt.store(next + others, Ordering::Relaxed);
+    }
+
+    /// Is a sound device again.
+    pub fn revive(&self) {
+        self.is_dead.store(false, Ordering::Relaxed);
+        self.refused_attempt.store(0, Ordering::Relaxed);
+        *self.refused_range.lock().unwrap() = None;
+    }
+
+    fn is_refused(&self, range: &Range) -> bool {
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let refused = self.refused_range.lock().unwrap();
+        self.is_dead.load(Ordering::Relaxed)
+            || self.refused_attempt.load(Ordering::Relaxed) == attempt
+            || refused
+                .as_ref()
+                .is_some_and(|refused| range.start < refused.end && refused.start < range.end)
+    }
+
     /// Looks at the watched lane as the device could at this moment. Every buffer in the free queue
     /// beyond the first filling came back through the ready queue.
     fn watch(&self, heap: &Heap) {
@@ -279,7 +308,8 @@ pub struct HeapMapping {
 
 impl HeapMapping {
     fn copy(&self, from: &Heap, to: &Heap, range: &Range) -> Result<()> {
-        if self.behaviour.is_dead.load(Ordering::Relaxed) {
+        step();
+        if self.behaviour.is_refused(range) {
             return Err(dead("rtMemcpy"));
         }
         let bytes = range.end - range.start;
@@ -306,6 +336,7 @@ impl HeapMapping {
             let from = unsafe { AtomicU32::from_ptr(from.cast::<u32>().wrapping_add(word)) };
             // SAFETY: the word lies in the checked range and is aligned: ranges begin at words.
             let to = unsafe { AtomicU32::from_ptr(to.cast::<u32>().wrapping_add(word)) };
+            step();
             to.store(from.load(Ordering::Acquire), Ordering::Release);
             self.behaviour.watch(&self.heap);
         }

@@ -14,6 +14,7 @@ mod numbers;
 mod outlet;
 mod puppet;
 mod recorder;
+mod sync;
 mod thread;
 
 pub use heap_device::HeapDevice;
@@ -21,6 +22,7 @@ pub use numbers::Numbers;
 pub use outlet::{Gate, Sink};
 pub use puppet::{Moment, Puppet, Run};
 pub use recorder::ControlRegion;
+pub use sync::{pause, step};
 pub use thread::{DeviceMemoryView, DeviceThread, Fate};
 
 use lanescope_abi::{Chip, CoreType, TaskRecord, Token};
@@ -119,6 +121,18 @@ impl Bed {
     /// The device side of one AICPU thread, attached anew as at every launch.
     pub fn thread(&self, thread: u32) -> DeviceThread {
         DeviceThread::attach(self.device.memory(), self.profiler.address().0, thread)
+    }
+
+    /// Every buffer of every lane is in its free queue, once. To be asked when no run goes on.
+    pub fn assert_buffers_conserved(&self) {
+        for lane in self.profiler.layout().lanes() {
+            let address = self.profiler.address().0;
+            let thread = DeviceThread::observe(self.device.memory(), address, lane.thread);
+            let mut free = thread.free_buffers();
+            free.sort_unstable();
+            let all: Vec<u32> = (0..lane.capacity).collect();
+            assert_eq!(free, all, "buffers of thread {}", lane.thread);
+        }
     }
 
     /// The record of the next dispatch of a core.

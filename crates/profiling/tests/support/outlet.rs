@@ -1,7 +1,8 @@
 //! What a capture is written to: memory that can be held back or that gets full.
 
+use super::sync::{Condvar, Mutex};
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 /// Holds back writers while it is closed.
 #[derive(Clone, Debug, Default)]

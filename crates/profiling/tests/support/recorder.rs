@@ -76,7 +76,7 @@ impl Device for HostDevice {
     }
 
     fn relax(&self, _awaited: &Awaited<'_>) {
-        std::thread::yield_now();
+        super::pause();
     }
 }
 

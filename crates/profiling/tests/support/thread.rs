@@ -1,5 +1,6 @@
 //! The device side of a lane, written from the protocol alone.
 
+use super::{pause, step};
 use lanescope_abi::capture::{NO_BUFFER, Policy};
 use lanescope_abi::{
     CaptureHeader, CommitCounters, LaneConfig, LaneDevice, LaneHost, ReadyEntry, TaskRecord,
@@ -51,12 +52,14 @@ impl DeviceMemoryView {
     }
 
     pub fn word32(&self, offset: u64) -> &AtomicU32 {
+        step();
         assert!(offset.is_multiple_of(4));
         // SAFETY: inside the allocation and aligned; everybody reaches it by atomics.
         unsafe { AtomicU32::from_ptr(self.at(offset, 4).cast()) }
     }
 
     pub fn word64(&self, offset: u64) -> &AtomicU64 {
+        step();
         assert!(offset.is_multiple_of(8));
         // SAFETY: inside the allocation and aligned; everybody reaches it by atomics.
         unsafe { AtomicU64::from_ptr(self.at(offset, 8).cast()) }
@@ -115,14 +118,22 @@ pub struct DeviceThread {
 }
 
 impl DeviceThread {
+    /// Begins a run on the lane.
     pub fn attach(memory: DeviceMemoryView, address: u64, lane: u32) -> Self {
+        let thread = Self::observe(memory, address, lane);
+        thread.store_filling();
+        thread
+    }
+
+    /// The lane as it is, which nothing is done to.
+    pub fn observe(memory: DeviceMemoryView, address: u64, lane: u32) -> Self {
         assert_eq!(address, memory.pointer.addr() as u64);
         let header: CaptureHeader = memory.read(0);
         assert_eq!(header.magic, lanescope_abi::capture::CAPTURE_MAGIC);
         let config: LaneConfig = memory.read(header.lane_configs.at(lane));
         let device = header.lane_devices.at(lane);
         let line: LaneDevice = memory.read(device);
-        let thread = Self {
+        Self {
             header,
             config,
             lane,
@@ -135,9 +146,7 @@ impl DeviceThread {
             sequence: line.sequence,
             is_dropping: false,
             memory,
-        };
-        thread.store_filling();
-        thread
+        }
     }
 
     /// Commits a record by the lane's policy.
@@ -236,8 +245,30 @@ impl DeviceThread {
     pub fn wait_until_drained(&self) {
         let head = self.host + offset_of!(LaneHost, ready_head) as u64;
         while self.memory.word32(head).load(Ordering::Acquire) != self.ready_tail {
-            std::thread::yield_now();
+            pause();
         }
+    }
+
+    /// The lane's buffers as its free queue names them, from the head on: every one exactly once, in
+    /// an idle device whose ready entries were all taken.
+    pub fn free_buffers(&self) -> Vec<u32> {
+        let host = |field: usize| self.memory.word32(self.host + field as u64);
+        let ready_head = host(offset_of!(LaneHost, ready_head)).load(Ordering::Acquire);
+        let ready_tail = self
+            .device32(offset_of!(LaneDevice, ready_tail))
+            .load(Ordering::Acquire);
+        assert_eq!(ready_head, ready_tail, "a ready entry was not taken");
+        let free_head = self
+            .device32(offset_of!(LaneDevice, free_head))
+            .load(Ordering::Acquire);
+        let queued = self.free_tail().wrapping_sub(free_head);
+        (0..queued)
+            .map(|offset| {
+                let slot = u64::from(free_head.wrapping_add(offset) & (self.config.capacity - 1));
+                let entry = self.config.free_offset_bytes + slot * 4;
+                self.memory.word32(entry).load(Ordering::Relaxed)
+            })
+            .collect()
     }
 
     /// The buffer that is being filled.
@@ -268,7 +299,7 @@ impl DeviceThread {
                     .fetch_add(1, Ordering::Relaxed);
                 is_waiting = true;
             }
-            std::thread::yield_now();
+            pause();
         }
         if is_waiting {
             let ticks = u64::try_from(begin.elapsed().as_nanos()).unwrap();
