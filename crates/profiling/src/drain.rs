@@ -7,7 +7,7 @@ use crate::sync::mpsc::Receiver;
 use crate::sync::{AtomicBool, thread};
 use crate::writer::{HostBlock, Outlet, Returned};
 use crate::{Collector, DrainStats, Findings};
-use lanescope_abi::Kind;
+use lanescope_abi::{Kind, is_mutant};
 use lanescope_capture::{CaptureError, FindingKind, RecordBlock, SessionInfo};
 use lanescope_platform::PlatformError;
 use std::mem;
@@ -139,7 +139,13 @@ impl Drain {
         loop {
             // Read before the pass: what was published before `stop` is found by this pass.
             let is_stopping = stop.load(Ordering::Acquire);
-            if self.tick(outlet)? {
+            if is_stopping && is_mutant("drain-without-last-pass") {
+                return Ok(());
+            }
+            let has_news = self.tick(outlet)?;
+            let is_stopping =
+                is_stopping || is_mutant("stop-read-after-pass") && stop.load(Ordering::Acquire);
+            if has_news {
                 idle = Idle::default();
                 last_passes -= u64::from(is_stopping);
                 if last_passes == 0 {

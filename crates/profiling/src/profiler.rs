@@ -10,7 +10,7 @@ use crate::sync::{AtomicBool, Mutex};
 use crate::writer::{Outlet, Returned, WriterEnd, write_blocks};
 use crate::{CaptureLayout, Collector, DrainStats, RegionShape};
 use lanescope_abi::capture::Policy;
-use lanescope_abi::{Kind, LaneConfig, Token};
+use lanescope_abi::{Kind, LaneConfig, Token, is_mutant};
 use lanescope_capture::{CaptureError, CaptureWriter, FindingKind, LaneInfo, SessionInfo, Verdict};
 use lanescope_platform::{Device, DeviceAddress, PlatformError};
 use std::fmt;
@@ -377,11 +377,16 @@ impl<W: Write + Send + 'static> Recording<W> {
     fn halt(&mut self) -> (Option<Drained>, Option<WriterEnd<W>>) {
         self.stop.store(true, Ordering::Release);
         let drained = self.drain.take().and_then(|thread| {
-            thread.thread().unpark();
+            if !is_mutant("stop-without-notify") {
+                thread.thread().unpark();
+            }
             thread.join().ok().flatten()
         });
         if drained.is_none() {
             put(&self.slot, Slot::Lost);
+        }
+        if is_mutant("reconcile-before-writer") {
+            return (drained, None);
         }
         let writer = self.writer.take().and_then(|thread| thread.join().ok());
         (drained, writer)

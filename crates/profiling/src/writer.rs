@@ -1,7 +1,7 @@
 //! The writer thread, and the blocks that travel to it and back.
 
-use crate::sync::mpsc::{Receiver, Sender};
-use lanescope_abi::Kind;
+use crate::sync::mpsc::{Receiver, RecvError, Sender};
+use lanescope_abi::{Kind, is_mutant};
 use lanescope_capture::{CaptureError, CaptureWriter, RecordBlock};
 use std::io::Write;
 use zerocopy::IntoBytes;
@@ -76,7 +76,7 @@ pub(crate) fn write_blocks<W: Write>(
     give_back: &Sender<Returned>,
 ) -> WriterEnd<W> {
     let mut failure = None;
-    while let Ok(block) = blocks.recv() {
+    while let Ok(block) = next(blocks) {
         let written = writer.records(&RecordBlock {
             kind: block.kind,
             lane: block.lane,
@@ -94,4 +94,12 @@ pub(crate) fn write_blocks<W: Write>(
         }
     }
     WriterEnd { writer, failure }
+}
+
+/// The next block; waits for it as long as the drain thread may send one.
+fn next(blocks: &Receiver<HostBlock>) -> std::result::Result<HostBlock, RecvError> {
+    if is_mutant("writer-ends-before-drain") {
+        return blocks.try_recv().map_err(|_| RecvError);
+    }
+    blocks.recv()
 }
