@@ -476,8 +476,8 @@ struct Idle {
 
 impl Idle {
     /// The model checker has no need of patience, and its threads none of long schedules.
-    const SPINS: u32 = if cfg!(shuttle) { 0 } else { 16 };
-    const YIELDS: u32 = if cfg!(shuttle) { 0 } else { 8 };
+    const SPINS: u32 = if cfg!(shuttle) { 1 } else { 16 };
+    const YIELDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
     const LONGEST: Duration = Duration::from_micros(200);
 
     fn wait(&mut self) {

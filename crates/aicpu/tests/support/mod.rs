@@ -18,7 +18,7 @@ mod setup;
 
 pub use self::core::Fault;
 pub use host::HostMode;
-pub use setup::{Setup, chain, independent};
+pub use setup::{Graph, Setup, chain, independent};
 
 use self::core::SimCore;
 use host::Host;
@@ -90,6 +90,11 @@ pub fn window(physical_core: u32) -> u64 {
 }
 
 impl World {
+    /// Calls of the device interface so far.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
     /// Lets every core take one step, and the host look at its queues.
     fn step(&mut self) {
         for index in 0..self.cores.len() {
