@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Cargo profile
     #[arg(long, default_value = "release")]
     profile: String,
+    /// Leave out the command and what it alone needs
+    #[arg(long, hide = true)]
+    without_command: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -29,29 +32,38 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         arguments.ring_size.as_deref(),
         &arguments.profile,
     )?;
-    let folder = build(std::slice::from_ref(&selection))?.remove(0);
+    let folder =
+        build_parts(std::slice::from_ref(&selection), !arguments.without_command)?.remove(0);
     println!("{}", folder.display());
     Ok(())
 }
 
 /// Builds the host part once and a folder for each selection; all share one profile.
 pub fn build(selections: &[Selection]) -> Result<Vec<PathBuf>> {
+    build_parts(selections, true)
+}
+
+/// As [`build`], the command only if asked for.
+fn build_parts(selections: &[Selection], with_command: bool) -> Result<Vec<PathBuf>> {
     let profile = &selections.first().context("nothing to build")?.profile;
     let compiler = Compiler::find()?;
     let simulated = selections
         .iter()
         .any(|selection| selection.platform.is_simulated);
-    build_host(profile, simulated)?;
+    build_host(profile, simulated, with_command)?;
     selections
         .iter()
-        .map(|selection| assemble(selection, &compiler))
+        .map(|selection| assemble(selection, &compiler, with_command))
         .collect()
 }
 
-fn build_host(profile: &str, simulated: bool) -> Result<()> {
+fn build_host(profile: &str, simulated: bool, with_command: bool) -> Result<()> {
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--quiet", "--profile", profile, "--locked"]);
-    cargo.args(["--package", "lanescope-cli", "--package", "lanescope"]);
+    if with_command {
+        cargo.args(["--package", "lanescope-cli"]);
+    }
+    cargo.args(["--package", "lanescope"]);
     cargo.args(["--features", "lanescope/a2a3,lanescope/a5"]);
     if simulated {
         cargo.args([
@@ -64,10 +76,12 @@ fn build_host(profile: &str, simulated: bool) -> Result<()> {
     check(&mut cargo)
 }
 
-fn assemble(selection: &Selection, compiler: &Compiler) -> Result<PathBuf> {
+fn assemble(selection: &Selection, compiler: &Compiler, with_command: bool) -> Result<PathBuf> {
     let folder = workspace::builds().join(selection.folder());
     let host = products(&selection.profile, None);
-    install(&host.join("lanescope"), &folder.join("bin/lanescope"))?;
+    if with_command {
+        install(&host.join("lanescope"), &folder.join("bin/lanescope"))?;
+    }
     install(
         &host.join("liblanescope.so"),
         &folder.join("lib/liblanescope.so"),

@@ -38,6 +38,9 @@ pub fn build_simulated(
         "-DLANESCOPE_CHIP={}",
         selection.platform.chip as u32
     ));
+    if std::env::var("RUSTFLAGS").is_ok_and(|flags| flags.contains("lanescope_mutants")) {
+        flags.push("-DLANESCOPE_MUTANTS".to_owned());
+    }
     compiler.shared_object(
         &object,
         &[sources.join("aicore.cpp")],

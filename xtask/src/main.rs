@@ -13,6 +13,8 @@ mod checker;
 mod ci;
 mod conformance;
 mod device;
+mod loom;
+mod mutants;
 mod native;
 mod randomised;
 mod run;
@@ -42,6 +44,8 @@ enum Command {
     Test(test::Arguments),
     /// Run the randomised tests for as long as asked and print what they tried
     Stress(stress::Arguments),
+    /// Try every interleaving of the protocol, or prove that weakened steps are found
+    Loom(loom::Arguments),
     /// Everything CI checks: format, lints, dependency direction, generated files, tests
     Ci,
     /// Build for one platform and run the conformance suite on one of its devices
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => return run::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Stress(arguments) => stress::run(&arguments),
+        Command::Loom(arguments) => loom::run(&arguments),
         Command::Ci => ci::run(),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -34,7 +34,9 @@ LANESCOPE_DEVICE uint64_t section_item(uint64_t control, uint64_t section, uint3
 }
 
 LANESCOPE_DEVICE bool is_aborted(const Core &core) {
-    invalidate(core.abort_run);
+    if (!LANESCOPE_IS_MUTANT("abort-not-invalidated-by-core")) {
+        invalidate(core.abort_run);
+    }
     return load32(core.abort_run) == core.run_id;
 }
 
@@ -55,7 +57,9 @@ LANESCOPE_DEVICE void write_answer(const Core &core, bool has_left) {
         store32(LANESCOPE_FIELD(line, lanescope_core_answer, exited_run), core.run_id);
     }
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, answer_run), core.run_id);
-    clean(line);
+    if (!LANESCOPE_IS_MUTANT("answer-not-cleaned")) {
+        clean(line);
+    }
     store_barrier();
 }
 
@@ -64,7 +68,9 @@ template <uint32_t name_bytes>
 LANESCOPE_DEVICE bool await_order(Core &core, uint64_t word, const char (&name)[name_bytes], uint64_t limit) {
     const uint64_t deadline = ticks() + limit;
     for (;;) {
-        invalidate(core.order);
+        if (!LANESCOPE_IS_MUTANT("order-not-invalidated")) {
+            invalidate(core.order);
+        }
         const uint32_t seen = load32(word);
         if (seen == core.run_id) {
             load_barrier();
@@ -126,7 +132,9 @@ LANESCOPE_DEVICE bool run_task(const Core &core, uint32_t token, uint64_t payloa
     }
     write_cond(token);
     const uint64_t payload = payloads + (token & (ring_size - 1)) * sizeof(lanescope_payload);
-    invalidate(payload);
+    if (!LANESCOPE_IS_MUTANT("payload-not-invalidated")) {
+        invalidate(payload);
+    }
     const uint64_t kernel = load64(LANESCOPE_FIELD(payload, lanescope_payload, kernel_address));
     const uint64_t args = load64(LANESCOPE_FIELD(payload, lanescope_payload, args_address));
     const uint64_t arg_bytes = 8ull * load32(LANESCOPE_FIELD(payload, lanescope_payload, arg_count));
@@ -186,7 +194,9 @@ LANESCOPE_DEVICE bool take_part(Core &core) {
 
 LANESCOPE_DEVICE void run(uint64_t control, bool is_cube) {
     for (uint64_t offset = 0; offset < sizeof(lanescope_control_header); offset += LANESCOPE_LINE_BYTES) {
-        invalidate(control + offset);
+        if (!LANESCOPE_IS_MUTANT("header-not-invalidated-by-core")) {
+            invalidate(control + offset);
+        }
     }
     load_barrier();
     const uint32_t index = core_index(is_cube);

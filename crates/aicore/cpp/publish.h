@@ -21,8 +21,12 @@ LANESCOPE_DEVICE void publish(uint64_t staging, uint32_t token, uint32_t run_id,
     store64(slot + offsetof(lanescope_task_slot, start_ticks), times.start);
     store64(slot + offsetof(lanescope_task_slot, end_ticks), times.end);
     store64(slot + offsetof(lanescope_task_slot, seal), token);
-    clean(slot);
-    store_barrier();
+    if (!LANESCOPE_IS_MUTANT("slot-not-cleaned")) {
+        clean(slot);
+    }
+    if (!LANESCOPE_IS_MUTANT("slot-unfenced")) {
+        store_barrier();
+    }
 }
 
 }  // namespace lanescope

@@ -7,7 +7,7 @@ use lanescope_abi::control::{
     AbiField, CONTROL_MAGIC, ControlHeader, CoreAnswer, CoreConfig, CoreOrder, DeviceError,
     GraphTask, HostLine, Payload, Phase, SchedulerWords, ThreadStatus,
 };
-use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, ChipInfo, CoreType, Device, Token};
+use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, ChipInfo, CoreType, Device, Token, is_mutant};
 use zerocopy::{FromBytes, IntoBytes};
 
 const HEADER_WORDS: usize = size_of::<ControlHeader>() / 8;
@@ -60,7 +60,9 @@ impl<'d, D: Device> Control<'d, D> {
         // SAFETY: a control region begins with its header.
         let front = unsafe { Region::attach(device, address, header_bytes) };
         let front = front.ok_or(DeviceError::BadLayout)?;
-        front.invalidate_range(0, header_bytes);
+        if !is_mutant("header-not-invalidated") {
+            front.invalidate_range(0, header_bytes);
+        }
         let mut words = [0u64; HEADER_WORDS];
         for (offset, word) in (0u64..).step_by(8).zip(&mut words) {
             *word = front.load64(offset);
@@ -116,6 +118,12 @@ impl<'d, D: Device> Control<'d, D> {
         &self.header
     }
 
+    /// Most tokens in flight on a core.
+    #[inline]
+    pub(crate) fn issue_depth(&self) -> u32 {
+        self.header.issue_depth + u32::from(is_mutant("depth-overrun"))
+    }
+
     /// What is known of the chip.
     #[must_use]
     pub fn chip(&self) -> &'static ChipInfo {
@@ -149,7 +157,9 @@ impl<'d, D: Device> Control<'d, D> {
     #[must_use]
     pub fn is_aborted(&self) -> bool {
         let line = self.header.host.offset_bytes;
-        self.region.invalidate(line);
+        if !is_mutant("abort-not-invalidated") {
+            self.region.invalidate(line);
+        }
         let offset = line + offset_of!(HostLine, abort_run) as u64;
         self.region.load32(offset) == self.header.run_id
     }
@@ -213,6 +223,9 @@ impl<'d, D: Device> Control<'d, D> {
             return Err(DeviceError::BadLayout.into());
         }
         for section in [&header.cores, &header.registers] {
+            if is_mutant("core-configs-not-invalidated") {
+                continue;
+            }
             let end = section.end().expect("checked above");
             let bytes = end - section.offset_bytes;
             self.region.invalidate_range(section.offset_bytes, bytes);

@@ -1,6 +1,7 @@
 //! The side that reads entries.
 
 use crate::{RingError, RingMem, runs};
+use lanescope_abi::is_mutant;
 
 /// The reading half of a ring; there is at most one for a ring at any time.
 ///
@@ -108,6 +109,10 @@ impl<M: RingMem> Consumer<M> {
     pub fn pop(&mut self) -> Result<Option<M::Entry>, RingError<M::Error>> {
         if self.available() == 0 && self.refresh()? == 0 {
             return Ok(None);
+        }
+        if is_mutant("ring-head-first") {
+            let head = self.head.wrapping_add(1);
+            self.mem.store_head(head).map_err(RingError::Memory)?;
         }
         let entry = self.peek(0)?;
         self.release(1)?;

@@ -1,6 +1,7 @@
 //! The side that writes entries.
 
 use crate::{RingError, RingMem, runs};
+use lanescope_abi::is_mutant;
 
 /// The writing half of a ring; there is at most one for a ring at any time.
 ///
@@ -65,6 +66,10 @@ impl<M: RingMem> Producer<M> {
             return Err(RingError::Full {
                 capacity: self.capacity,
             });
+        }
+        if is_mutant("ring-tail-first") {
+            let tail = self.tail.wrapping_add(count);
+            self.mem.store_tail(tail).map_err(RingError::Memory)?;
         }
         let mut index = self.tail;
         for &entry in entries {

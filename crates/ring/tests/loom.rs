@@ -1,10 +1,11 @@
 //! Every interleaving of one producer and one consumer, by the model checker.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p lanescope-ring --release --test loom`.
+//! Run with `cargo xtask loom`.
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "functions of a test")]
 
 use lanescope_ring::{Consumer, HeapRing, Producer, RingMem};
+use lanescope_stress::explore;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
@@ -15,7 +16,8 @@ const ENTRIES: u32 = 3;
 
 #[test]
 fn a_consumer_sees_every_entry_whole_and_in_order() {
-    loom::model(|| {
+    let test = "a_consumer_sees_every_entry_whole_and_in_order";
+    explore(test, None, || {
         let ring = Arc::new(HeapRing::<u32, { CAPACITY as usize }>::starting_at(
             u32::MAX,
         ));
@@ -33,7 +35,8 @@ fn a_consumer_sees_every_entry_whole_and_in_order() {
 /// What a buffer's bytes are: written before the entry that names it, reused after the release.
 #[test]
 fn what_an_entry_names_is_seen_and_not_reused_before_its_release() {
-    loom::model(|| {
+    let test = "what_an_entry_names_is_seen_and_not_reused_before_its_release";
+    explore(test, None, || {
         let ring = Arc::new(HeapRing::<u32, 1>::starting_at(0));
         let buffer = Arc::new(AtomicU32::new(0));
         let (shared, filled) = (Arc::clone(&ring), Arc::clone(&buffer));
@@ -56,6 +59,37 @@ fn what_an_entry_names_is_seen_and_not_reused_before_its_release() {
             assert_eq!(buffer.load(Ordering::Relaxed), content);
             consumer.release(1).unwrap();
         }
+        producing.join().unwrap();
+    });
+}
+
+/// Several entries go with one store of the tail, and come with one store of the head.
+#[test]
+fn batches_arrive_whole_and_in_order() {
+    explore("batches_arrive_whole_and_in_order", Some(3), || {
+        let ring = Arc::new(HeapRing::<u32, { CAPACITY as usize }>::starting_at(1));
+        let shared = Arc::clone(&ring);
+        let producing = thread::spawn(move || {
+            let mut producer = Producer::attach(&*shared, CAPACITY).unwrap();
+            for batch in [[1, 2], [3, 4]] {
+                while producer.refresh().unwrap() < 2 {
+                    thread::yield_now();
+                }
+                producer.push_batch(&batch).unwrap();
+            }
+        });
+        let mut consumer = Consumer::attach(&*ring, CAPACITY).unwrap();
+        let mut taken = Vec::new();
+        while taken.len() < 4 {
+            let mut batch = [0; 2];
+            let count = consumer.pop_batch(&mut batch).unwrap();
+            assert_eq!(count % 2, 0, "half a batch");
+            taken.extend_from_slice(&batch[..count]);
+            if count == 0 {
+                thread::yield_now();
+            }
+        }
+        assert_eq!(taken, [1, 2, 3, 4], "a stale entry");
         producing.join().unwrap();
     });
 }

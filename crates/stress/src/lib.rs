@@ -25,8 +25,12 @@
 //! ```
 
 mod allocation;
+#[cfg(loom)]
+mod interleavings;
 
 pub use allocation::Counting;
+#[cfg(loom)]
+pub use interleavings::explore;
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -120,6 +124,15 @@ impl Effort {
     #[must_use]
     pub fn is_stress(&self) -> bool {
         matches!(self.end, End::At(_))
+    }
+
+    /// Time left; `None` when the test ends after a number of cases.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        match self.end {
+            End::Cases(_) => None,
+            End::At(end) => Some(end.saturating_duration_since(Instant::now())),
+        }
     }
 
     /// Counts what was tried.

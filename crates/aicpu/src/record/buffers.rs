@@ -6,7 +6,7 @@ use core::mem::offset_of;
 use lanescope_abi::capture::{LaneConfig, LaneDevice, NO_BUFFER, Policy};
 use lanescope_abi::control::DeviceError;
 use lanescope_abi::device::AwaitedBy;
-use lanescope_abi::{Awaited, AwaitedWord, Device, ReadyEntry};
+use lanescope_abi::{Awaited, AwaitedWord, Device, ReadyEntry, is_mutant};
 use lanescope_ring::{Consumer, Producer};
 
 /// A shorter wait for a buffer is not a wait: it is what looking for one costs.
@@ -89,6 +89,9 @@ impl<'d, D: Device> Buffers<'d, D> {
     /// Offset of the place for one record, or `None` when the record is to be dropped.
     #[inline]
     pub(crate) fn place(&mut self) -> Result<Option<u64>, DeviceError> {
+        if is_mutant("rotate-late") && self.count == self.config.records_per_buffer {
+            self.publish()?;
+        }
         if self.buffer == NO_BUFFER && !self.take()? {
             return Ok(None);
         }
@@ -101,8 +104,11 @@ impl<'d, D: Device> Buffers<'d, D> {
         self.count += 1;
         self.next_record += u64::from(self.config.record_bytes);
         self.store_filling();
-        if self.count == self.config.records_per_buffer {
+        if self.count == self.config.records_per_buffer && !is_mutant("rotate-late") {
             self.publish()?;
+            if is_mutant("take-early") {
+                self.take()?;
+            }
         }
         Ok(())
     }
@@ -164,7 +170,7 @@ impl<'d, D: Device> Buffers<'d, D> {
             if available != 0 {
                 break true;
             }
-            if device.ticks() >= deadline {
+            if device.ticks() >= deadline && !is_mutant("block-unlimited") {
                 break false;
             }
         };

@@ -10,7 +10,7 @@ use lanescope_abi::capture::{
     Policy,
 };
 use lanescope_abi::control::{AbiField, DeviceError};
-use lanescope_abi::{ABI_HASH, Barrier, Device, Kind, LINE_BYTES, TaskRecord, TaskSlot};
+use lanescope_abi::{ABI_HASH, Barrier, Device, Kind, LINE_BYTES, TaskRecord, TaskSlot, is_mutant};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The task lane of one AICPU thread.
@@ -89,7 +89,9 @@ impl<'d, D: Device> Lane<'d, D> {
             .header
             .counters
             .at(self.index * self.header.core_count + core);
-        self.region.invalidate(counters);
+        if !is_mutant("counters-not-invalidated") {
+            self.region.invalidate(counters);
+        }
         let load = |field: usize| self.region.load64(counters + field as u64);
         Staged {
             ring: self.header.staging.at(core),
@@ -114,13 +116,39 @@ impl<'d, D: Device> Lane<'d, D> {
         slot: u32,
         outcome: &Outcome,
     ) -> Result<(), DeviceError> {
-        let region = self.region;
-        let staged = &mut core.staged;
-        let counters = region.line(staged.counters);
-        staged.total += 1;
+        if is_mutant("total-late") {
+            let committed = self.commit_counted(&mut core.staged, slot, outcome);
+            self.count_attempt(&mut core.staged);
+            return committed;
+        }
+        self.count_attempt(&mut core.staged);
+        self.commit_counted(&mut core.staged, slot, outcome)
+    }
+
+    #[inline]
+    fn count_attempt(&self, staged: &mut Staged) {
+        if is_mutant("total-left-out") {
+            return;
+        }
+        staged.total += 1 + u64::from(is_mutant("total-twice"));
+        let counters = self.region.line(staged.counters);
         counters.store64::<{ offset_of!(CommitCounters, total) }>(staged.total);
+    }
+
+    /// The fate of an attempt that was counted.
+    #[inline]
+    fn commit_counted(
+        &mut self,
+        staged: &mut Staged,
+        slot: u32,
+        outcome: &Outcome,
+    ) -> Result<(), DeviceError> {
+        let region = self.region;
+        let counters = region.line(staged.counters);
         let line = region.line(staged.ring + u64::from(slot) * LINE_BYTES);
-        line.invalidate();
+        if !is_mutant("slot-not-invalidated") {
+            line.invalidate();
+        }
         let token_and_run = line.load64::<{ offset_of!(TaskSlot, token) }>();
         let seal = line.load32::<{ offset_of!(TaskSlot, seal) }>();
         if token_and_run != outcome.token_and_run || seal != low(token_and_run) {
@@ -147,7 +175,9 @@ impl<'d, D: Device> Lane<'d, D> {
             end_ticks,
             outcome.finish_ticks,
         ]);
-        region.barrier(Barrier::Store);
+        if !is_mutant("record-unfenced") {
+            region.barrier(Barrier::Store);
+        }
         self.buffers.placed()
     }
 
@@ -189,7 +219,9 @@ const fn low(word: u64) -> u32 {
 /// Reads what the host wrote before launch; `offset` was checked.
 fn read<T: FromBytes + IntoBytes, D: Device>(region: &Region<'_, D>, offset: u64) -> T {
     let mut value = T::new_zeroed();
-    region.invalidate_range(offset, size_of::<T>() as u64);
+    if !is_mutant("capture-not-invalidated") {
+        region.invalidate_range(offset, size_of::<T>() as u64);
+    }
     for (offset, bytes) in (offset..)
         .step_by(8)
         .zip(value.as_mut_bytes().chunks_mut(8))

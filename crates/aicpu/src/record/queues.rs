@@ -3,7 +3,7 @@
 use crate::region::Region;
 use core::convert::Infallible;
 use core::mem::offset_of;
-use lanescope_abi::{Barrier, Device, LaneDevice, LaneHost, ReadyEntry};
+use lanescope_abi::{Barrier, Device, LaneDevice, LaneHost, ReadyEntry, is_mutant};
 use lanescope_ring::RingMem;
 
 /// Full buffers, device to host. This side produces.
@@ -37,10 +37,14 @@ impl<D: Device> RingMem for ReadyQueue<'_, D> {
     }
 
     fn store_tail(&self, tail: u32) -> Result<(), Infallible> {
-        self.region.barrier(Barrier::Store);
+        if !is_mutant("tail-unfenced") {
+            self.region.barrier(Barrier::Store);
+        }
         let offset = offset_of!(LaneDevice, ready_tail) as u64;
         self.region.store32(self.device_line + offset, tail);
-        self.region.barrier(Barrier::Store);
+        if !is_mutant("tail-unsettled") {
+            self.region.barrier(Barrier::Store);
+        }
         Ok(())
     }
 
@@ -105,7 +109,9 @@ impl<D: Device> RingMem for FreeQueue<'_, D> {
     /// entries are new depends on the host's speed; one invalidation for each that is taken does not.
     fn read(&self, slot: u32) -> Result<u32, Infallible> {
         let offset = self.entries + u64::from(slot) * 4;
-        self.region.invalidate(offset);
+        if !is_mutant("free-entry-not-invalidated") {
+            self.region.invalidate(offset);
+        }
         Ok(self.region.load32(offset))
     }
 
@@ -116,8 +122,12 @@ impl<D: Device> RingMem for FreeQueue<'_, D> {
 
 /// Reads a word of the host's line; every later access happens after it.
 fn load_host<D: Device>(region: &Region<'_, D>, line: u64, offset: u64) -> u32 {
-    region.invalidate(line);
+    if !is_mutant("host-line-not-invalidated") {
+        region.invalidate(line);
+    }
     let value = region.load32(line + offset);
-    region.barrier(Barrier::Load);
+    if !is_mutant("host-line-unfenced") {
+        region.barrier(Barrier::Load);
+    }
     value
 }

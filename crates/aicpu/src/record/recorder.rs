@@ -8,7 +8,7 @@ use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
 use core::ops::Deref;
 use lanescope_abi::control::{CoreAnswer, CoreOrder, DeviceError};
-use lanescope_abi::{Barrier, CoreType, Device, LINE_BYTES, Token};
+use lanescope_abi::{Barrier, CoreType, Device, LINE_BYTES, Token, is_mutant};
 
 /// Follows the tokens of one AICPU thread's cores and commits their records.
 ///
@@ -117,7 +117,7 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
     #[inline]
     pub fn next_token(&self, core: u32) -> Result<Token, Failure> {
         let core = self.core(core)?;
-        if core.count >= self.control.header.issue_depth {
+        if core.count >= self.control.issue_depth() {
             return Err(DeviceError::Internal.into());
         }
         Ok(core.next_token())
@@ -200,8 +200,9 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         let region = self.control.region;
         let answer = self.control.header.answers.at(core);
         region.invalidate(answer);
-        let token = region.load32(answer + offset_of!(CoreAnswer, token) as u64);
         let exited = region.load32(answer + offset_of!(CoreAnswer, exited_run) as u64);
+        region.barrier(Barrier::Load);
+        let token = region.load32(answer + offset_of!(CoreAnswer, token) as u64);
         let error = region.load32(answer + offset_of!(CoreAnswer, error) as u64);
         // A core that broke off has not finished the token it names.
         let ran = u32::from(error != DeviceError::Internal as u32);
@@ -259,7 +260,9 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         let index = core;
         let core = &mut self.state.cores[index as usize];
         // COND, then the slots it speaks of.
-        region.barrier(Barrier::Load);
+        if !is_mutant("cond-unfenced") {
+            region.barrier(Barrier::Load);
+        }
         let finish_ticks = if self.is_timed {
             region.device().ticks()
         } else {
@@ -366,7 +369,9 @@ fn fill_order<D: Device>(
     store64(offset_of!(CoreOrder, dispatched), 0);
     store64(offset_of!(CoreOrder, completed), 0);
     store32(offset_of!(CoreOrder, thread), thread);
-    region.barrier(Barrier::Store);
+    if !is_mutant("order-line-unfenced") {
+        region.barrier(Barrier::Store);
+    }
 }
 
 /// Payloads of a core are its slots side by side, a line each.

@@ -7,7 +7,7 @@ use lanescope_abi::chip::{FAST_PATH_CLOSE, FAST_PATH_OPEN};
 use lanescope_abi::control::{AbiField, CoreAnswer, CoreOrder, DeviceError};
 use lanescope_abi::device::AwaitedBy;
 use lanescope_abi::token::{COND_EXITED, COND_IDLE, DISPATCH_EXIT, DISPATCH_IDLE};
-use lanescope_abi::{ABI_HASH, Awaited, AwaitedWord, Barrier, CoreType, Device};
+use lanescope_abi::{ABI_HASH, Awaited, AwaitedWord, Barrier, CoreType, Device, is_mutant};
 
 /// The cores of one AICPU thread.
 #[derive(Debug)]
@@ -162,15 +162,19 @@ impl OwnedCore {
         let line = header.answers.at(self.index);
         let answer_run = line + offset_of!(CoreAnswer, answer_run) as u64;
         loop {
-            region.invalidate(line);
+            if !is_mutant("answer-not-invalidated") {
+                region.invalidate(line);
+            }
             let seen = region.load32(answer_run);
-            region.barrier(Barrier::Load);
+            if !is_mutant("answer-unfenced") {
+                region.barrier(Barrier::Load);
+            }
             self.check_left(control)?;
             if seen == header.run_id {
                 return Ok(());
             }
             self.check_peers(control, shared)?;
-            if control.device().ticks() >= deadline {
+            if control.device().ticks() >= deadline && !is_mutant("handshake-unlimited") {
                 let failure = Failure::new(DeviceError::HandshakeTimeout);
                 return Err(self.describe(failure.after(header.handshake_limit_ticks)));
             }
@@ -255,7 +259,8 @@ impl OwnedCore {
     }
 
     /// Waits until the core has left this run. `COND` may still hold the EXITED of the run before, so
-    /// the answer, which is visible before `COND`, must name this one.
+    /// the answer, which is visible before `COND`, must name this one. A core that gave up before it
+    /// learnt of its registers leaves `COND` as it is, and says why in its answer.
     fn await_exit<D: Device>(
         &mut self,
         control: &Control<'_, D>,
@@ -267,12 +272,16 @@ impl OwnedCore {
         let exited_run = line + offset_of!(CoreAnswer, exited_run) as u64;
         loop {
             let has_exited = self.read_cond(device) == COND_EXITED;
-            region.invalidate(line);
+            if !is_mutant("exit-not-invalidated") {
+                region.invalidate(line);
+            }
             let seen = region.load32(exited_run);
-            if has_exited && seen == header.run_id {
+            region.barrier(Barrier::Load);
+            let has_left = seen == header.run_id;
+            if has_left && (has_exited || self.check_left(control).is_err()) {
                 return Ok(());
             }
-            if device.ticks() >= deadline {
+            if device.ticks() >= deadline && !is_mutant("exit-unlimited") {
                 return Err(self.late(control, DeviceError::ExitTimeout));
             }
             let registers = [self.cond_address];

@@ -8,7 +8,7 @@ use crate::{Control, Failure, MAX_CORES};
 use core::mem::offset_of;
 use lanescope_abi::control::{DeviceError, GraphTask, Payload, Phase};
 use lanescope_abi::device::AwaitedBy;
-use lanescope_abi::{Awaited, AwaitedWord, Barrier, CoreType, Device, Token};
+use lanescope_abi::{Awaited, AwaitedWord, Barrier, CoreType, Device, Token, is_mutant};
 
 /// A thread that is never idle still looks for an abort once in so many rounds.
 const ROUNDS_BETWEEN_ABORT_CHECKS: u32 = 256;
@@ -130,7 +130,7 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
     /// Hands out ready tasks: to idle cores first, then behind the tokens already in flight.
     fn dispatch_ready(&mut self) -> Result<bool, Failure> {
         let mut has_dispatched = false;
-        for depth in 0..self.control.header().issue_depth {
+        for depth in 0..self.control.issue_depth() {
             for core_type in CoreType::ALL {
                 for position in 0..self.cores.as_slice().len() {
                     let core = self.cores.as_slice()[position];
@@ -183,7 +183,7 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                 registers[register_count] = core.cond_address;
                 register_count += 1;
             }
-            has_room[core.core_type as usize] |= in_flight < header.issue_depth;
+            has_room[core.core_type as usize] |= in_flight < self.control.issue_depth();
         }
         let limit = header.scheduler_limit_ticks;
         // How late this thread may learn that a task of another one finished.
@@ -196,7 +196,8 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
         } else {
             limit
         };
-        if now.saturating_sub(self.stall.since_ticks) >= patience {
+        let is_over = now.saturating_sub(self.stall.since_ticks) >= patience;
+        if is_over && !is_mutant("scheduler-unlimited") {
             return Err(Failure::new(DeviceError::SchedulerTimeout).after(limit));
         }
         let deadline = (self.stall.since_ticks.saturating_add(patience)).min(now + look);
@@ -283,7 +284,9 @@ fn write_payload<D: Device>(control: &Control<'_, D>, core: u32, token: Token, t
         offset_of!(Payload, run_id),
         pair(header.run_id, task.func_id),
     );
-    region.barrier(Barrier::Store);
+    if !is_mutant("payload-unfenced") {
+        region.barrier(Barrier::Store);
+    }
 }
 
 /// Two words of a payload are written as one.

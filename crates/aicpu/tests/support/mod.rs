@@ -14,10 +14,14 @@
 mod core;
 mod host;
 mod memory;
+#[cfg(loom)]
+mod model;
 mod setup;
 
 pub use self::core::Fault;
 pub use host::HostMode;
+#[cfg(loom)]
+pub use model::Model;
 pub use setup::{Graph, Setup, chain, independent};
 
 use self::core::SimCore;

@@ -59,6 +59,8 @@ pub struct Setup {
     pub ring_size: u32,
     pub issue_depth: u32,
     pub clusters: u32,
+    /// The first so many cores of the clusters, instead of all.
+    pub only_cores: Option<u32>,
     pub threads: u32,
     pub level: u32,
     pub first_token: u32,
@@ -90,6 +92,7 @@ impl Setup {
             ring_size: 2,
             issue_depth: 2,
             clusters: 2,
+            only_cores: None,
             threads: 1,
             level: 4,
             first_token: 16,
@@ -106,7 +109,7 @@ impl Setup {
     }
 
     pub fn cores(&self) -> u32 {
-        self.clusters * 3
+        self.only_cores.unwrap_or(self.clusters * 3)
     }
 
     /// Builds the device with both regions in place.

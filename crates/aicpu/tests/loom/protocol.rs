@@ -1,0 +1,114 @@
+//! Our executor against a core: handshake, payloads, staging slots, exit and abort.
+
+use crate::core::{Core, Ran};
+use crate::spawn;
+use crate::support::{Graph, Model, Setup};
+use lanescope_abi::token::TOKEN_LAST;
+use lanescope_abi::{CoreType, Token};
+use lanescope_aicpu::{Failure, schedule};
+use lanescope_stress::explore;
+use loom::sync::Arc;
+use loom::sync::atomic::Ordering;
+
+/// One core, `tasks` tasks, and room for all their records, also when it is flushed more than once.
+fn setup(ring_size: u32, issue_depth: u32, tasks: u32) -> Setup {
+    let tasks = (0..tasks).map(|_| (CoreType::Aic, Vec::new())).collect();
+    let mut setup = Setup::new(Graph { tasks });
+    setup.clusters = 1;
+    setup.only_cores = Some(1);
+    setup.ring_size = ring_size;
+    setup.issue_depth = issue_depth;
+    setup.lane.buffers = 4;
+    setup.lane.records = 4;
+    setup
+}
+
+/// Runs AICPU thread and core, the host beside them, to the end of both.
+fn run(model: &Arc<Model>, host: impl FnOnce(&Model)) -> (Result<(), Failure>, Vec<Ran>) {
+    let (shared, chip) = (Arc::clone(model), model.setup.chip);
+    let core = spawn(move || Core::run(&shared));
+    let shared = Arc::clone(model);
+    let scheduler = spawn(move || {
+        let address = shared.base();
+        // SAFETY: the model holds both regions, and outlives the thread.
+        match shared.header.ring_size {
+            1 => unsafe { schedule::run::<Model, 1>(&shared, address, chip) },
+            _ => unsafe { schedule::run::<Model, 2>(&shared, address, chip) },
+        }
+    });
+    host(model);
+    let ended = scheduler.join().unwrap();
+    (ended, core.join().unwrap())
+}
+
+/// Every record is whole, and there is one for each task that ran, in order.
+fn check_records(model: &Model, ran: &[Ran]) {
+    let counters = model.counters();
+    assert_eq!(counters.mismatched, 0, "a slot was not published");
+    assert_eq!(counters.total, ran.len() as u64, "commits");
+    let mut token = Token::new(model.setup.first_token).unwrap();
+    let records = model.records();
+    assert_eq!(records.len(), ran.len(), "records");
+    for (record, ran) in records.iter().zip(ran) {
+        let raw = token.raw();
+        assert_eq!((record.token, record.task_id), (raw, ran.task_id));
+        assert_eq!(ran.token, raw);
+        let ticks = [record.receive_ticks, record.start_ticks, record.end_ticks];
+        assert_eq!(ticks, [1, 2, 3].map(|tick| u64::from(raw) + tick));
+        token = token.next();
+    }
+}
+
+fn explore_tasks(test: &'static str, preemptions: usize, setup: Setup) {
+    explore(test, Some(preemptions), move || {
+        let model = Arc::new(Model::new(setup.clone()).with_core());
+        let (ended, ran) = run(&model, |_| {});
+        assert_eq!(ended, Ok(()));
+        assert_eq!(ran.len(), setup.graph.tasks.len());
+        check_records(&model, &ran);
+    });
+}
+
+#[test]
+fn a_core_sees_its_order_line_whole_and_leaves_when_told() {
+    let test = "a_core_sees_its_order_line_whole_and_leaves_when_told";
+    let mut setup = setup(1, 1, 0);
+    setup.level = 0;
+    explore(test, Some(3), move || {
+        let model = Arc::new(Model::new(setup.clone()).with_core());
+        assert_eq!(run(&model, |_| {}), (Ok(()), Vec::new()));
+    });
+}
+
+#[test]
+fn one_slot_is_published_committed_and_used_again() {
+    let test = "one_slot_is_published_committed_and_used_again";
+    explore_tasks(test, 2, setup(1, 1, 2));
+}
+
+#[test]
+fn two_slots_with_two_tokens_in_flight_across_the_wrap() {
+    let test = "two_slots_with_two_tokens_in_flight_across_the_wrap";
+    let mut setup = setup(2, 2, 3);
+    setup.first_token = TOKEN_LAST;
+    explore_tasks(test, 1, setup);
+}
+
+#[test]
+fn two_slots_with_one_token_in_flight() {
+    let test = "two_slots_with_one_token_in_flight";
+    explore_tasks(test, 2, setup(2, 1, 3));
+}
+
+/// Whenever the host ends the run, what ran is recorded and nothing else.
+#[test]
+fn a_run_that_is_aborted_records_what_ran() {
+    explore("a_run_that_is_aborted_records_what_ran", Some(2), || {
+        let model = Arc::new(Model::new(setup(2, 2, 2)).with_core());
+        let run_id = model.header.run_id;
+        let (_, ran) = run(&model, |model| {
+            model.store_index(model.abort(), 0, run_id, Ordering::Release);
+        });
+        check_records(&model, &ran);
+    });
+}

@@ -1,0 +1,208 @@
+//! `cargo xtask loom --mutants`: each ordering weakened in turn, and the test that must notice.
+//!
+//! A mutant is a step of the shipping code that a build with `--cfg lanescope_mutants` leaves out or
+//! does wrong when `LANESCOPE_MUTANT` holds its name; see `crates/abi/src/mutant.rs`. For each the
+//! named test must pass without it and fail with it.
+
+use crate::loom::{Configuration, Program, Programs};
+use crate::workspace;
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+mod table;
+use table::{MUTANTS, Mutant};
+
+/// Names the mutant of a process.
+pub const VARIABLE: &str = "LANESCOPE_MUTANT";
+
+/// A test that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Prints the table.
+pub fn list(filter: &str) {
+    println!("ordering | mutant | where | caught by");
+    for mutant in MUTANTS.iter().filter(|mutant| mutant.name.contains(filter)) {
+        println!("{}", mutant.line());
+    }
+}
+
+/// Runs every mutant whose name contains `filter` and prints what came of it.
+pub fn run(filter: &str) -> Result<()> {
+    let mutants: Vec<_> = MUTANTS
+        .iter()
+        .filter(|mutant| mutant.name.contains(filter))
+        .collect();
+    ensure!(!mutants.is_empty(), "no mutant is called '{filter}'");
+    let programs = build(&mutants)?;
+    let sound = pass_without(&mutants, &programs)?;
+    let results = in_parallel(&mutants, |mutant| {
+        if sound.get(&mutant.test_key()) != Some(&Ended::Passed) {
+            return Ok("its test fails without it");
+        }
+        let ended = mutant.run(&programs, Some(mutant.name))?;
+        Ok(match ended {
+            Ended::Failed => "caught",
+            Ended::Passed => "not caught",
+            Ended::Hung => "hangs",
+        })
+    });
+    println!("ordering | mutant | where | caught by | result");
+    let mut missed = Vec::new();
+    for (mutant, result) in mutants.iter().zip(results) {
+        let result = result?;
+        println!("{} | {result}", mutant.line());
+        if result != "caught" {
+            missed.push(mutant.name);
+        }
+    }
+    if missed.is_empty() {
+        println!("all {} mutants caught", mutants.len());
+        return Ok(());
+    }
+    bail!("not caught: {}", missed.join(", "))
+}
+
+/// How a test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Passed,
+    Failed,
+    Hung,
+}
+
+/// Test programs by configuration.
+type AllPrograms = BTreeMap<Configuration, Programs>;
+
+/// Builds what the mutants' tests run on, once for each configuration.
+fn build(mutants: &[&Mutant]) -> Result<AllPrograms> {
+    let mut programs = AllPrograms::new();
+    for configuration in [Configuration::Loom, Configuration::Mutants] {
+        let mut targets: Vec<_> = mutants
+            .iter()
+            .filter(|mutant| mutant.configuration == configuration)
+            .map(|mutant| (mutant.package, mutant.target))
+            .collect();
+        targets.sort_unstable();
+        targets.dedup();
+        if !targets.is_empty() {
+            programs.insert(configuration, configuration.build(&targets)?);
+        }
+    }
+    if mutants.iter().any(|mutant| mutant.needs_simulator()) {
+        for platform in ["a2a3sim", "a5sim"] {
+            let itself = std::env::current_exe().context("this program has no path")?;
+            let mut command = Command::new(itself);
+            command.args(["build", "--platform", platform, "--profile", "dev"]);
+            command.args(["--ring-size", "2", "--without-command"]);
+            command.stdout(Stdio::null());
+            Configuration::Mutants.apply(&mut command);
+            workspace::check(&mut command)?;
+        }
+    }
+    Ok(programs)
+}
+
+/// How each distinct test ends when nothing is weakened.
+fn pass_without(mutants: &[&Mutant], programs: &AllPrograms) -> Result<BTreeMap<TestKey, Ended>> {
+    let tests: BTreeMap<_, _> = mutants
+        .iter()
+        .map(|mutant| (mutant.test_key(), *mutant))
+        .collect();
+    let tests: Vec<_> = tests.into_iter().collect();
+    let results = in_parallel(&tests, |(_, mutant)| mutant.run(programs, None));
+    tests
+        .iter()
+        .zip(results)
+        .map(|((key, _), ended)| Ok((*key, ended?)))
+        .collect()
+}
+
+/// Package, target and name of a test.
+type TestKey = (&'static str, &'static str, &'static str);
+
+impl Mutant {
+    fn line(&self) -> String {
+        let Self {
+            ordering,
+            name,
+            place,
+            package,
+            target,
+            test,
+            ..
+        } = self;
+        format!("{ordering} | {name} | {place} | {package} {target} {test}")
+    }
+
+    fn test_key(&self) -> TestKey {
+        (self.package, self.target, self.test)
+    }
+
+    fn needs_simulator(&self) -> bool {
+        self.package == "lanescope-conformance"
+    }
+
+    /// Runs its test, with or without a mutant.
+    fn run(&self, programs: &AllPrograms, name: Option<&str>) -> Result<Ended> {
+        let key = (self.package.to_owned(), self.target.to_owned());
+        let program = programs.get(&self.configuration);
+        let program = program.and_then(|programs| programs.get(&key));
+        let program: &Program = program.context("every test was built")?;
+        let mut command = program.command();
+        let builds = workspace::target().join("mutants/lanescope");
+        command
+            .args(["--exact", self.test, "--test-threads", "1"])
+            .env("LANESCOPE_TEST_BUILDS", builds)
+            .env("RUST_BACKTRACE", "0")
+            .envs(name.map(|name| (VARIABLE, name)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        await_end(&mut command).with_context(|| format!("running {}", self.test))
+    }
+}
+
+fn await_end(command: &mut Command) -> Result<Ended> {
+    let begin = Instant::now();
+    let mut child = command.spawn().context("the test does not start")?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(if status.success() {
+                Ended::Passed
+            } else {
+                Ended::Failed
+            });
+        }
+        if begin.elapsed() > LIMIT {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Ended::Hung);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Applies `work` to all items, on as many threads as there are CPUs; results in the items' order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = Mutex::new(items.iter().enumerate());
+    let results = Mutex::new(Vec::new());
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cpus {
+            scope.spawn(|| {
+                loop {
+                    let item = next.lock().expect("no thread panics").next();
+                    let Some((index, item)) = item else { break };
+                    let result = work(item);
+                    let mut results = results.lock().expect("no thread panics");
+                    results.push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().expect("no thread panics");
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
