@@ -38,7 +38,7 @@ pub fn run(filter: &str) -> Result<()> {
     ensure!(!mutants.is_empty(), "no mutant is called '{filter}'");
     let programs = build(&mutants)?;
     let sound = pass_without(&mutants, &programs)?;
-    let results = in_parallel(&mutants, |mutant| {
+    let results = in_parallel(&mutants, |mutant| -> Result<_> {
         if sound.get(&mutant.test_key()) != Some(&Ended::Passed) {
             return Ok("its test fails without it");
         }

@@ -199,9 +199,13 @@ impl Drain {
             }
         }
         if has_news {
-            self.region.push_lane_hosts()?;
+            if !is_mutant("heads-with-buffers") {
+                self.region.push_lane_hosts()?;
+            }
             for &(index, buffer) in &drained {
-                self.lanes[index].give_back(buffer, &mut self.findings)?;
+                if !is_mutant("returned-before-copied") {
+                    self.lanes[index].give_back(buffer, &mut self.findings)?;
+                }
             }
         }
         if !drained.is_empty() {
@@ -247,8 +251,14 @@ impl Drain {
         let Some(filled) = lane.next_filled(&mut self.findings)? else {
             return Ok(None);
         };
-        lane.copy(&filled, block.room(lane.bytes_of(&filled)))?;
-        lane.take(&filled, &mut self.findings)?;
+        if is_mutant("returned-before-copied") {
+            lane.take(&filled, &mut self.findings)?;
+            lane.give_back(filled.buffer, &mut self.findings)?;
+            lane.copy(&filled, block.room(lane.bytes_of(&filled)))?;
+        } else {
+            lane.copy(&filled, block.room(lane.bytes_of(&filled)))?;
+            lane.take(&filled, &mut self.findings)?;
+        }
         self.stats.lanes_with_news += 1;
         self.buffers[index] += 1;
         Ok(Some(filled))

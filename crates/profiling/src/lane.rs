@@ -5,7 +5,7 @@ use crate::queues::{FreeQueue, ReadyQueue};
 use crate::region::Region;
 use crate::{BufferState, Findings};
 use lanescope_abi::capture::NO_BUFFER;
-use lanescope_abi::{Kind, LaneConfig, ReadyEntry};
+use lanescope_abi::{Kind, LaneConfig, ReadyEntry, is_mutant};
 use lanescope_capture::FindingKind;
 use lanescope_platform::{MappingExt, PlatformError};
 use lanescope_ring::{Consumer, Producer, RingError};
@@ -200,7 +200,9 @@ impl Lane {
     pub(crate) fn copy(&self, filled: &Filled, to: &mut [u8]) -> Step<()> {
         let begin = Region::buffer_offset(&self.config, filled.buffer);
         let mapping = self.region.mapping();
-        mapping.invalidate(begin..begin + to.len() as u64)?;
+        if !is_mutant("records-not-pulled") {
+            mapping.invalidate(begin..begin + to.len() as u64)?;
+        }
         mapping.read_bytes(begin, to);
         Ok(())
     }

@@ -8,7 +8,7 @@
 
 use crate::layout::{FREE_ENTRY_BYTES, READY_ENTRY_BYTES};
 use crate::region::Region;
-use lanescope_abi::{LaneDevice, LaneHost, ReadyEntry};
+use lanescope_abi::{LaneDevice, LaneHost, ReadyEntry, is_mutant};
 use lanescope_platform::{MappingExt, PlatformError};
 use lanescope_ring::RingMem;
 use std::mem::offset_of;
@@ -70,6 +70,9 @@ impl RingMem for ReadyQueue {
     fn fetch(&self, slot: u32, count: u32) -> Result<(), PlatformError> {
         let begin = self.entries_offset + u64::from(slot) * READY_ENTRY_BYTES;
         let bytes = u64::from(count) * READY_ENTRY_BYTES;
+        if is_mutant("entries-not-pulled") {
+            return Ok(());
+        }
         self.region.mapping().invalidate(begin..begin + bytes)
     }
 }
@@ -123,6 +126,9 @@ impl RingMem for FreeQueue {
     fn publish(&self, slot: u32, count: u32) -> Result<(), PlatformError> {
         let begin = self.entries_offset + u64::from(slot) * FREE_ENTRY_BYTES;
         let bytes = u64::from(count) * FREE_ENTRY_BYTES;
+        if is_mutant("free-entries-not-pushed") {
+            return Ok(());
+        }
         self.region.mapping().flush(begin..begin + bytes)
     }
 }

@@ -3,7 +3,7 @@
 use crate::CaptureLayout;
 use crate::error::Result;
 use lanescope_abi::capture::{LaneDevice, NO_BUFFER};
-use lanescope_abi::{CommitCounters, LaneConfig, LaneHost, Section};
+use lanescope_abi::{CommitCounters, LaneConfig, LaneHost, Section, is_mutant};
 use lanescope_platform::{
     Device, DeviceAddress, DeviceMemory, Mapping, MappingExt, PlatformError, Range,
 };
@@ -96,24 +96,36 @@ impl Region {
 
     /// Pulls the device lines of all lanes: one copy at most.
     pub(crate) fn pull_lane_devices(&self) -> std::result::Result<(), PlatformError> {
+        if is_mutant("lanes-not-pulled") {
+            return Ok(());
+        }
         self.mapping
             .invalidate(range(self.layout.header().lane_devices))
     }
 
     /// Pulls all counters: one copy at most.
     pub(crate) fn pull_counters(&self) -> std::result::Result<(), PlatformError> {
+        if is_mutant("counters-not-pulled") {
+            return Ok(());
+        }
         self.mapping
             .invalidate(range(self.layout.header().counters))
     }
 
     /// Pushes the host lines of all lanes, which nobody else writes: one copy at most.
     pub(crate) fn push_lane_hosts(&self) -> std::result::Result<(), PlatformError> {
+        if is_mutant("hosts-not-pushed") {
+            return Ok(());
+        }
         self.mapping.flush(range(self.layout.header().lane_hosts))
     }
 
     pub(crate) fn load_device32(&self, lane: u32, field: usize) -> u32 {
-        self.mapping
-            .load32(self.device_word(lane, field), Ordering::Acquire)
+        let acquire = match is_mutant("tail-not-acquired") {
+            true => Ordering::Relaxed,
+            false => Ordering::Acquire,
+        };
+        self.mapping.load32(self.device_word(lane, field), acquire)
     }
 
     pub(crate) fn load_host32(&self, lane: u32, field: usize) -> u32 {
@@ -122,8 +134,12 @@ impl Region {
     }
 
     pub(crate) fn store_host32(&self, lane: u32, field: usize, value: u32) {
+        let release = match is_mutant("host-not-released") {
+            true => Ordering::Relaxed,
+            false => Ordering::Release,
+        };
         self.mapping
-            .store32(self.host_word(lane, field), value, Ordering::Release);
+            .store32(self.host_word(lane, field), value, release);
     }
 
     /// The device line of a lane, each word read once.

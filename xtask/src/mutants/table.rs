@@ -46,6 +46,7 @@ const AICPU: (Configuration, &str, &str) = (Loom, "lanescope-aicpu", "loom");
 const SCHEDULE: (Configuration, &str, &str) = (Mutants, "lanescope-aicpu", "schedule");
 const ORDER: (Configuration, &str, &str) = (Mutants, "lanescope-aicpu", "order");
 
+const ATTACHED: &str = "protocol::an_attached_recorder_has_filled_the_order_lines";
 const HANDSHAKE: &str = "protocol::a_core_sees_its_order_line_whole_and_leaves_when_told";
 const ONE_SLOT: &str = "protocol::one_slot_is_published_committed_and_used_again";
 const TWO_SLOTS: &str = "protocol::two_slots_with_two_tokens_in_flight_across_the_wrap";
@@ -59,7 +60,7 @@ pub const MUTANTS: &[Mutant] = &[
         "order-line-unfenced",
         "record: order line before ready_run",
         AICPU,
-        HANDSHAKE,
+        ATTACHED,
     ),
     row(
         "1",

@@ -158,7 +158,7 @@ impl<'a> Core<'a> {
             store(offset_of!(CoreAnswer, physical_core), 0);
             store(offset_of!(CoreAnswer, core_type), CoreType::Aic as u32);
             store(offset_of!(CoreAnswer, ring_size), model.header.ring_size);
-            // SAFETY: as above.
+            // SAFETY: a word of the answer line, which is the core's own.
             unsafe { model.store64(model.answer(offset_of!(CoreAnswer, abi_hash)), ABI_HASH) };
             self.has_answered = true;
         }

@@ -46,7 +46,7 @@ fn commit(model: &Model, count: u32, flushes: bool) {
         let run_id = u64::from(model.header.run_id);
         // SAFETY: the slot is a line of the region.
         unsafe { model.store64(staging, run_id << 32 | raw) };
-        // SAFETY: as above.
+        // SAFETY: the slot is a line of the region, and 56 the offset of its last word.
         unsafe { model.store64(staging + 56, raw) };
         let finished = recorder.commit(0, 0x8000_0000 | token.raw());
         assert_eq!(finished.expect("the token is in flight").len(), 1);

@@ -3,12 +3,15 @@
 use crate::core::{Core, Ran};
 use crate::spawn;
 use crate::support::{Graph, Model, Setup};
+use lanescope_abi::control::CoreOrder;
 use lanescope_abi::token::TOKEN_LAST;
-use lanescope_abi::{CoreType, Token};
-use lanescope_aicpu::{Failure, schedule};
+use lanescope_abi::{Barrier, CoreType, Device, Token};
+use lanescope_aicpu::record::{RecordState, Recorder};
+use lanescope_aicpu::{Control, Failure, schedule};
 use lanescope_stress::explore;
 use loom::sync::Arc;
 use loom::sync::atomic::Ordering;
+use std::mem::offset_of;
 
 /// One core, `tasks` tasks, and room for all their records, also when it is flushed more than once.
 fn setup(ring_size: u32, issue_depth: u32, tasks: u32) -> Setup {
@@ -23,6 +26,39 @@ fn setup(ring_size: u32, issue_depth: u32, tasks: u32) -> Setup {
     setup
 }
 
+/// A scheduler of any kind may set a core going once its recorder is attached.
+#[test]
+fn an_attached_recorder_has_filled_the_order_lines() {
+    let test = "an_attached_recorder_has_filled_the_order_lines";
+    let setup = setup(1, 1, 0);
+    explore(test, None, move || {
+        let model = Arc::new(Model::new(setup.clone()).with_core());
+        let ready_run = model.order(offset_of!(CoreOrder, ready_run));
+        let shared = Arc::clone(&model);
+        let scheduler = spawn(move || {
+            // SAFETY: the model holds both regions, and outlives the thread.
+            let control = unsafe { Control::attach(&*shared, shared.base(), shared.setup.chip, 1) };
+            let control = control.expect("the layout is right");
+            let mut state = RecordState::<1>::new();
+            Recorder::attach(&control, 0, &mut state).expect("the lane is there");
+            // SAFETY: a word of the order line, which is this thread's.
+            unsafe { shared.store32(ready_run, shared.header.run_id) };
+        });
+        let core = spawn(move || {
+            // SAFETY: a word of the order line.
+            if unsafe { model.load32(ready_run) } == model.header.run_id {
+                model.barrier(Barrier::Load);
+                // SAFETY: a word of the order line, which `ready_run` says is filled.
+                let first =
+                    unsafe { model.load32(model.order(offset_of!(CoreOrder, first_token))) };
+                assert_eq!(first, model.setup.first_token, "a stale order line");
+            }
+        });
+        scheduler.join().unwrap();
+        core.join().unwrap();
+    });
+}
+
 /// Runs AICPU thread and core, the host beside them, to the end of both.
 fn run(model: &Arc<Model>, host: impl FnOnce(&Model)) -> (Result<(), Failure>, Vec<Ran>) {
     let (shared, chip) = (Arc::clone(model), model.setup.chip);
@@ -30,11 +66,12 @@ fn run(model: &Arc<Model>, host: impl FnOnce(&Model)) -> (Result<(), Failure>, V
     let shared = Arc::clone(model);
     let scheduler = spawn(move || {
         let address = shared.base();
-        // SAFETY: the model holds both regions, and outlives the thread.
-        match shared.header.ring_size {
-            1 => unsafe { schedule::run::<Model, 1>(&shared, address, chip) },
-            _ => unsafe { schedule::run::<Model, 2>(&shared, address, chip) },
-        }
+        let run = match shared.header.ring_size {
+            1 => schedule::run::<Model, 1>,
+            _ => schedule::run::<Model, 2>,
+        };
+        // SAFETY: the model holds both regions and outlives the thread; one thread enters.
+        unsafe { run(&shared, address, chip) }
     });
     host(model);
     let ended = scheduler.join().unwrap();

@@ -40,7 +40,7 @@ const MOST_WAITS: u32 = 500;
 
 // SAFETY: the checker runs one thread at a time, and watches every access to a cell.
 unsafe impl Send for Model {}
-// SAFETY: as above.
+// SAFETY: the checker runs one thread at a time, and watches every access to a cell.
 unsafe impl Sync for Model {}
 
 /// Where the words of the only lane are.
@@ -321,7 +321,9 @@ impl Device for Model {
     }
 
     fn relax(&self, awaited: &Awaited<'_>) {
-        let waits = self.waits.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let waits = self
+            .waits
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         assert!(waits < MOST_WAITS, "waits for ever for {}", awaited.name());
         loom::thread::yield_now();
     }
