@@ -1,10 +1,10 @@
-//! The builds that model checkers need: other flags, so a target folder of their own.
+//! The builds that model checkers and mutants need: other flags, so a target folder of their own.
 
 use crate::workspace;
 use std::process::Command;
 
 /// What the tests of a build run under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Checker {
     /// The ordinary build.
     None,
@@ -12,6 +12,8 @@ pub enum Checker {
     Loom,
     /// Random interleavings of whole threads: `--cfg shuttle`.
     Shuttle,
+    /// The ordinary build, with steps that can be weakened: `--cfg lanescope_mutants`.
+    Mutants,
 }
 
 impl Checker {
@@ -19,21 +21,31 @@ impl Checker {
     pub fn cargo_test(self) -> Command {
         let mut cargo = workspace::cargo();
         cargo.args(["test", "--quiet", "--locked"]);
-        let Some(name) = self.name() else {
-            return cargo;
-        };
         // A model goes through its schedules one step at a time: only optimised code is fast enough.
-        cargo.arg("--release");
-        cargo.env("CARGO_TARGET_DIR", workspace::target().join(name));
-        cargo.env("RUSTFLAGS", format!("--cfg {name}"));
+        if matches!(self, Self::Loom | Self::Shuttle) {
+            cargo.arg("--release");
+        }
+        self.apply(&mut cargo);
         cargo
     }
 
-    fn name(self) -> Option<&'static str> {
+    /// Adds flags and target folder. Under a model checker steps can be weakened as well, so that one
+    /// build serves for both; they are as they ship while the environment names no mutant.
+    pub fn apply(self, command: &mut Command) {
+        if let Some((folder, flags)) = self.build() {
+            command
+                .env("CARGO_TARGET_DIR", workspace::target().join(folder))
+                .env("RUSTFLAGS", flags);
+        }
+    }
+
+    /// Target folder and flags.
+    fn build(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::None => None,
-            Self::Loom => Some("loom"),
-            Self::Shuttle => Some("shuttle"),
+            Self::Loom => Some(("loom", "--cfg loom --cfg lanescope_mutants")),
+            Self::Shuttle => Some(("shuttle", "--cfg shuttle --cfg lanescope_mutants")),
+            Self::Mutants => Some(("mutants", "--cfg lanescope_mutants")),
         }
     }
 }

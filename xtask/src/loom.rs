@@ -1,5 +1,6 @@
 //! `cargo xtask loom`: every interleaving of the protocol's sides, and whether weakened steps are found.
 
+use crate::checker::Checker;
 use crate::mutants;
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
@@ -30,7 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.mutants {
         return mutants::run(filter);
     }
-    let tests = Configuration::Loom.build(LOOM_TESTS)?;
+    let tests = Checker::Loom.build_tests(LOOM_TESTS)?;
     for ((package, target), test) in &tests {
         eprintln!("xtask: {target} of {package}");
         let mut command = test.command();
@@ -51,32 +52,9 @@ pub const LOOM_TESTS: &[(&str, &str)] = &[("lanescope-ring", "loom"), ("lanescop
 /// Of a library's unit tests those in this module run under the model checker.
 const LIBRARY_MODULE: &[&str] = &[];
 
-/// How tests are compiled. Each has a target folder of its own, so that nothing of the normal build
-/// is touched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Configuration {
-    /// The model checker's atomics and threads. Steps can be weakened by the environment; without it
-    /// they are as they ship.
-    Loom,
-    /// Ordinary code whose steps can be weakened.
-    Mutants,
-}
-
-impl Configuration {
-    /// Adds flags and target folder.
-    pub fn apply(self, command: &mut Command) {
-        let (flags, folder) = match self {
-            Self::Loom => ("--cfg loom --cfg lanescope_mutants", "loom"),
-            Self::Mutants => ("--cfg lanescope_mutants", "mutants"),
-        };
-        command
-            .env("RUSTFLAGS", flags)
-            .env("CARGO_TARGET_DIR", workspace::target().join(folder))
-            .env_remove(mutants::VARIABLE);
-    }
-
+impl Checker {
     /// Builds test targets and returns their programs by package and target.
-    pub fn build(self, targets: &[(&str, &str)]) -> Result<Programs> {
+    pub fn build_tests(self, targets: &[(&str, &str)]) -> Result<Programs> {
         let mut programs = Programs::new();
         let (libraries, tests): (Vec<_>, Vec<_>) =
             targets.iter().partition(|(_, target)| *target == LIBRARY);
@@ -101,12 +79,8 @@ impl Configuration {
         is_library: bool,
         programs: &mut Programs,
     ) -> Result<()> {
-        let mut cargo = workspace::cargo();
-        cargo.args(["test", "--no-run", "--locked", "--quiet"]);
-        cargo.arg("--message-format=json-render-diagnostics");
-        if self == Self::Loom {
-            cargo.arg("--release");
-        }
+        let mut cargo = self.cargo_test();
+        cargo.args(["--no-run", "--message-format=json-render-diagnostics"]);
         for (package, target) in targets {
             cargo.args(["--package", package]);
             if !is_library {
@@ -114,7 +88,6 @@ impl Configuration {
             }
         }
         cargo.args(is_library.then_some("--lib"));
-        self.apply(&mut cargo);
         let mut child = cargo
             .stdout(Stdio::piped())
             .spawn()

@@ -4,7 +4,8 @@
 //! does wrong when `LANESCOPE_MUTANT` holds its name; see `crates/abi/src/mutant.rs`. For each the
 //! named test must pass without it and fail with it.
 
-use crate::loom::{Configuration, Program, Programs};
+use crate::checker::Checker;
+use crate::loom::{Program, Programs};
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -73,22 +74,22 @@ enum Ended {
     Hung,
 }
 
-/// Test programs by configuration.
-type AllPrograms = BTreeMap<Configuration, Programs>;
+/// Test programs by what they run under.
+type AllPrograms = BTreeMap<Checker, Programs>;
 
 /// Builds what the mutants' tests run on, once for each configuration.
 fn build(mutants: &[&Mutant]) -> Result<AllPrograms> {
     let mut programs = AllPrograms::new();
-    for configuration in [Configuration::Loom, Configuration::Mutants] {
+    for checker in [Checker::Loom, Checker::Shuttle, Checker::Mutants] {
         let mut targets: Vec<_> = mutants
             .iter()
-            .filter(|mutant| mutant.configuration == configuration)
+            .filter(|mutant| mutant.checker == checker)
             .map(|mutant| (mutant.package, mutant.target))
             .collect();
         targets.sort_unstable();
         targets.dedup();
         if !targets.is_empty() {
-            programs.insert(configuration, configuration.build(&targets)?);
+            programs.insert(checker, checker.build_tests(&targets)?);
         }
     }
     if mutants.iter().any(|mutant| mutant.needs_simulator()) {
@@ -98,7 +99,7 @@ fn build(mutants: &[&Mutant]) -> Result<AllPrograms> {
             command.args(["build", "--platform", platform, "--profile", "dev"]);
             command.args(["--ring-size", "2", "--without-command"]);
             command.stdout(Stdio::null());
-            Configuration::Mutants.apply(&mut command);
+            Checker::Mutants.apply(&mut command);
             workspace::check(&mut command)?;
         }
     }
@@ -148,7 +149,7 @@ impl Mutant {
     /// Runs its test, with or without a mutant.
     fn run(&self, programs: &AllPrograms, name: Option<&str>) -> Result<Ended> {
         let key = (self.package.to_owned(), self.target.to_owned());
-        let program = programs.get(&self.configuration);
+        let program = programs.get(&self.checker);
         let program = program.and_then(|programs| programs.get(&key));
         let program: &Program = program.context("every test was built")?;
         let mut command = program.command();

@@ -1,6 +1,6 @@
 //! The tests that ask `lanescope-stress` for seeds, found in the sources.
 //!
-//! Such a test names itself: `Effort::new("its_function", …)`. A file under `#![cfg(loom)]` or
+//! Such a test names itself: `Effort::new("its_function", …)`, or `explore("its_function", …)`. A file under `#![cfg(loom)]` or
 //! `#![cfg(shuttle)]` is built for that model checker.
 
 use crate::checker::Checker;
@@ -22,8 +22,8 @@ pub struct RandomisedTest {
     pub checker: Checker,
 }
 
-/// What stands before the name of a test in its source.
-const MARK: &str = "Effort::new(\"";
+/// What stands before the quoted name of a test in its source.
+const MARKS: [&str; 2] = ["Effort::new(", " explore("];
 
 /// All of them, package by package in the order of the workspace.
 pub fn find() -> Result<Vec<RandomisedTest>> {
@@ -78,8 +78,10 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 fn names(text: &str) -> impl Iterator<Item = &str> {
-    let calls = text.split(MARK).skip(1);
-    calls.filter_map(|rest| rest.split('"').next())
+    let calls = MARKS
+        .into_iter()
+        .flat_map(move |mark| text.split(mark).skip(1));
+    calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
 }
 
 /// The integration test whose main file this is, or whose folder it lies in.
@@ -98,7 +100,7 @@ fn target(package: &Package, file: &Path) -> Option<String> {
 }
 
 fn checker(text: &str) -> Checker {
-    if text.contains("cfg(loom)") {
+    if text.contains("cfg(loom)") || text.contains("use loom::") {
         Checker::Loom
     } else if text.contains("cfg(shuttle)") {
         Checker::Shuttle
@@ -113,9 +115,11 @@ mod tests {
 
     #[test]
     fn a_test_is_found_by_the_name_it_gives_itself() {
-        let text = format!("#![cfg(loom)]\nlet effort = {MARK}a_name\", 5);");
-        assert_eq!(names(&text).collect::<Vec<_>>(), ["a_name"]);
-        assert_eq!(checker(&text), Checker::Loom);
+        for mark in MARKS {
+            let text = format!("#![cfg(loom)]\nlet effort ={mark}\n\"a_name\", 5);");
+            assert_eq!(names(&text).collect::<Vec<_>>(), ["a_name"]);
+            assert_eq!(checker(&text), Checker::Loom);
+        }
     }
 
     #[test]

@@ -16,51 +16,57 @@ const ENTRIES: u32 = 3;
 
 #[test]
 fn a_consumer_sees_every_entry_whole_and_in_order() {
-    let test = "a_consumer_sees_every_entry_whole_and_in_order";
-    explore(test, None, || {
-        let ring = Arc::new(HeapRing::<u32, { CAPACITY as usize }>::starting_at(
-            u32::MAX,
-        ));
-        let shared = Arc::clone(&ring);
-        let producing = thread::spawn(move || {
-            let mut producer = Producer::attach(&*shared, CAPACITY).unwrap();
-            produce(&mut producer);
-        });
-        let mut consumer = Consumer::attach(&*ring, CAPACITY).unwrap();
-        consume(&mut consumer);
-        producing.join().unwrap();
-    });
+    explore(
+        "a_consumer_sees_every_entry_whole_and_in_order",
+        None,
+        || {
+            let ring = Arc::new(HeapRing::<u32, { CAPACITY as usize }>::starting_at(
+                u32::MAX,
+            ));
+            let shared = Arc::clone(&ring);
+            let producing = thread::spawn(move || {
+                let mut producer = Producer::attach(&*shared, CAPACITY).unwrap();
+                produce(&mut producer);
+            });
+            let mut consumer = Consumer::attach(&*ring, CAPACITY).unwrap();
+            consume(&mut consumer);
+            producing.join().unwrap();
+        },
+    );
 }
 
 /// What a buffer's bytes are: written before the entry that names it, reused after the release.
 #[test]
 fn what_an_entry_names_is_seen_and_not_reused_before_its_release() {
-    let test = "what_an_entry_names_is_seen_and_not_reused_before_its_release";
-    explore(test, None, || {
-        let ring = Arc::new(HeapRing::<u32, 1>::starting_at(0));
-        let buffer = Arc::new(AtomicU32::new(0));
-        let (shared, filled) = (Arc::clone(&ring), Arc::clone(&buffer));
-        let producing = thread::spawn(move || {
-            let mut producer = Producer::attach(&*shared, 1).unwrap();
+    explore(
+        "what_an_entry_names_is_seen_and_not_reused_before_its_release",
+        None,
+        || {
+            let ring = Arc::new(HeapRing::<u32, 1>::starting_at(0));
+            let buffer = Arc::new(AtomicU32::new(0));
+            let (shared, filled) = (Arc::clone(&ring), Arc::clone(&buffer));
+            let producing = thread::spawn(move || {
+                let mut producer = Producer::attach(&*shared, 1).unwrap();
+                for content in 1..=2 {
+                    while producer.refresh().unwrap() == 0 {
+                        thread::yield_now();
+                    }
+                    filled.store(content, Ordering::Relaxed);
+                    producer.push(content).unwrap();
+                }
+            });
+            let mut consumer = Consumer::attach(&*ring, 1).unwrap();
             for content in 1..=2 {
-                while producer.refresh().unwrap() == 0 {
+                while consumer.refresh().unwrap() == 0 {
                     thread::yield_now();
                 }
-                filled.store(content, Ordering::Relaxed);
-                producer.push(content).unwrap();
+                assert_eq!(consumer.peek(0), Ok(Some(content)));
+                assert_eq!(buffer.load(Ordering::Relaxed), content);
+                consumer.release(1).unwrap();
             }
-        });
-        let mut consumer = Consumer::attach(&*ring, 1).unwrap();
-        for content in 1..=2 {
-            while consumer.refresh().unwrap() == 0 {
-                thread::yield_now();
-            }
-            assert_eq!(consumer.peek(0), Ok(Some(content)));
-            assert_eq!(buffer.load(Ordering::Relaxed), content);
-            consumer.release(1).unwrap();
-        }
-        producing.join().unwrap();
-    });
+            producing.join().unwrap();
+        },
+    );
 }
 
 /// Several entries go with one store of the tail, and come with one store of the head.

@@ -1,7 +1,7 @@
 //! The table of mutants, by the ordering of the protocol that each weakens.
 
-use crate::loom::Configuration;
-use Configuration::{Loom, Mutants};
+use crate::checker::Checker;
+use Checker::{Loom, Mutants};
 
 /// A step that can be weakened, and the test that must notice.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Mutant {
     /// The step, and what is done to it.
     pub place: &'static str,
     /// How its test is compiled.
-    pub configuration: Configuration,
+    pub checker: Checker,
     /// Package of its test.
     pub package: &'static str,
     /// Target of its test.
@@ -27,24 +27,24 @@ const fn row(
     ordering: &'static str,
     name: &'static str,
     place: &'static str,
-    (configuration, package, target): (Configuration, &'static str, &'static str),
+    (checker, package, target): (Checker, &'static str, &'static str),
     test: &'static str,
 ) -> Mutant {
     Mutant {
         ordering,
         name,
         place,
-        configuration,
+        checker,
         package,
         target,
         test,
     }
 }
 
-const RING: (Configuration, &str, &str) = (Loom, "lanescope-ring", "loom");
-const AICPU: (Configuration, &str, &str) = (Loom, "lanescope-aicpu", "loom");
-const SCHEDULE: (Configuration, &str, &str) = (Mutants, "lanescope-aicpu", "schedule");
-const ORDER: (Configuration, &str, &str) = (Mutants, "lanescope-aicpu", "order");
+const RING: (Checker, &str, &str) = (Loom, "lanescope-ring", "loom");
+const AICPU: (Checker, &str, &str) = (Loom, "lanescope-aicpu", "loom");
+const SCHEDULE: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "schedule");
+const ORDER: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "order");
 
 const ATTACHED: &str = "protocol::an_attached_recorder_has_filled_the_order_lines";
 const HANDSHAKE: &str = "protocol::a_core_sees_its_order_line_whole_and_leaves_when_told";

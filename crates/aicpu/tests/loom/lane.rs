@@ -197,21 +197,24 @@ fn a_count_of_records_comes_after_the_records() {
 /// A device may die at any moment: a buffer is in the ready queue before the line forgets it.
 #[test]
 fn a_buffer_is_handed_over_before_it_is_forgotten() {
-    let test = "a_buffer_is_handed_over_before_it_is_forgotten";
-    explore(test, Some(3), || {
-        let model = Arc::new(Model::new(setup(1, 1)).with_host());
-        let shared = Arc::clone(&model);
-        let commits = spawn(move || commit(&shared, 1, false));
-        let looks = spawn(move || {
-            let line = model.lane().device;
-            let load = |field| model.load_index(line, field, Ordering::Acquire);
-            let sequence = load(offset_of!(LaneDevice, sequence));
-            let tail = load(offset_of!(LaneDevice, ready_tail));
-            assert!(tail >= sequence, "{sequence} buffers, {tail} handed over");
-        });
-        looks.join().unwrap();
-        commits.join().unwrap();
-    });
+    explore(
+        "a_buffer_is_handed_over_before_it_is_forgotten",
+        Some(3),
+        || {
+            let model = Arc::new(Model::new(setup(1, 1)).with_host());
+            let shared = Arc::clone(&model);
+            let commits = spawn(move || commit(&shared, 1, false));
+            let looks = spawn(move || {
+                let line = model.lane().device;
+                let load = |field| model.load_index(line, field, Ordering::Acquire);
+                let sequence = load(offset_of!(LaneDevice, sequence));
+                let tail = load(offset_of!(LaneDevice, ready_tail));
+                assert!(tail >= sequence, "{sequence} buffers, {tail} handed over");
+            });
+            looks.join().unwrap();
+            commits.join().unwrap();
+        },
+    );
 }
 
 /// The ready queue as the host reaches it.

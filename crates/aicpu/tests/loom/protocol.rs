@@ -29,34 +29,38 @@ fn setup(ring_size: u32, issue_depth: u32, tasks: u32) -> Setup {
 /// A scheduler of any kind may set a core going once its recorder is attached.
 #[test]
 fn an_attached_recorder_has_filled_the_order_lines() {
-    let test = "an_attached_recorder_has_filled_the_order_lines";
     let setup = setup(1, 1, 0);
-    explore(test, None, move || {
-        let model = Arc::new(Model::new(setup.clone()).with_core());
-        let ready_run = model.order(offset_of!(CoreOrder, ready_run));
-        let shared = Arc::clone(&model);
-        let scheduler = spawn(move || {
-            // SAFETY: the model holds both regions, and outlives the thread.
-            let control = unsafe { Control::attach(&*shared, shared.base(), shared.setup.chip, 1) };
-            let control = control.expect("the layout is right");
-            let mut state = RecordState::<1>::new();
-            Recorder::attach(&control, 0, &mut state).expect("the lane is there");
-            // SAFETY: a word of the order line, which is this thread's.
-            unsafe { shared.store32(ready_run, shared.header.run_id) };
-        });
-        let core = spawn(move || {
-            // SAFETY: a word of the order line.
-            if unsafe { model.load32(ready_run) } == model.header.run_id {
-                model.barrier(Barrier::Load);
-                // SAFETY: a word of the order line, which `ready_run` says is filled.
-                let first =
-                    unsafe { model.load32(model.order(offset_of!(CoreOrder, first_token))) };
-                assert_eq!(first, model.setup.first_token, "a stale order line");
-            }
-        });
-        scheduler.join().unwrap();
-        core.join().unwrap();
-    });
+    explore(
+        "an_attached_recorder_has_filled_the_order_lines",
+        None,
+        move || {
+            let model = Arc::new(Model::new(setup.clone()).with_core());
+            let ready_run = model.order(offset_of!(CoreOrder, ready_run));
+            let shared = Arc::clone(&model);
+            let scheduler = spawn(move || {
+                // SAFETY: the model holds both regions, and outlives the thread.
+                let control =
+                    unsafe { Control::attach(&*shared, shared.base(), shared.setup.chip, 1) };
+                let control = control.expect("the layout is right");
+                let mut state = RecordState::<1>::new();
+                Recorder::attach(&control, 0, &mut state).expect("the lane is there");
+                // SAFETY: a word of the order line, which is this thread's.
+                unsafe { shared.store32(ready_run, shared.header.run_id) };
+            });
+            let core = spawn(move || {
+                // SAFETY: a word of the order line.
+                if unsafe { model.load32(ready_run) } == model.header.run_id {
+                    model.barrier(Barrier::Load);
+                    // SAFETY: a word of the order line, which `ready_run` says is filled.
+                    let first =
+                        unsafe { model.load32(model.order(offset_of!(CoreOrder, first_token))) };
+                    assert_eq!(first, model.setup.first_token, "a stale order line");
+                }
+            });
+            scheduler.join().unwrap();
+            core.join().unwrap();
+        },
+    );
 }
 
 /// Runs AICPU thread and core, the host beside them, to the end of both.
@@ -96,45 +100,58 @@ fn check_records(model: &Model, ran: &[Ran]) {
     }
 }
 
-fn explore_tasks(test: &'static str, preemptions: usize, setup: Setup) {
-    explore(test, Some(preemptions), move || {
+/// Runs the tasks of `setup` to their end.
+fn tasks(setup: Setup) -> impl Fn() + Send + Sync + 'static {
+    move || {
         let model = Arc::new(Model::new(setup.clone()).with_core());
         let (ended, ran) = run(&model, |_| {});
         assert_eq!(ended, Ok(()));
         assert_eq!(ran.len(), setup.graph.tasks.len());
         check_records(&model, &ran);
-    });
+    }
 }
 
 #[test]
 fn a_core_sees_its_order_line_whole_and_leaves_when_told() {
-    let test = "a_core_sees_its_order_line_whole_and_leaves_when_told";
     let mut setup = setup(1, 1, 0);
     setup.level = 0;
-    explore(test, Some(3), move || {
-        let model = Arc::new(Model::new(setup.clone()).with_core());
-        assert_eq!(run(&model, |_| {}), (Ok(()), Vec::new()));
-    });
+    explore(
+        "a_core_sees_its_order_line_whole_and_leaves_when_told",
+        Some(3),
+        move || {
+            let model = Arc::new(Model::new(setup.clone()).with_core());
+            assert_eq!(run(&model, |_| {}), (Ok(()), Vec::new()));
+        },
+    );
 }
 
 #[test]
 fn one_slot_is_published_committed_and_used_again() {
-    let test = "one_slot_is_published_committed_and_used_again";
-    explore_tasks(test, 2, setup(1, 1, 2));
+    explore(
+        "one_slot_is_published_committed_and_used_again",
+        Some(2),
+        tasks(setup(1, 1, 2)),
+    );
 }
 
 #[test]
 fn two_slots_with_two_tokens_in_flight_across_the_wrap() {
-    let test = "two_slots_with_two_tokens_in_flight_across_the_wrap";
     let mut setup = setup(2, 2, 3);
     setup.first_token = TOKEN_LAST;
-    explore_tasks(test, 1, setup);
+    explore(
+        "two_slots_with_two_tokens_in_flight_across_the_wrap",
+        Some(1),
+        tasks(setup),
+    );
 }
 
 #[test]
 fn two_slots_with_one_token_in_flight() {
-    let test = "two_slots_with_one_token_in_flight";
-    explore_tasks(test, 2, setup(2, 1, 3));
+    explore(
+        "two_slots_with_one_token_in_flight",
+        Some(2),
+        tasks(setup(2, 1, 3)),
+    );
 }
 
 /// Whenever the host ends the run, what ran is recorded and nothing else.
