@@ -1,8 +1,9 @@
-//! `cargo xtask test`: build what the tests run on, then run all of them.
+//! `cargo xtask test`: build what the tests run on, then run all of them, model checkers included.
 
-use crate::build;
+use crate::checker::Checker;
 use crate::selection::Selection;
 use crate::workspace::{self, check};
+use crate::{build, loom, mutants};
 use anyhow::Result;
 
 #[derive(clap::Args)]
@@ -40,5 +41,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         "lanescope/a2a3,lanescope/a5",
     ]);
     cargo.env("LANESCOPE_TEST_BUILDS", workspace::builds());
-    check(cargo.args(&arguments.arguments))
+    check(cargo.args(&arguments.arguments))?;
+    // Who names a test wants that one.
+    if arguments.arguments.is_empty() {
+        under_model_checkers()?;
+    }
+    Ok(())
+}
+
+/// The protocol's two sides and the host's threads in every order, then with each step weakened.
+fn under_model_checkers() -> Result<()> {
+    loom::run(&loom::Arguments::default())?;
+    let mut shuttle = Checker::Shuttle.cargo_test();
+    shuttle.args(["--package", "lanescope-profiling", "--test", "shuttle"]);
+    check(&mut shuttle)?;
+    mutants::run("")
 }
