@@ -105,7 +105,9 @@ LANESCOPE_DEVICE uint32_t next_token(uint32_t token) {
     return token == LANESCOPE_TOKEN_LAST ? LANESCOPE_TOKEN_FIRST : token + 1;
 }
 
-// Waits for `token`; false when the core is to leave.
+// Waits for `token`; false when the core is to leave. How long it may take is for the AICPU to judge:
+// EXIT ends the wait, the host's abort if no AICPU is left to write it, and at last the driver's own
+// limit of the launch.
 LANESCOPE_DEVICE bool await_token(Core &core, uint32_t token) {
     for (uint32_t polls = 1;; ++polls) {
         const uint32_t seen = read_data_main_base();
@@ -119,8 +121,8 @@ LANESCOPE_DEVICE bool await_token(Core &core, uint32_t token) {
             core.error = LANESCOPE_DEVICE_ERROR_ABORTED;
             return false;
         }
-        const Watched none[1] = {{0, 0, LANESCOPE_AWAITED_BY_DEVICE}};
-        relax("the next token", sizeof("the next token") - 1, none, true, ~0ull);
+        const Watched abort[1] = {{core.abort_run, 0, LANESCOPE_AWAITED_BY_HOST_SIGNAL}};
+        relax("the next token", sizeof("the next token") - 1, abort, true, ~0ull);
     }
 }
 

@@ -37,7 +37,7 @@ inline void relax(const char *name, uint32_t name_bytes, const Watched (&watched
     awaited.registers = registers;
     awaited.register_count = is_for_token ? 1 : 0;
     awaited.words = words;
-    awaited.word_count = is_for_token ? 0 : count;
+    awaited.word_count = count;
     awaited.deadline_ticks = deadline_ticks;
     awaited.name = reinterpret_cast<const uint8_t *>(name);
     awaited.name_bytes = name_bytes;

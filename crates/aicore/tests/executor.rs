@@ -163,6 +163,25 @@ fn a_core_without_an_order_gives_up_at_its_limit_or_at_the_hosts_word() {
 }
 
 #[test]
+fn a_core_between_tokens_leaves_at_the_hosts_word() {
+    for chip in Chip::ALL {
+        let program = Program::build("cpp/aicore.cpp", chip, 2);
+        let mut memory = memory(chip.info(), 2, TOKEN_FIRST, 4);
+        let host = HostLine {
+            abort_run: RUN,
+            ..HostLine::default()
+        };
+        put(&mut memory, HOST, &host);
+        // No AICPU is left to write EXIT.
+        let run = program.run(memory, chip.info(), &[DISPATCH_IDLE; 5000]);
+        let answer: CoreAnswer = run.read(ANSWER);
+        let aborted = DeviceError::Aborted as u32;
+        assert_eq!((answer.error, answer.exited_run), (aborted, RUN));
+        assert_eq!(conds(&run, chip.info()), [COND_IDLE, COND_EXITED]);
+    }
+}
+
+#[test]
 fn a_header_of_another_ring_size_or_abi_is_refused() {
     let program = Program::build("cpp/aicore.cpp", Chip::A2a3, 2);
     let run = program.run(

@@ -112,6 +112,15 @@ impl<'d, D: Device> Control<'d, D> {
         }
     }
 
+    /// Adds to the status line of a thread that it has died of a bug of its own.
+    pub(crate) fn break_off(&self, thread: u32) {
+        let threads = &self.header.threads;
+        if thread < threads.count && self.region.holds::<ThreadStatus>(threads, 1) {
+            let mut status = crate::record::Status::found(self, thread);
+            status.fail(&DeviceError::Internal.into());
+        }
+    }
+
     /// What the host wrote before launch.
     #[must_use]
     pub fn header(&self) -> &ControlHeader {

@@ -25,6 +25,7 @@ mod shared;
 
 use crate::record::{RecordState, Recorder};
 use crate::{Control, Failure};
+use core::cell::Cell;
 use executor::Executor;
 use graph::Graph;
 use lanescope_abi::control::{DeviceError, Phase};
@@ -47,6 +48,27 @@ pub unsafe fn run<D: Device, const RING: usize>(
     control_address: u64,
     chip: Chip,
 ) -> Result<(), Failure> {
+    // SAFETY: the caller gives the address of a control region that stays for the call, and makes
+    // as many of them as the header says.
+    unsafe { run_noted::<D, RING>(device, control_address, chip, &Cell::new(None)) }
+}
+
+/// As [`run`]; `thread` is set to the calling thread's index as soon as it has one, for [`poison`].
+///
+/// # Errors
+///
+/// As for [`run`].
+///
+/// # Safety
+///
+/// - As for [`run`].
+pub unsafe fn run_noted<D: Device, const RING: usize>(
+    device: &D,
+    control_address: u64,
+    chip: Chip,
+    thread: &Cell<Option<u32>>,
+) -> Result<(), Failure> {
+    let noted = thread;
     let ring_size = u32::try_from(RING).expect("a ring has at most 16 slots");
     // SAFETY: the caller gives the address of a control region that stays for the call.
     let control = match unsafe { Control::attach(device, control_address, chip, ring_size) } {
@@ -62,6 +84,7 @@ pub unsafe fn run<D: Device, const RING: usize>(
     if thread >= control.header().thread_count {
         return Err(DeviceError::Internal.into());
     }
+    noted.set(Some(thread));
     let mut state = RecordState::<RING>::new();
     let recorder = match Recorder::attach(&control, thread, &mut state) {
         Ok(recorder) => recorder,
@@ -73,18 +96,22 @@ pub unsafe fn run<D: Device, const RING: usize>(
     drive(&control, &shared, recorder)
 }
 
-/// Tells the other threads of a run that one has died of a bug of its own, so that they stop.
+/// Says that a thread has died of a bug of its own: to the host in its status line, which stays in
+/// the phase it was in, and to the other threads of the run, so that they stop.
 ///
 /// # Safety
 ///
-/// - As for [`Control::attach`].
-pub unsafe fn poison<D: Device>(device: &D, control_address: u64, chip: Chip) {
+/// - As for [`Control::attach`]; `thread` is what [`run_noted`] set for the thread that died.
+pub unsafe fn poison<D: Device>(device: &D, control_address: u64, chip: Chip, thread: Option<u32>) {
     // SAFETY: the caller gives the address of a control region that stays for the call.
     let Some(control) = (unsafe { Control::refused(device, control_address, chip) }) else {
         return;
     };
     if let Ok(shared) = Shared::attach(&control) {
         shared.fail(DeviceError::Internal);
+    }
+    if let Some(thread) = thread {
+        control.break_off(thread);
     }
 }
 

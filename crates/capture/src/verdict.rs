@@ -3,6 +3,7 @@
 use crate::names;
 use lanescope_abi::Kind;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The judgement in one word; the worse one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -263,10 +264,43 @@ impl FindingKind {
 }
 
 /// A token that was dispatched and never committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Abandoned {
-    /// The core.
+    /// Core index in the launch.
     pub core: u32,
-    /// Its token.
+    /// Its token on that core.
     pub token: u32,
+    /// The task it was dispatched for, where the device could still say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<u64>,
+    /// The name of the task's function, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+}
+
+impl Abandoned {
+    /// A token of which nothing more is known.
+    #[must_use]
+    pub const fn new(core: u32, token: u32) -> Self {
+        Self {
+            core,
+            token,
+            task_id: None,
+            function: None,
+        }
+    }
+}
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "core {} token {}", self.core, self.token)?;
+        if let Some(task_id) = self.task_id {
+            write!(f, ", task {task_id}")?;
+        }
+        match &self.function {
+            Some(function) => write!(f, " ({function})"),
+            None => Ok(()),
+        }
+    }
 }

@@ -26,10 +26,12 @@
 mod case;
 mod driver;
 mod gate;
+mod resources;
 mod stand;
 pub mod timeline;
 
 pub use case::{Case, Finished, Folder, build_folder, chain, exclusive};
 pub use driver::SimulatedDriver;
 pub use gate::Gate;
+pub use resources::Resources;
 pub use stand::{CaseResult, Need, Stand, SuiteCase, small, vector};

@@ -230,7 +230,7 @@ impl LaneJudge<'_> {
             let listed = dispatched.min(total.saturating_add(ABANDONED_PER_CORE));
             for place in total..listed {
                 let token = first.map_or(0, |first| first.advance(place).raw());
-                let abandoned = Abandoned { core, token };
+                let abandoned = Abandoned::new(core, token);
                 if !self.verdict.abandoned.contains(&abandoned) {
                     self.verdict.abandoned.push(abandoned);
                 }

@@ -290,6 +290,7 @@ fn verdict_report(verdict: &Verdict, scale: Scale) -> VerdictReport {
         dropped: verdict.totals.dropped.sum(),
         mismatched: verdict.totals.mismatched,
         abandoned: verdict.abandoned.len() as u64,
+        in_flight: verdict.abandoned.iter().map(ToString::to_string).collect(),
         waits: waits.fold(0, u64::saturating_add),
         blocked_ns: scale.nanoseconds(blocked.sum()),
         findings: verdict

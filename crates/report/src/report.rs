@@ -67,6 +67,8 @@ pub struct VerdictReport {
     pub mismatched: u64,
     /// Tokens dispatched and never committed.
     pub abandoned: u64,
+    /// Each of them: core, token and, where they are known, task and function.
+    pub in_flight: Vec<String>,
     /// Commits that waited for a buffer.
     pub waits: u64,
     /// Time spent in those waits, all threads together.

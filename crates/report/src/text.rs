@@ -4,7 +4,7 @@ use crate::report::{Report, Spread, VerdictReport};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// More findings than this are in the verdict's own file.
-const FINDINGS_SHOWN: usize = 10;
+const ITEMS_SHOWN: usize = 10;
 
 pub(crate) fn text(report: &Report) -> String {
     let mut out = String::new();
@@ -180,10 +180,16 @@ fn verdict(out: &mut String, verdict: Option<&VerdictReport>) {
         out,
         &format!("verdict: {} ({})", verdict.outcome, facts.join(", ")),
     );
-    for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
-        line(out, &format!("  {finding}"));
+    list(out, &verdict.findings, "");
+    list(out, &verdict.in_flight, "in flight: ");
+}
+
+/// The first of a list, one a line, and how many more there are.
+fn list(out: &mut String, items: &[String], what: &str) {
+    for item in items.iter().take(ITEMS_SHOWN) {
+        line(out, &format!("  {what}{item}"));
     }
-    let more = verdict.findings.len().saturating_sub(FINDINGS_SHOWN);
+    let more = items.len().saturating_sub(ITEMS_SHOWN);
     if more > 0 {
         line(out, &format!("  and {more} more"));
     }

@@ -12,7 +12,7 @@ use crate::tensors::Tensors;
 use crate::upload::Upload;
 use crate::{Result, RuntimeError};
 use lanescope_abi::control::{
-    ControlHeader, CoreAnswer, CoreConfig, CoreOrder, GraphTask, HostLine, LineWord,
+    ControlHeader, CoreAnswer, CoreConfig, CoreOrder, GraphTask, HostLine, LineWord, Payload,
     SchedulerWords, ThreadStatus,
 };
 use lanescope_abi::{ChipInfo, LINE_BYTES, Section};
@@ -182,6 +182,25 @@ impl ControlRegion {
     /// What each core says of itself.
     pub(crate) fn answers(&self, count: u32) -> Result<Vec<CoreAnswer>> {
         self.lines(self.layout.sections.answers, count)
+    }
+
+    /// The payloads of the first `cores` cores, `ring_size` of each behind each other.
+    pub(crate) fn payloads(
+        &self,
+        device: &dyn Device,
+        cores: u32,
+        ring_size: u32,
+    ) -> Result<Vec<Payload>> {
+        let section = self.layout.sections.payloads;
+        let count = (cores * ring_size).min(section.count) as usize;
+        let mut payloads = vec![Payload::default(); count];
+        let from = self.address().offset(section.offset_bytes);
+        device
+            .copy_to_host(payloads.as_mut_bytes(), from)
+            .map_err(|source| {
+                RuntimeError::platform("reading the payloads of the device", source)
+            })?;
+        Ok(payloads)
     }
 
     /// Reads the first `count` lines of a section, word by word: the device may be writing them.

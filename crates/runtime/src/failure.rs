@@ -77,7 +77,7 @@ impl DeviceFailure {
             Some(DeviceError::HandshakeTimeout) => {
                 Some("the named core never started; run on fewer clusters or reset the device")
             }
-            _ => None,
+            _ => self.driver.as_ref().and_then(PlatformError::hint),
         }
     }
 
@@ -129,7 +129,29 @@ impl DeviceFailure {
                 in_flight: Vec::new(),
                 driver: None,
             });
-        from_threads.chain(from_cores).min_by_key(Self::rank)
+        let said = from_threads.chain(from_cores).min_by_key(Self::rank);
+        said.or_else(|| Self::unended(header, threads))
+    }
+
+    /// The first AICPU thread that entered the run and neither left it nor said why not.
+    fn unended(header: &ControlHeader, threads: &[ThreadStatus]) -> Option<Self> {
+        let is_outside = |phase| [Phase::Absent as u32, Phase::Done as u32].contains(&phase);
+        let mut threads = (0u32..).zip(threads);
+        let (thread, line) =
+            threads.find(|(_, line)| line.run_id == header.run_id && !is_outside(line.phase))?;
+        Some(Self {
+            agent: Agent::Thread(thread),
+            phase: phase_text(line.phase),
+            error: DeviceError::None as u32,
+            core: None,
+            token: 0,
+            data_main_base: 0,
+            cond: 0,
+            limit: None,
+            mismatch: None,
+            in_flight: Vec::new(),
+            driver: None,
+        })
     }
 
     /// Lower is closer to the cause, or tells more of it.
@@ -151,10 +173,15 @@ impl fmt::Display for DeviceFailure {
             Agent::Thread(thread) => write!(f, "AICPU thread {thread}")?,
             Agent::Core(core) => write!(f, "core {core}")?,
         }
-        write!(f, " failed in phase {}: ", self.phase)?;
         match self.device_error() {
-            Some(error) => f.write_str(error.text())?,
-            None => write!(f, "unknown device error {}", self.error)?,
+            Some(DeviceError::None) => write!(f, " did not end")?,
+            _ => write!(f, " failed")?,
+        }
+        write!(f, " in phase {}", self.phase)?;
+        match self.device_error() {
+            Some(DeviceError::None) => {}
+            Some(error) => write!(f, ": {}", error.text())?,
+            None => write!(f, ": unknown device error {}", self.error)?,
         }
         if let Some((field, host, device)) = self.mismatch {
             let field = field.text();
@@ -290,6 +317,19 @@ mod tests {
         let listed = "; in flight: core 0 token 20, core 1 token 20 and 1 more, core 2 token 20, \
                       core 3 token 20 and 1 more, and 2 more cores";
         assert!(text.ends_with(listed), "{text}");
+    }
+
+    #[test]
+    fn a_thread_that_says_nothing_of_its_end_is_named_with_its_phase() {
+        let done = ThreadStatus {
+            phase: Phase::Done as u32,
+            ..line(DeviceError::None)
+        };
+        let lines = [done, line(DeviceError::None)];
+        let failure = DeviceFailure::find(&header(), &lines, &[], 1).expect("found");
+        let text = failure.to_string();
+        assert_eq!(text, "AICPU thread 1 did not end in phase running");
+        assert!(DeviceFailure::find(&header(), &[done], &[], 1).is_none());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::session::{Run, RunStatus};
 use crate::{Result, RuntimeError};
 use lanescope_abi::CoreType;
 use lanescope_capture::{
-    CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, Finding, FindingKind, FunctionName,
-    SessionInfo, VERDICT_FILE_NAME, Verdict,
+    Abandoned, CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, Finding, FindingKind,
+    FunctionName, SessionInfo, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_platform::Device;
 use lanescope_profiling::{
@@ -97,6 +97,7 @@ impl Recorder {
         &mut self,
         status: &RunStatus,
         failure: Option<&RuntimeError>,
+        abandoned: Vec<Abandoned>,
     ) -> Result<Recorded> {
         let Current {
             session,
@@ -105,18 +106,21 @@ impl Recorder {
         } = self.current.take().expect("a run has begun");
         let end = RunEnd {
             is_ended: failure.is_none(),
-            failure: failure.map(ToString::to_string),
+            failure: failure.map(with_sources),
             dispatched: status.dispatched.clone(),
             expected_tasks: session.task_count,
         };
         let Some(recording) = recording else {
+            let mut verdict = verdict_without_records(session.run_id, &end);
+            name_tasks(&mut verdict, abandoned);
             return Ok(Recorded {
-                verdict: verdict_without_records(session.run_id, &end),
+                verdict,
                 capture: None,
                 drain: None,
             });
         };
         let mut stopped = recording.stop(&end);
+        name_tasks(&mut stopped.verdict, abandoned);
         let capture = folder.as_ref().map(|folder| folder.join(CAPTURE_FILE_NAME));
         let mut failed = stopped.write_error.take();
         // After a failed write the verdict tells of it, and the file takes no more blocks.
@@ -191,6 +195,30 @@ impl Recorder {
         }
         let (_, _, profiler) = self.profiler.as_ref().expect("it was just made");
         Ok(profiler)
+    }
+}
+
+/// An error with everything beneath it.
+fn with_sources(error: &RuntimeError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// Puts what is known of the tasks in flight into the verdict's list of abandoned tokens.
+fn name_tasks(verdict: &mut Verdict, abandoned: Vec<Abandoned>) {
+    for known in abandoned {
+        let key = (known.core, known.token);
+        let mut listed = verdict.abandoned.iter_mut();
+        match listed.find(|listed| (listed.core, listed.token) == key) {
+            Some(listed) => *listed = known,
+            None => verdict.abandoned.push(known),
+        }
     }
 }
 

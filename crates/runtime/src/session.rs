@@ -10,10 +10,11 @@ use crate::options::{RunOptions, SessionOptions, Shape};
 use crate::outcome::RunOutcome;
 use crate::recording::Recorder;
 use crate::tensors::Tensors;
-use crate::watch::{Progress, ProgressCallback, Watch};
+use crate::watch::{Progress, ProgressCallback, Seen, watch};
 use crate::{Build, Result, RuntimeError};
-use lanescope_abi::control::{CONTROL_MAGIC, ControlHeader, CoreConfig};
+use lanescope_abi::control::{CONTROL_MAGIC, ControlHeader, CoreConfig, CoreOrder};
 use lanescope_abi::{ABI_HASH, ABI_VERSION, ChipInfo, Token, is_mutant};
+use lanescope_capture::Abandoned;
 use lanescope_platform::{Device, Launch, PlatformError, StreamKind, check_programs};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -177,7 +178,7 @@ impl Session {
         let header = run.header(options, self.recorder.capture_region());
         let (ended, watched) = run.execute(&header, options, self.progress.as_ref());
         // Under a program that still runs nothing may be written or freed.
-        self.is_stuck = ended.is_err() && run.is_running();
+        self.is_stuck = ended.is_err() && wait_a_moment(&*self.device);
         let status = RunStatus::read(&run, watched);
         if let Some(dispatched) = &status.dispatched {
             advance(&mut self.next_tokens, &cores, dispatched);
@@ -188,7 +189,11 @@ impl Session {
         if failure.is_some() && is_mutant("collectors-left-running") {
             return failure.map_or_else(|| unreachable!("it was there"), Err);
         }
-        let recorded = self.recorder.end(&status, failure.as_ref());
+        let abandoned = match &failure {
+            Some(_) => status.abandoned(&run, graph),
+            None => Vec::new(),
+        };
+        let recorded = self.recorder.end(&status, failure.as_ref(), abandoned);
         if let Some(failure) = failure {
             // What keeps the partial capture from being written matters less than why it is partial.
             if let Err(error) = recorded {
@@ -237,6 +242,26 @@ impl Session {
             })
             .collect()
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.is_stuck {
+            // A program that has ended since holds nothing any more, and the device knows it only
+            // when its streams are looked at.
+            wait_a_moment(&*self.device);
+        }
+    }
+}
+
+/// Whether a program of the device has still not ended after a moment.
+fn wait_a_moment(device: &dyn Device) -> bool {
+    let streams = [StreamKind::Aicpu, StreamKind::Aicore];
+    let is_late = streams.map(|stream| {
+        let ended = device.synchronize(stream, Duration::from_millis(1));
+        matches!(ended, Err(PlatformError::Timeout { .. }))
+    });
+    is_late.contains(&true)
 }
 
 /// Each core goes on behind its last dispatched token.
@@ -293,25 +318,20 @@ impl Run<'_> {
         options: &RunOptions,
         progress: Option<&ProgressCallback>,
     ) -> (Result<()>, Watched) {
-        let watch = Watch::default();
         let launched_ns = clock::now_ns();
         std::thread::scope(|scope| {
             let (running, stop) = channel::<()>();
-            let watcher = scope.spawn({
-                let (watch, run) = (&watch, (self.run_id, self.shape.threads));
-                let total = u64::from(self.sizes.tasks);
-                move || watch.look(self.device, self.control, run, total, progress, &stop)
-            });
+            let watcher = scope.spawn(move || watch(self, progress, &stop));
             let ended = self
                 .control
                 .write_header(header, self.cores)
                 .and_then(|()| self.launch())
-                .and_then(|()| self.wait(options, &watch));
+                .and_then(|()| self.wait(options));
             let ended_ns = clock::now_ns();
             drop(running);
             let watched = Watched {
                 host_ns: (launched_ns, ended_ns),
-                threads: watcher.join().unwrap_or_default(),
+                seen: watcher.join().unwrap_or_default(),
             };
             (ended, watched)
         })
@@ -330,14 +350,14 @@ impl Run<'_> {
 
     /// Waits for the AICPU stream, then the AICore stream; after a failure of the first the cores
     /// are told to leave, and are waited for all the same.
-    fn wait(&self, options: &RunOptions, watch: &Watch) -> Result<()> {
+    fn wait(&self, options: &RunOptions) -> Result<()> {
         let limit = options.limits.sync;
         let mut completed = 0;
         let scheduled = loop {
             match self.device.synchronize(StreamKind::Aicpu, limit) {
                 // The limit is for a device without news: a long run is no failure.
-                Err(PlatformError::Timeout { .. }) if watch.completed() > completed => {
-                    completed = watch.completed();
+                Err(PlatformError::Timeout { .. }) if self.completed() > completed => {
+                    completed = self.completed();
                 }
                 ended => break ended,
             }
@@ -356,14 +376,13 @@ impl Run<'_> {
         left.map_err(|source| RuntimeError::platform("waiting for the AICore program", source))
     }
 
-    /// Whether a program has still not ended.
-    fn is_running(&self) -> bool {
-        [StreamKind::Aicpu, StreamKind::Aicore]
-            .into_iter()
-            .any(|stream| {
-                let ended = self.device.synchronize(stream, Duration::from_millis(1));
-                matches!(ended, Err(PlatformError::Timeout { .. }))
-            })
+    /// Tasks proven finished so far, of all cores; every single one moves it.
+    fn completed(&self) -> u64 {
+        let orders = self.control.orders(self.shape.cores).unwrap_or_default();
+        let of_run = orders.iter().filter(|order| order.ready_run == self.run_id);
+        let completed = of_run.fold(0u64, |sum, order| sum.saturating_add(order.completed));
+        // A device that counts on and on must not look like one that gets on.
+        completed.min(u64::from(self.sizes.tasks))
     }
 
     fn abort(&self) {
@@ -377,8 +396,8 @@ impl Run<'_> {
 struct Watched {
     /// Before the launch and after the end was seen.
     host_ns: (u64, u64),
-    /// The last status lines it could read.
-    threads: Vec<lanescope_abi::ThreadStatus>,
+    /// The last lines it could read.
+    seen: Seen,
 }
 
 /// What the device said of a run when it was over.
@@ -392,12 +411,14 @@ pub(crate) struct RunStatus {
     pub(crate) dispatched: Option<Vec<u64>>,
     /// Tokens proven finished per core.
     pub(crate) completed: Option<Vec<u64>>,
+    /// What was seen of the run before its end.
+    seen: Seen,
 }
 
 impl RunStatus {
     fn read(run: &Run<'_>, watched: Watched) -> Self {
         let lines = run.control.threads(run.shape.threads);
-        let threads = lines.unwrap_or(watched.threads);
+        let threads = lines.unwrap_or_else(|_| watched.seen.threads.clone());
         let entered = || threads.iter().filter(|line| line.run_id == run.run_id);
         let begin = entered().map(|line| line.begin_ticks).min();
         let bounds = begin.map(|begin| Bounds {
@@ -409,22 +430,14 @@ impl RunStatus {
         });
         let answers = run.control.answers(run.shape.cores).unwrap_or_default();
         let orders = run.control.orders(run.shape.cores).ok();
-        let counts = |count: fn(&lanescope_abi::CoreOrder) -> u64| {
-            orders.as_ref().map(|orders| {
-                // A line that does not name this run was not reached in it.
-                let of_run = |order: &lanescope_abi::CoreOrder| order.ready_run == run.run_id;
-                orders
-                    .iter()
-                    .map(|order| if of_run(order) { count(order) } else { 0 })
-                    .collect()
-            })
-        };
+        let counts = |count| orders.as_ref().map(|orders| counts_of(run, orders, count));
         Self {
             bounds,
             threads,
             answers,
             dispatched: counts(|order| order.dispatched),
             completed: counts(|order| order.completed),
+            seen: watched.seen,
         }
     }
 
@@ -444,22 +457,75 @@ impl RunStatus {
         }
     }
 
-    /// Cores with tokens that were dispatched and not seen finished.
-    fn in_flight(&self, run: &Run<'_>) -> Vec<InFlight> {
-        let (Some(dispatched), Some(completed)) = (&self.dispatched, &self.completed) else {
+    /// Every token in flight, with what the device says of its task, or last said.
+    fn abandoned(&self, run: &Run<'_>, graph: &Graph) -> Vec<Abandoned> {
+        let (cores, ring_size) = (run.shape.cores, run.ring_size);
+        let in_flight = self.in_flight(run);
+        if in_flight.is_empty() {
             return Vec::new();
+        }
+        let payloads = run.control.payloads(run.device, cores, ring_size);
+        let payloads = payloads.as_ref().unwrap_or(&self.seen.payloads);
+        let mut abandoned = Vec::new();
+        for InFlight {
+            core,
+            oldest_token,
+            count,
+        } in in_flight
+        {
+            let oldest = Token::new(oldest_token).expect("it was made from one");
+            // More than the ring holds cannot be in flight, whatever the device says.
+            for place in 0..count.min(u64::from(ring_size)) {
+                let token = oldest.advance(place);
+                let slot = (core * ring_size + token.slot(ring_size)) as usize;
+                let payload = payloads
+                    .get(slot)
+                    .filter(|payload| payload.token == token.raw() && payload.run_id == run.run_id);
+                let mut entry = Abandoned::new(core, token.raw());
+                if let Some(payload) = payload {
+                    entry.task_id = Some(payload.task_id);
+                    let mut functions = graph.functions().iter();
+                    entry.function = functions
+                        .find(|function| function.func_id == payload.func_id)
+                        .map(|function| function.name.clone());
+                }
+                abandoned.push(entry);
+            }
+        }
+        abandoned
+    }
+
+    /// Cores with tokens that were dispatched and not seen finished; as last seen where the device
+    /// cannot be read any more.
+    fn in_flight(&self, run: &Run<'_>) -> Vec<InFlight> {
+        let seen = |count| counts_of(run, &self.seen.orders, count);
+        let (dispatched, completed) = match (&self.dispatched, &self.completed) {
+            (Some(dispatched), Some(completed)) => (dispatched.clone(), completed.clone()),
+            _ => (
+                seen(|order| order.dispatched),
+                seen(|order| order.completed),
+            ),
         };
         (0u32..)
             .zip(run.cores)
-            .zip(dispatched.iter().zip(completed))
+            .zip(dispatched.into_iter().zip(completed))
             .filter(|(_, (dispatched, completed))| dispatched > completed)
             .map(|((core, config), (dispatched, completed))| InFlight {
                 core,
-                oldest_token: first_token(config).advance(*completed).raw(),
+                oldest_token: first_token(config).advance(completed).raw(),
                 count: dispatched - completed,
             })
             .collect()
     }
+}
+
+/// One counter of each core; 0 for a core whose line does not name this run, for it was not reached.
+fn counts_of(run: &Run<'_>, orders: &[CoreOrder], count: fn(&CoreOrder) -> u64) -> Vec<u64> {
+    let of_run = |order: &CoreOrder| order.ready_run == run.run_id;
+    orders
+        .iter()
+        .map(|order| if of_run(order) { count(order) } else { 0 })
+        .collect()
 }
 
 fn first_token(config: &CoreConfig) -> Token {

@@ -1,11 +1,10 @@
 //! Watches the status lines of a run while the host waits for its streams.
 
-use crate::control::ControlRegion;
-use lanescope_abi::ThreadStatus;
-use lanescope_platform::Device;
+use crate::Result;
+use crate::session::Run;
+use lanescope_abi::control::{CoreOrder, Payload, ThreadStatus};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -31,54 +30,56 @@ impl fmt::Debug for ProgressCallback {
     }
 }
 
-/// What the watching thread and the waiting thread share.
+/// The last lines of a run that could be read; they outlive the device.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
-    completed: AtomicU64,
+pub(crate) struct Seen {
+    pub(crate) threads: Vec<ThreadStatus>,
+    pub(crate) orders: Vec<CoreOrder>,
+    pub(crate) payloads: Vec<Payload>,
 }
 
-impl Watch {
-    /// Tasks seen finished so far.
-    pub(crate) fn completed(&self) -> u64 {
-        self.completed.load(Ordering::Relaxed)
+impl Seen {
+    /// Reads all of them.
+    fn now(run: &Run<'_>) -> Result<Self> {
+        let control = run.control;
+        let cores = run.shape.cores;
+        Ok(Self {
+            threads: control.threads(run.shape.threads)?,
+            orders: control.orders(cores)?,
+            payloads: control.payloads(run.device, cores, run.ring_size)?,
+        })
     }
+}
 
-    /// Looks until `stop` is closed; returns the last lines it could read, which outlive the device.
-    pub(crate) fn look(
-        &self,
-        device: &dyn Device,
-        control: &ControlRegion,
-        run: (u32, u32),
-        total: u64,
-        callback: Option<&ProgressCallback>,
-        stop: &Receiver<()>,
-    ) -> Vec<ThreadStatus> {
-        let (run_id, threads) = run;
-        let mut last = Vec::new();
-        let _attachment = match device.attach_thread() {
-            Ok(attachment) => attachment,
-            Err(error) => {
-                log::warn!("cannot watch run {run_id}: {error}");
-                return last;
-            }
-        };
-        while stop.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            let Ok(lines) = control.threads(threads) else {
-                // The waiting thread learns from the driver what happened.
-                break;
-            };
-            let completed = lines
-                .iter()
-                .filter(|line| line.run_id == run_id)
-                .fold(0u64, |sum, line| sum.saturating_add(line.completed))
-                // A device that counts on and on must not look like one that gets on.
-                .min(total);
-            self.completed.store(completed, Ordering::Relaxed);
-            if let Some(ProgressCallback(callback)) = callback {
-                callback(Progress { completed, total });
-            }
-            last = lines;
+/// Looks until `stop` is closed.
+pub(crate) fn watch(
+    run: &Run<'_>,
+    callback: Option<&ProgressCallback>,
+    stop: &Receiver<()>,
+) -> Seen {
+    let mut seen = Seen::default();
+    let _attachment = match run.device.attach_thread() {
+        Ok(attachment) => attachment,
+        Err(error) => {
+            log::warn!("cannot watch run {}: {error}", run.run_id);
+            return seen;
         }
-        last
+    };
+    while stop.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+        let Ok(now) = Seen::now(run) else {
+            // The waiting thread learns from the driver what happened.
+            break;
+        };
+        seen = now;
+        if let Some(ProgressCallback(callback)) = callback {
+            let of_run = seen.threads.iter().filter(|line| line.run_id == run.run_id);
+            let completed = of_run.fold(0u64, |sum, line| sum.saturating_add(line.completed));
+            let total = u64::from(run.sizes.tasks);
+            callback(Progress {
+                completed: completed.min(total),
+                total,
+            });
+        }
     }
+    seen
 }

@@ -129,7 +129,8 @@ impl Drop for RegisteredMapping {
     }
 }
 
-/// Undoes a registration; the driver knows it by the device address.
+/// Undoes a registration; the driver knows it by the device address. Where it will not, the memory
+/// stays with it until the device is reset: registered memory is not freed.
 fn unregister(context: &Context, address: DeviceAddress) {
     let Ok(function) = context.libraries().hal.halHostUnregister else {
         return;
@@ -137,10 +138,11 @@ fn unregister(context: &Context, address: DeviceAddress) {
     let _binding = context.bind();
     // SAFETY: the address was registered, and its one view is not used any more.
     let code = unsafe { function(device_pointer(address), context.driver_id()) };
-    if let Err(error) = hal_result("halHostUnregister", code)
-        && !context.is_poisoned()
-    {
-        log::warn!("{address:?}: {error}");
+    if let Err(error) = hal_result("halHostUnregister", code) {
+        context.leave(address);
+        if !context.is_poisoned() {
+            log::warn!("{address:?}: {error}");
+        }
     }
 }
 

@@ -5,17 +5,32 @@
 //! The driver counts how often a device was set in this process and tears it down at 0. A
 //! [`Context`] is one per device and process; it owns one count for each thread that opened the
 //! device. An attachment owns one more, a thread that is neither gets one for the length of a call.
-//! So the counts balance, and the device ends with the last object that belongs to it.
+//! So the counts balance, and the device ends with the last object that belongs to it. A count that
+//! the driver refuses to give up is owed: it is tried again when the context is dropped.
+//!
+//! # What can be lost
+//!
+//! While a wait on a stream has run out, the device may still use what its program was given. What
+//! is released meanwhile is kept ([`Context::release`]) until the stream is seen ended, or else left
+//! to the forced reset that then ends the device.
 
 use crate::bound::{enter, forget_unless, is_bound, is_current, leave, note_reset, note_set};
 use crate::calls::{function, runtime_result};
 use crate::turn::Turns;
 use cann_sys::Libraries;
 use cann_sys::codes::{CONTEXT_RELEASE, is_device_fault};
-use lanescope_platform::{Attachment, PlatformError, Result};
+use lanescope_platform::{Attachment, DeviceAddress, PlatformError, Result};
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// How long a thread that opens a device waits for another one to close it; the driver takes some
+/// seconds to end a device process that does not answer.
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+/// A reset by force may need more than one attempt.
+const FORCED_RESETS: u32 = 3;
 
 /// A device of the driver, set by this process; reset when dropped.
 pub struct Context {
@@ -28,10 +43,19 @@ pub struct Context {
     /// `rtSetDevice` calls that are undone when the context is dropped.
     opened: AtomicU32,
     fault: OnceLock<String>,
+    /// Streams on which a wait ran out and that have not been seen ended since.
+    overdue: AtomicU32,
+    /// Memory that the driver still holds for the host, and that is therefore not freed.
+    left: Mutex<Vec<DeviceAddress>>,
+    /// What is released when no stream is overdue any more, in the order it was asked for.
+    kept: Mutex<Vec<Kept>>,
     /// Fingerprint of the shared object that the device process keeps.
     delivered: Mutex<Option<u64>>,
     pub(crate) turns: Turns,
 }
+
+/// A release that waits for the device.
+type Kept = Box<dyn FnOnce(&Context) + Send>;
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +105,7 @@ impl Context {
             what: "device".to_owned(),
             reason: format!("{logical_id} is no device id"),
         })?;
+        let deadline = Instant::now() + CLOSE_LIMIT;
         let mut contexts = lock(&CONTEXTS);
         forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
         let existing = loop {
@@ -91,9 +116,17 @@ impl Context {
                 None => break None,
                 Some(Some(context)) => break Some(context),
                 Some(None) => {
-                    contexts = CONTEXT_GONE
-                        .wait(contexts)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(PlatformError::DevicePoisoned {
+                            device: logical_id,
+                            cause: format!(
+                                "another thread has been closing it for {CLOSE_LIMIT:?}"
+                            ),
+                        });
+                    }
+                    let woken = CONTEXT_GONE.wait_timeout(contexts, left);
+                    contexts = woken.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
         };
@@ -112,6 +145,9 @@ impl Context {
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
             opened: AtomicU32::new(1),
             fault: OnceLock::new(),
+            overdue: AtomicU32::new(0),
+            left: Mutex::default(),
+            kept: Mutex::default(),
             delivered: Mutex::new(None),
             turns: Turns::default(),
         });
@@ -169,7 +205,7 @@ impl Context {
         let context = Arc::clone(self);
         Ok(Attachment::new(move || {
             if leave(context.serial) {
-                context.reset_once();
+                context.give_count_back();
             }
         }))
     }
@@ -257,25 +293,89 @@ impl Context {
         Ok(())
     }
 
-    /// Takes one from the driver's count; returns whether there is more to take.
-    fn reset_once(&self) -> bool {
+    /// Notes that a wait on a stream ran out.
+    pub(crate) fn stream_is_overdue(&self) {
+        self.overdue.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes that an overdue stream was seen ended after all.
+    pub(crate) fn stream_has_ended(&self) {
+        if self.overdue.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let kept = mem::take(&mut *lock(&self.kept));
+            for release in kept {
+                release(self);
+            }
+        }
+    }
+
+    /// Releases what the device may hold: at once, unless a program may still use it.
+    pub fn release(&self, release: impl FnOnce(&Self) + Send + 'static) {
+        let mut kept = lock(&self.kept);
+        if self.is_overdue() {
+            kept.push(Box::new(release));
+            return;
+        }
+        drop(kept);
+        release(self);
+    }
+
+    /// Leaves memory to the reset of the device, since the driver would not give up its use of it.
+    pub fn leave(&self, memory: DeviceAddress) {
+        lock(&self.left).push(memory);
+    }
+
+    /// Whether memory was left to the reset.
+    pub(crate) fn is_left(&self, memory: DeviceAddress) -> bool {
+        lock(&self.left).contains(&memory)
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Acquire) != 0
+    }
+
+    /// Takes one from the driver's count for a thread that leaves.
+    fn give_count_back(&self) {
+        if self.reset_once() == Reset::Refused {
+            self.opened.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes one from the driver's count.
+    fn reset_once(&self) -> Reset {
         let Ok(function) = function!(self.libraries.runtime, rtDeviceReset) else {
-            return false;
+            return Reset::NothingLeft;
         };
         // SAFETY: takes a number only.
         let code = unsafe { function(self.device) };
         note_reset();
-        if let Err(error) = runtime_result(self.libraries, "rtDeviceReset", code) {
-            if self.is_poisoned() {
-                log::debug!("while leaving device {}: {error}", self.logical_id);
-            } else {
-                log::warn!("while leaving device {}: {error}", self.logical_id);
-            }
+        let Err(error) = runtime_result(self.libraries, "rtDeviceReset", code) else {
+            return Reset::Taken;
+        };
+        if self.is_poisoned() {
+            log::debug!("while leaving device {}: {error}", self.logical_id);
+        } else {
+            log::warn!("while leaving device {}: {error}", self.logical_id);
         }
-        code != CONTEXT_RELEASE
+        if code == CONTEXT_RELEASE {
+            Reset::NothingLeft
+        } else {
+            Reset::Refused
+        }
     }
 
-    /// Clears a fault that an ordinary reset leaves behind; the count is 0 afterwards.
+    /// Gives back every count of this context; false when the driver keeps one.
+    fn reset_all(&self) -> bool {
+        for _ in 0..self.opened.load(Ordering::Relaxed) {
+            match self.reset_once() {
+                Reset::Taken => {}
+                Reset::NothingLeft => return true,
+                Reset::Refused => return false,
+            }
+        }
+        true
+    }
+
+    /// Ends the device whatever its count; false when the driver cannot or will not.
     fn reset_force(&self) -> bool {
         let Some(Ok(function)) = self
             .libraries
@@ -285,29 +385,40 @@ impl Context {
         else {
             return false;
         };
-        // SAFETY: takes a number only.
-        let code = unsafe { function(self.device) };
-        note_reset();
-        if code != 0 {
+        for _ in 0..FORCED_RESETS {
+            // SAFETY: takes a number only.
+            let code = unsafe { function(self.device) };
+            note_reset();
+            if matches!(code, 0 | CONTEXT_RELEASE) {
+                return true;
+            }
             log::warn!(
                 "aclrtResetDeviceForce of device {}: {code}",
                 self.logical_id
             );
         }
-        code == 0
+        false
     }
+}
+
+/// What became of one count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reset {
+    Taken,
+    /// There was none, or there is no such function.
+    NothingLeft,
+    /// The driver keeps it.
+    Refused,
 }
 
 impl Drop for Context {
     fn drop(&mut self) {
         // Under the lock, so that a thread that opens the device meanwhile waits for the reset.
         let mut contexts = lock(&CONTEXTS);
-        if !(self.is_poisoned() && self.reset_force()) {
-            for _ in 0..self.opened.load(Ordering::Relaxed) {
-                if !self.reset_once() {
-                    break;
-                }
-            }
+        let is_clear = lock(&self.kept).is_empty() && lock(&self.left).is_empty();
+        let needs_force = self.is_poisoned() || !is_clear;
+        if !(needs_force && self.reset_force()) && !self.reset_all() && !needs_force {
+            self.reset_force();
         }
         contexts.retain(|entry| entry.serial != self.serial);
         forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
@@ -319,7 +430,7 @@ impl Drop for Context {
 impl Drop for Binding<'_> {
     fn drop(&mut self) {
         if let Some(context) = self.temporary {
-            context.reset_once();
+            context.give_count_back();
         }
     }
 }

@@ -17,7 +17,7 @@ use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long the AICore stream is waited for after an abort.
+/// How long the AICore stream is waited for after an abort; no longer than an operation may take.
 const ABORT_LIMIT: Duration = Duration::from_secs(15);
 /// How long programs wait to be loaded while another session runs a graph.
 const LOAD_LIMIT: Duration = Duration::from_secs(50);
@@ -41,7 +41,8 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
     let context = Context::open(libraries, options.device, driver_id)?;
     let binding = context.bind()?;
     check_soc(backend, libraries)?;
-    limit_operations(&context, options.op_limit.unwrap_or(DEFAULT_OP_LIMIT))?;
+    let op_limit = options.op_limit.unwrap_or(DEFAULT_OP_LIMIT);
+    limit_operations(&context, op_limit)?;
     drop(binding);
     let aicpu_stream = Stream::create(&context, StreamKind::Aicpu)?;
     let aicore_stream = Stream::create(&context, StreamKind::Aicore)?;
@@ -67,6 +68,7 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
         context,
         backend,
         info,
+        op_limit,
         _settings: settings,
     }))
 }
@@ -83,6 +85,7 @@ struct CannDevice {
     context: Arc<Context>,
     backend: &'static dyn Backend,
     info: DeviceInfo,
+    op_limit: Duration,
     _settings: Settings,
 }
 
@@ -162,6 +165,7 @@ impl Device for CannDevice {
             &self.aicpu_stream,
             self.info.chip,
             self.info.launch_form,
+            self.op_limit,
             programs,
         )?);
         Ok(())
@@ -185,7 +189,10 @@ impl Device for CannDevice {
         if let Err(refusal) = launched {
             // The cores wait for an AICPU that will not come.
             abort();
-            if let Err(error) = self.aicore_stream.synchronize(ABORT_LIMIT) {
+            if let Err(error) = self
+                .aicore_stream
+                .synchronize(self.op_limit.min(ABORT_LIMIT))
+            {
                 self.context.poison(&format!(
                     "{refusal}; after that the AICore program did not leave: {error}"
                 ));

@@ -107,17 +107,25 @@ impl DeviceMemory for Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        let Ok(function) = function!(self.context.libraries().runtime, rtFree) else {
-            return;
-        };
-        // SAFETY: the address came from `rtMalloc`, is freed once, and every view of it holds this
-        // memory, so none is left. The call needs no bound thread.
-        let code = unsafe { function(device_pointer(self.address)) };
-        if let Err(error) = self.context.runtime_result("rtFree", code)
-            && !self.context.is_poisoned()
-        {
-            log::warn!("{:?} not freed: {error}", self.address);
-        }
+        let address = self.address;
+        self.context.release(move |context| free(context, address));
+    }
+}
+
+fn free(context: &Context, address: DeviceAddress) {
+    if context.is_left(address) {
+        return;
+    }
+    let Ok(function) = function!(context.libraries().runtime, rtFree) else {
+        return;
+    };
+    // SAFETY: the address came from `rtMalloc`, is freed once, and every view of it held the memory,
+    // so none is left; no program of the device uses it. The call needs no bound thread.
+    let code = unsafe { function(device_pointer(address)) };
+    if let Err(error) = context.runtime_result("rtFree", code)
+        && !context.is_poisoned()
+    {
+        log::warn!("{address:?} not freed: {error}");
     }
 }
 

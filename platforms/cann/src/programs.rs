@@ -29,8 +29,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 
-/// How long a delivery may take; the first on a device starts its scheduler process.
-const DELIVERY_LIMIT: Duration = Duration::from_secs(50);
+/// How much longer than one operation a delivery may take: the first on a device starts its
+/// scheduler process.
+const DELIVERY_MARGIN: Duration = Duration::from_secs(5);
 
 /// The run entry in the AICPU program, by name.
 const RUN_FUNCTION: &str = "lanescope_aicpu_run";
@@ -50,11 +51,12 @@ impl LoadedPrograms {
         stream: &Stream,
         chip: Chip,
         form: LaunchForm,
+        op_limit: Duration,
         programs: &Programs,
     ) -> Result<Self> {
         check_programs(programs, chip)?;
         let aicore = AicoreProgram::register(context, &programs.aicore)?;
-        let aicpu = AicpuProgram::deliver(context, stream, form, programs)?;
+        let aicpu = AicpuProgram::deliver(context, stream, form, op_limit, programs)?;
         Ok(Self {
             fingerprint: Self::fingerprint_of(programs),
             aicpu,
@@ -108,7 +110,7 @@ struct AicoreProgram {
     context: Arc<Context>,
     handle: *mut c_void,
     /// The driver may keep the pointer it was given.
-    _image: Arc<[u8]>,
+    image: Arc<[u8]>,
 }
 
 // SAFETY: the handle is a name for the driver, which takes it on every bound thread.
@@ -135,27 +137,40 @@ impl AicoreProgram {
         Ok(Self {
             context: Arc::clone(context),
             handle,
-            _image: Arc::clone(image),
+            image: Arc::clone(image),
         })
     }
 }
 
 impl Drop for AicoreProgram {
     fn drop(&mut self) {
-        let Ok(function) = function!(self.context.libraries().runtime, rtDevBinaryUnRegister)
-        else {
-            return;
-        };
-        let _binding = self.context.bind();
-        // SAFETY: the handle came from `rtRegisterAllKernel` and is unregistered once; the streams
-        // that used it are gone.
-        let code = unsafe { function(self.handle) };
-        log_release(
-            &self.context,
-            self.context.runtime_result("rtDevBinaryUnRegister", code),
-        );
+        let (handle, image) = (Handle(self.handle), Arc::clone(&self.image));
+        self.context.release(move |context| {
+            unregister(context, &handle);
+            drop(image);
+        });
     }
 }
+
+fn unregister(context: &Context, Handle(handle): &Handle) {
+    let Ok(function) = function!(context.libraries().runtime, rtDevBinaryUnRegister) else {
+        return;
+    };
+    let _binding = context.bind();
+    // SAFETY: the handle came from `rtRegisterAllKernel` and is unregistered once; no launch of it
+    // is under way.
+    let code = unsafe { function(*handle) };
+    log_release(
+        context,
+        context.runtime_result("rtDevBinaryUnRegister", code),
+    );
+}
+
+/// A driver's handle on its way to a later release.
+struct Handle(*mut c_void);
+
+// SAFETY: the handle is a name for the driver, which takes it on every bound thread.
+unsafe impl Send for Handle {}
 
 /// The AICPU program on the device.
 #[derive(Debug)]
@@ -173,6 +188,7 @@ impl AicpuProgram {
         context: &Arc<Context>,
         stream: &Stream,
         form: LaunchForm,
+        op_limit: Duration,
         programs: &Programs,
     ) -> Result<Self> {
         let delivered = match form {
@@ -210,7 +226,12 @@ impl AicpuProgram {
         };
         context.deliver_once(fingerprint(delivered), || {
             launch::launch_classic(context, stream, DELIVERY_KERNEL, 1, launch_args)?;
-            stream.synchronize(DELIVERY_LIMIT)
+            let delivered = stream.synchronize(op_limit + DELIVERY_MARGIN);
+            if let Err(error @ PlatformError::Timeout { .. }) = &delivered {
+                // Its bytes stay where they are: whoever reads them may still be at it.
+                context.poison(&format!("the delivery of the AICPU program: {error}"));
+            }
+            delivered
         })?;
         let named = match form {
             LaunchForm::Classic => None,
@@ -302,17 +323,21 @@ impl LoadedBinary {
 
 impl Drop for LoadedBinary {
     fn drop(&mut self) {
-        let Ok(function) = function!(self.context.libraries().runtime, rtsBinaryUnload) else {
-            return;
-        };
-        let _binding = self.context.bind();
-        // SAFETY: the handle came from `rtsBinaryLoadFromFile` and is unloaded once.
-        let code = unsafe { function(self.handle) };
-        log_release(
-            &self.context,
-            self.context.runtime_result("rtsBinaryUnload", code),
-        );
+        let handle = Handle(self.handle);
+        self.context
+            .release(move |context| unload(context, &handle));
     }
+}
+
+fn unload(context: &Context, Handle(handle): &Handle) {
+    let Ok(function) = function!(context.libraries().runtime, rtsBinaryUnload) else {
+        return;
+    };
+    let _binding = context.bind();
+    // SAFETY: the handle came from `rtsBinaryLoadFromFile` and is unloaded once; no launch of its
+    // functions is under way.
+    let code = unsafe { function(*handle) };
+    log_release(context, context.runtime_result("rtsBinaryUnload", code));
 }
 
 /// The JSON file that makes a stored program known to the driver; removed when dropped.

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::calls::function;
-use cann_sys::codes::STREAM_SYNC_TIMEOUT;
+use cann_sys::codes::{STREAM_SYNC_TIMEOUT, is_device_fault};
 use lanescope_platform::{PlatformError, Result, StreamKind};
 use std::ffi::c_void;
 use std::ptr;
@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     handle: *mut c_void,
     /// Something was launched that no wait has seen the end of.
     is_busy: AtomicBool,
+    /// A wait ran out, and no later one has seen the end.
+    is_overdue: AtomicBool,
 }
 
 // SAFETY: the handle is a name for the driver, which takes it on every bound thread.
@@ -41,6 +43,7 @@ impl Stream {
             kind,
             handle,
             is_busy: AtomicBool::new(false),
+            is_overdue: AtomicBool::new(false),
         })
     }
 
@@ -60,10 +63,18 @@ impl Stream {
         // SAFETY: the handle is alive until this stream is dropped.
         let code = unsafe { function(self.handle, milliseconds(limit)) };
         if code == STREAM_SYNC_TIMEOUT {
+            if !self.is_overdue.swap(true, Ordering::AcqRel) {
+                self.context.stream_is_overdue();
+            }
             return Err(PlatformError::Timeout {
                 stream: self.kind,
                 limit,
             });
+        }
+        // Any other refusal says nothing of what runs on the device.
+        let has_ended = code == 0 || is_device_fault(code);
+        if has_ended && self.is_overdue.swap(false, Ordering::AcqRel) {
+            self.context.stream_has_ended();
         }
         let result = self
             .context

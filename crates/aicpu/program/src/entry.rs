@@ -5,7 +5,8 @@ use crate::{CHIP, RING};
 use lanescope_abi::control::DeviceError;
 use lanescope_abi::launch::AicpuArgs;
 use lanescope_aicpu::schedule;
-use std::panic::catch_unwind;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// First entry of the classic launch form; there is nothing to prepare.
 #[unsafe(no_mangle)]
@@ -54,14 +55,22 @@ unsafe fn run(args: *const AicpuArgs) -> i32 {
         return DeviceError::Internal as i32;
     };
     let address = args.control_address;
-    // SAFETY: the host launches as many threads as the header of its control region says.
-    let result = catch_unwind(|| unsafe { schedule::run::<_, RING>(&device, address, CHIP) });
+    let thread = Cell::new(None);
+    let run = AssertUnwindSafe(|| {
+        // SAFETY: the host launches as many threads as the header of its control region says.
+        unsafe { schedule::run_noted::<_, RING>(&device, address, CHIP, &thread) }
+    });
+    let result = catch_unwind(run);
     match result {
         Ok(Ok(())) => 0,
         Ok(Err(failure)) => failure.error as i32,
         Err(_) => {
-            // SAFETY: the control region of the launch stays until every thread has returned.
-            let _ = catch_unwind(|| unsafe { schedule::poison(&device, address, CHIP) });
+            let poison = || {
+                // SAFETY: the control region of the launch stays until every thread has returned;
+                // `thread` is as the run set it.
+                unsafe { schedule::poison(&device, address, CHIP, thread.get()) }
+            };
+            let _ = catch_unwind(AssertUnwindSafe(poison));
             DeviceError::Internal as i32
         }
     }

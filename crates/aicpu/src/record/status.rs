@@ -4,7 +4,7 @@ use crate::region::Region;
 use crate::{Control, Failure};
 use lanescope_abi::control::{AbiField, DeviceError, Phase, ThreadStatus};
 use lanescope_abi::{Barrier, Device};
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Finished tasks between two updates of the line.
 const COMPLETED_STEP: u64 = 1024;
@@ -37,6 +37,22 @@ impl<'d, D: Device> Status<'d, D> {
             },
             next_update: COMPLETED_STEP,
         }
+    }
+
+    /// A thread's line as it was left behind, to be gone on with.
+    pub(crate) fn found(control: &Control<'d, D>, thread: u32) -> Self {
+        let mut status = Self::new(control, thread);
+        status.region.invalidate(status.offset);
+        let mut words = [0u64; size_of::<ThreadStatus>() / 8];
+        for (offset, word) in (status.offset..).step_by(8).zip(&mut words) {
+            *word = status.region.load64(offset);
+        }
+        let line = ThreadStatus::read_from_bytes(words.as_bytes())
+            .expect("the words are as many bytes as the line");
+        if line.run_id == status.line.run_id {
+            status.line = line;
+        }
+        status
     }
 
     /// Enters a phase.

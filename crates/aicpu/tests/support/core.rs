@@ -30,6 +30,10 @@ pub enum Fault {
     RingSize(u32),
     /// Leaves with an error instead of answering.
     Leaves,
+    /// Answers, then does nothing any more: COND stays as it was.
+    Silent,
+    /// Runs every token, and never leaves.
+    Stays,
 }
 
 /// A kernel that ran.
@@ -139,7 +143,7 @@ impl SimCore {
             State::Registers => {
                 self.view.invalidate(order);
                 let run = self.order32(memory, order, offset_of!(CoreOrder, registers_run));
-                if run != run_id {
+                if run != run_id || self.fault == Fault::Silent {
                     return None;
                 }
                 self.state = State::Tokens;
@@ -175,6 +179,9 @@ impl SimCore {
             };
         }
         if data_main_base == DISPATCH_EXIT {
+            if self.fault == Fault::Stays {
+                return None;
+            }
             self.answer(memory, DeviceError::None, true);
             self.state = State::Left;
             return Some(COND_EXITED);

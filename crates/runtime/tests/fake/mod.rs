@@ -29,6 +29,8 @@ pub struct FakeDevice {
     script: Mutex<Script>,
     /// What the AICPU stream returns, last first; then success.
     pub synchronize: Mutex<Vec<PlatformError>>,
+    /// Happens on the device while the host waits for what `synchronize` returns.
+    pub meanwhile: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
     pub refuse_launch: Mutex<Option<PlatformError>>,
 }
 
@@ -54,6 +56,7 @@ impl FakeDevice {
             allocations: AtomicUsize::new(0),
             script: Mutex::new(Box::new(|_, _| Ok(()))),
             synchronize: Mutex::default(),
+            meanwhile: Mutex::default(),
             refuse_launch: Mutex::default(),
         })
     }
@@ -280,6 +283,10 @@ impl Device for FakeDevice {
             Some(error) => {
                 // Long enough for the watching thread to look.
                 std::thread::sleep(Duration::from_millis(150));
+                let meanwhile = self.meanwhile.lock().expect("no test panics with it held");
+                if let Some(meanwhile) = &*meanwhile {
+                    meanwhile();
+                }
                 Err(error)
             }
         }

@@ -136,7 +136,7 @@ impl Device {
         drop(state);
         self.changed.notify_all();
         if let Some(open) = open {
-            open.report_leaks(self.logical, &mut driver.leaks());
+            open.report_leaks(self.logical, force, &mut driver.leaks());
             open.end();
         }
         Ok(())

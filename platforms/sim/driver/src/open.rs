@@ -4,7 +4,7 @@ use crate::allocation::Allocations;
 use crate::codes::{DEVICE_SETUP, INVALID_HANDLE, Refusal, Result, STREAM_CONTEXT, refuse};
 use crate::device::Device;
 use crate::handle::{Handle, Kind};
-use crate::leaks::Leaks;
+use crate::leaks::{Leaks, say};
 use crate::memory::Memory;
 use crate::process::Process;
 use crate::program::{Binary, Kernel};
@@ -42,6 +42,8 @@ pub(crate) struct Open {
     process: Arc<Process>,
     listener: JoinHandle<()>,
     next_stream: u32,
+    /// Tasks of destroyed streams whose end had not come.
+    orphans: BTreeSet<(u32, u64)>,
     death: Option<Refusal>,
 }
 
@@ -89,6 +91,7 @@ impl Open {
             process,
             listener,
             next_stream: 0,
+            orphans: BTreeSet::new(),
             death: None,
         })
     }
@@ -150,8 +153,33 @@ impl Open {
         count as u64
     }
 
-    /// Counts everything that is still alive.
-    pub(crate) fn report_leaks(&self, device: usize, leaks: &mut Leaks) {
+    /// Takes a stream away; the tasks of it that have not ended go on.
+    pub(crate) fn remove_stream(&mut self, handle: Handle) -> Result<()> {
+        self.stream(handle)?;
+        if let Some(stream) = self.streams.remove(&handle.serial) {
+            self.orphans
+                .extend(stream.pending_tasks().map(|task| (stream.id, task)));
+        }
+        Ok(())
+    }
+
+    /// Hears of the end of a task whose stream was destroyed.
+    pub(crate) fn end_orphan(&mut self, stream: u32, task: u64) {
+        self.orphans.remove(&(stream, task));
+    }
+
+    /// Whether a task still runs; whoever leaves such a device may not free what it uses.
+    fn is_busy(&self) -> bool {
+        let is_waited_for = self.streams.values().any(|stream| stream.pending() > 0);
+        self.death.is_none() && (is_waited_for || !self.orphans.is_empty())
+    }
+
+    /// Counts everything that is still alive, unless the reset is by force and ends what uses it.
+    pub(crate) fn report_leaks(&self, device: usize, force: bool, leaks: &mut Leaks) {
+        if force && self.is_busy() {
+            say(format_args!("device {device} is reset while its tasks run"));
+            return;
+        }
         for (address, bytes) in self.registrations.live() {
             leaks.report(format_args!(
                 "registration: device {device}, {bytes} bytes at {address:#x}"

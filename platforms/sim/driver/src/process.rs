@@ -19,10 +19,19 @@ use std::time::{Duration, Instant};
 /// The executable beside the driver libraries.
 pub(crate) const EXECUTABLE: &str = "lanescope-sim-device";
 
-/// Longest start of a device process, and longest time it leaves a frame unread.
-const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
-/// Longest end of a device process after its socket was closed.
-const EXIT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a device process is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Longest start of a device process, and longest time it leaves a frame unread.
+    response: Duration,
+    /// Longest end of a device process after its socket was closed.
+    exit: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    response: Duration::from_secs(20),
+    exit: Duration::from_secs(5),
+};
 const EXIT_POLL: Duration = Duration::from_millis(1);
 
 /// A running device process and the driver's end of its socket.
@@ -30,6 +39,7 @@ const EXIT_POLL: Duration = Duration::from_millis(1);
 pub(crate) struct Process {
     pid: i32,
     child: Mutex<Child>,
+    limits: Limits,
     socket: UnixStream,
     /// Held while frames are sent that must not be separated.
     sender: Mutex<()>,
@@ -38,6 +48,15 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the process, says hello and waits until the device is up.
     pub(crate) fn start(
+        dir: &Path,
+        memory: BorrowedFd<'_>,
+        hello: &HostFrame,
+    ) -> Result<Self, Refusal> {
+        Self::start_within(LIMITS, dir, memory, hello)
+    }
+
+    fn start_within(
+        limits: Limits,
         dir: &Path,
         memory: BorrowedFd<'_>,
         hello: &HostFrame,
@@ -54,6 +73,7 @@ impl Process {
         let process = Self {
             pid: i32::try_from(child.id()).expect("a process id is positive"),
             child: Mutex::new(child),
+            limits,
             socket,
             sender: Mutex::new(()),
         };
@@ -67,8 +87,8 @@ impl Process {
     }
 
     fn greet(&self, hello: &HostFrame) -> Result<(), WireError> {
-        self.socket.set_write_timeout(Some(RESPONSE_LIMIT))?;
-        self.socket.set_read_timeout(Some(RESPONSE_LIMIT))?;
+        self.socket.set_write_timeout(Some(self.limits.response))?;
+        self.socket.set_read_timeout(Some(self.limits.response))?;
         self.turn().send(hello)?;
         match DeviceFrame::receive(&mut &self.socket)? {
             Some(DeviceFrame::Ready) => {}
@@ -101,7 +121,7 @@ impl Process {
     pub(crate) fn stop(&self) -> String {
         // A process that has closed its end already is no failure.
         let _ = self.socket.shutdown(Shutdown::Both);
-        self.end(EXIT_LIMIT)
+        self.end(self.limits.exit)
     }
 
     /// Waits for the end of a process that has closed its socket, and says how it ended.
@@ -204,4 +224,42 @@ fn inherit_as(number: RawFd, file: &OwnedFd) -> io::Result<()> {
     // the target of `dup2` and is not closed, thanks to `ManuallyDrop`.
     let mut target = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
     Ok(dup2(file, &mut target)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use lanescope_abi::Chip;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Far less than the shipping limits, and enough for a process to start.
+    const SHORT: Limits = Limits {
+        response: Duration::from_millis(300),
+        exit: Duration::from_millis(300),
+    };
+
+    #[test]
+    fn a_device_process_that_never_answers_is_given_up_and_killed() {
+        let dir = std::env::temp_dir().join(format!("lanescope-silent-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let executable = dir.join(EXECUTABLE);
+        std::fs::write(&executable, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        let everybody = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&executable, everybody).unwrap();
+        let memory = Memory::new(0, 1 << 20).unwrap();
+        let hello = HostFrame::Hello {
+            chip: Chip::A5,
+            memory_bytes: memory.file_bytes(),
+            driver_id: 0,
+            settings: Vec::new(),
+        };
+        let begin = Instant::now();
+        let refusal = Process::start_within(SHORT, &dir, memory.file(), &hello).unwrap_err();
+        assert!(begin.elapsed() >= SHORT.response + SHORT.exit);
+        assert_eq!(refusal.code, DEVICE_SETUP);
+        assert!(refusal.text.contains("no answer"), "{refusal}");
+        assert!(refusal.text.contains("it had to be killed"), "{refusal}");
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -54,6 +54,11 @@ impl Stream {
         self.sent - self.done
     }
 
+    /// The numbers of the tasks that have not ended.
+    pub(crate) fn pending_tasks(&self) -> impl Iterator<Item = u64> {
+        self.done + 1..=self.sent
+    }
+
     /// The first failure of a task.
     pub(crate) fn failure(&self) -> Option<&Refusal> {
         self.failure.as_ref()

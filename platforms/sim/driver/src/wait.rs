@@ -93,6 +93,7 @@ impl State {
             DeviceFrame::Done { stream, task, code } => {
                 let note = if code == 0 { None } else { open.note.take() };
                 // A stream that was destroyed with tasks in flight is not there any more.
+                open.end_orphan(stream, task);
                 let stream = open.streams.values_mut().find(|entry| entry.id == stream);
                 let failure = stream.and_then(|stream| stream.end_task(task, code, note));
                 self.poison = self.poison.take().or(failure);

@@ -98,11 +98,7 @@ unsafe extern "C" fn sim_rtStreamDestroy(stream: *mut c_void) -> i32 {
         non_null(stream, PARAM_INVALID, "stream")?;
         let handle = handle(Kind::Stream, stream)?;
         let device = driver.device_of(handle)?;
-        device.give_back(|open| {
-            open.stream(handle)?;
-            open.streams.remove(&handle.serial);
-            Ok(())
-        })?;
+        device.give_back(|open| open.remove_stream(handle))?;
         device.wake();
         Ok(())
     })

@@ -1,0 +1,543 @@
+//! Every call of the driver failing at each of its sites: an error that names it or a known
+//! tolerance, nothing left behind, and a device that opens again.
+
+use lanescope::{
+    Build, CAPTURE_FILE_NAME, LaunchForm, Limits, OpenOptions, Outcome, RunOptions, Session,
+    SessionOptions,
+};
+use lanescope_capture::CaptureFile;
+use lanescope_conformance::{Folder, Resources, SimulatedDriver, build_folder, exclusive};
+use lanescope_examples::{Built, Target, VectorOptions, WorkloadOptions};
+use lanescope_stress::{Effort, Tried};
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// What a failing call is expected to come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Opening, running or reading fails with an error that names the call and its code.
+    Error,
+    /// The work gets to its end, every number and record right.
+    Exact,
+    /// As `Exact`, and the objects that the driver refused to take back stay with it.
+    Kept(u64),
+    /// As `Error` or `Exact`: what some threads do can fail without harm.
+    ErrorOrExact,
+}
+
+/// A call with the codes it is known to return, each with its name.
+struct Row {
+    call: &'static str,
+    codes: &'static [(i64, &'static str)],
+    end: End,
+}
+
+const DRV_INTERNAL: (i64, &str) = (507_899, "DRV_INTERNAL");
+const PARAM_INVALID: (i64, &str) = (107_000, "PARAM_INVALID");
+const CONTEXT_NULL: (i64, &str) = (107_002, "CONTEXT_NULL");
+const MEMORY_ALLOCATION: (i64, &str) = (207_001, "MEMORY_ALLOCATION");
+const INVALID_HANDLE: (i64, &str) = (107_017, "INVALID_HANDLE");
+const INVALID_VALUE: (i64, &str) = (3, "INVALID_VALUE");
+const BUSY: (i64, &str) = (13, "BUSY");
+const NOT_SUPPORT: (i64, &str) = (0xfffe, "NOT_SUPPORT");
+
+/// Every call that a session makes. What is missing here is found by the sweep itself.
+const ROWS: &[Row] = &[
+    Row {
+        call: "rtSetDevice",
+        codes: &[
+            DRV_INTERNAL,
+            (107_001, "INVALID_DEVICEID"),
+            (507_033, "DEV_SETUP_ERROR"),
+        ],
+        // The thread that only watches the status lines is done without.
+        end: End::ErrorOrExact,
+    },
+    Row {
+        call: "rtDeviceReset",
+        codes: &[DRV_INTERNAL],
+        end: End::Exact,
+    },
+    Row {
+        call: "rtMalloc",
+        codes: &[DRV_INTERNAL, MEMORY_ALLOCATION, CONTEXT_NULL],
+        end: End::Error,
+    },
+    Row {
+        call: "rtFree",
+        codes: &[DRV_INTERNAL, PARAM_INVALID],
+        end: End::Kept(1),
+    },
+    Row {
+        call: "rtMemcpy",
+        codes: &[
+            DRV_INTERNAL,
+            PARAM_INVALID,
+            CONTEXT_NULL,
+            (107_022, "DEVICE_TASK_ABORT"),
+        ],
+        end: End::ErrorOrExact,
+    },
+    Row {
+        call: "rtStreamCreate",
+        codes: &[DRV_INTERNAL, CONTEXT_NULL, (207_008, "NO_STREAM_RESOURCE")],
+        end: End::Error,
+    },
+    Row {
+        call: "rtStreamDestroy",
+        codes: &[
+            DRV_INTERNAL,
+            (507_901, "HDC_DISCONNECT"),
+            (107_003, "STREAM_CONTEXT"),
+        ],
+        end: End::Kept(1),
+    },
+    Row {
+        call: "rtStreamSynchronizeWithTimeout",
+        codes: &[
+            DRV_INTERNAL,
+            (507_046, "not done after"),
+            (507_000, "INTERNAL"),
+            (507_014, "AICORE_TIMEOUT"),
+            (507_015, "AICORE_EXCEPTION"),
+            (507_017, "AICPU_TIMEOUT"),
+            (507_018, "AICPU_EXCEPTION"),
+            (107_003, "STREAM_CONTEXT"),
+        ],
+        end: End::Error,
+    },
+    Row {
+        call: "rtRegisterAllKernel",
+        codes: &[DRV_INTERNAL, PARAM_INVALID, MEMORY_ALLOCATION],
+        end: End::Error,
+    },
+    Row {
+        call: "rtDevBinaryUnRegister",
+        codes: &[DRV_INTERNAL, INVALID_HANDLE],
+        end: End::Kept(1),
+    },
+    Row {
+        call: "rtKernelLaunchWithHandleV2",
+        codes: &[DRV_INTERNAL, PARAM_INVALID, MEMORY_ALLOCATION],
+        end: End::Error,
+    },
+    Row {
+        call: "rtAicpuKernelLaunchExWithArgs",
+        codes: &[DRV_INTERNAL, PARAM_INVALID, MEMORY_ALLOCATION],
+        end: End::Error,
+    },
+    Row {
+        call: "rtsBinaryLoadFromFile",
+        codes: &[DRV_INTERNAL, PARAM_INVALID],
+        end: End::Error,
+    },
+    Row {
+        call: "rtsBinaryUnload",
+        codes: &[DRV_INTERNAL, INVALID_HANDLE],
+        end: End::Kept(1),
+    },
+    Row {
+        call: "rtsFuncGetByName",
+        codes: &[DRV_INTERNAL, PARAM_INVALID, (507_027, "KERNEL_LOOKUP")],
+        end: End::Error,
+    },
+    Row {
+        call: "rtsLaunchCpuKernel",
+        codes: &[DRV_INTERNAL, PARAM_INVALID, MEMORY_ALLOCATION],
+        end: End::Error,
+    },
+    Row {
+        call: "halHostRegister",
+        codes: &[INVALID_VALUE, BUSY, (8, "PARA_ERROR"), NOT_SUPPORT],
+        end: End::Error,
+    },
+    Row {
+        call: "halHostUnregister",
+        codes: &[INVALID_VALUE, BUSY, (11, "NOT_EXIST")],
+        // The memory behind a view that the driver keeps is not freed under it.
+        end: End::Kept(2),
+    },
+    Row {
+        call: "halMemCtl",
+        codes: &[
+            INVALID_VALUE,
+            (4, "INVALID_HANDLE"),
+            (42, "PROCESS_EXIT"),
+            NOT_SUPPORT,
+        ],
+        end: End::Error,
+    },
+    Row {
+        call: "halMemCtl",
+        // Another process that opens the device: asked again.
+        codes: &[BUSY],
+        end: End::Exact,
+    },
+    Row {
+        call: "halResMap",
+        codes: &[
+            INVALID_VALUE,
+            BUSY,
+            (7, "INNER_ERR"),
+            (8, "PARA_ERROR"),
+            (62, "NO_PROCESS"),
+            NOT_SUPPORT,
+        ],
+        end: End::Error,
+    },
+    Row {
+        call: "halResUnmap",
+        // A window is the device's own: its reset takes it back.
+        codes: &[INVALID_VALUE, BUSY, (11, "NOT_EXIST")],
+        end: End::Exact,
+    },
+    Row {
+        call: "halGetDeviceInfo",
+        // Counts of the chip are taken instead.
+        codes: &[INVALID_VALUE, BUSY, NOT_SUPPORT],
+        end: End::Exact,
+    },
+    Row {
+        call: "halGetDeviceInfoByBuff",
+        codes: &[INVALID_VALUE, BUSY, NOT_SUPPORT],
+        end: End::Exact,
+    },
+    Row {
+        call: "aclrtSetOpExecuteTimeOutV2",
+        codes: &[DRV_INTERNAL, (507_000, "INTERNAL"), CONTEXT_NULL],
+        end: End::Error,
+    },
+    Row {
+        call: "aclrtSetOpExecuteTimeOutV2",
+        // A driver without the feature has a limit of its own.
+        codes: &[(207_000, "FEATURE_NOT_SUPPORT")],
+        end: End::Exact,
+    },
+    Row {
+        call: "aclrtGetSocName",
+        codes: &[DRV_INTERNAL],
+        end: End::Exact,
+    },
+];
+
+/// One platform in one launch form.
+struct Bench {
+    platform: &'static str,
+    form: LaunchForm,
+    build: Build,
+    built: Built,
+    driver: SimulatedDriver,
+}
+
+/// One fault: the `nth` call of `call` returns `code`.
+#[derive(Clone, Copy)]
+struct Fault<'a> {
+    row: &'a Row,
+    nth: u64,
+    code: (i64, &'static str),
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.row.call, self.nth, self.code.0)
+    }
+}
+
+/// How a cycle ended, and whether its run had begun.
+struct Cycle {
+    ended: Result<lanescope::RunOutcome, String>,
+    folder: Folder,
+}
+
+impl Bench {
+    fn new(platform: &'static str, form: LaunchForm) -> Self {
+        let build = Build::open(build_folder(platform, 2)).expect("built");
+        let workload = WorkloadOptions::Vector(VectorOptions {
+            tasks: 24,
+            tile: 16,
+            chains: 6,
+        });
+        let target = Target {
+            kernels: &build,
+            chip: build.chip().info(),
+        };
+        let built = workload.open().expect("opens").build(&target);
+        let built = built.expect("a graph");
+        Self {
+            platform,
+            form,
+            driver: SimulatedDriver::of(&build),
+            build,
+            built,
+        }
+    }
+
+    /// Opens, runs, reads and closes once, with the setting `fail` as given.
+    fn cycle(&self, fail: &str) -> Cycle {
+        let folder = Folder::new().expect("a folder");
+        let ended = self.try_cycle(fail, &folder).map_err(|error| text(&*error));
+        Cycle { ended, folder }
+    }
+
+    fn try_cycle(
+        &self,
+        fail: &str,
+        folder: &Folder,
+    ) -> Result<lanescope::RunOutcome, Box<dyn Error>> {
+        let settings = [
+            ("seed", "off"),
+            ("dead-core", "off"),
+            ("fail", "off"),
+            ("fail", fail),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let options = OpenOptions {
+            driver_settings: settings.into(),
+            launch_form: Some(self.form),
+            op_limit: Some(Duration::from_secs(5)),
+            ..OpenOptions::default()
+        };
+        let device = lanescope::platform(self.platform)?.open(&self.build, options)?;
+        let mut session = Session::open(device, &self.build, &SessionOptions::default())?;
+        let options = RunOptions {
+            level: 2,
+            threads: Some(2),
+            clusters: Some(2),
+            buffers: Some(4),
+            records_per_buffer: Some(8),
+            limits: Limits {
+                block: Duration::from_millis(500),
+                handshake: Duration::from_secs(1),
+                scheduler: Duration::from_secs(2),
+                op: Duration::from_secs(5),
+                sync: Duration::from_secs(6),
+            },
+            capture: Some(folder.path().to_owned()),
+            ..RunOptions::default()
+        };
+        let outcome = session.run(&self.built.graph, &options)?;
+        self.built.check(|tensor| session.read(tensor))?;
+        Ok(outcome)
+    }
+
+    /// How often a good cycle makes the call of each row.
+    fn sites(&self) -> Vec<u64> {
+        let count = |row: &Row| self.driver.calls(row.call);
+        let all = self.driver.calls("");
+        let before: Vec<u64> = ROWS.iter().map(count).collect();
+        let messages = self.driver.calls("aclGetRecentErrMsg");
+        let cycle = self.cycle("off");
+        let outcome = cycle
+            .ended
+            .unwrap_or_else(|error| panic!("{}: {error}", self.platform));
+        assert_eq!(outcome.verdict.outcome, Outcome::Exact, "{}", self.platform);
+        let sites: Vec<u64> = ROWS
+            .iter()
+            .map(count)
+            .zip(before)
+            .map(|(now, then)| now - then)
+            .collect();
+        // No call without a row: `ROWS` names a call twice where its codes end differently.
+        let mut seen = Vec::new();
+        let known: u64 = ROWS
+            .iter()
+            .zip(&sites)
+            .filter(|(row, _)| {
+                let is_first = !seen.contains(&row.call);
+                seen.push(row.call);
+                is_first
+            })
+            .map(|(_, sites)| sites)
+            .sum();
+        let messages = self.driver.calls("aclGetRecentErrMsg") - messages;
+        assert_eq!(
+            self.driver.calls("") - all,
+            known + messages,
+            "a call has no row"
+        );
+        sites
+    }
+
+    /// Runs one fault to its end and says what is wrong with it.
+    fn try_fault(&self, fault: Fault<'_>) -> Result<(), String> {
+        let resources = Resources::now();
+        let leaks = self.driver.leaks();
+        let calls = self.driver.calls(fault.row.call);
+        let begin = Instant::now();
+        let cycle = self.cycle(&fault.to_string());
+        let elapsed = begin.elapsed();
+        let is_reached = self.driver.calls(fault.row.call) - calls >= fault.nth;
+        let kept = self.driver.leaks() - leaks;
+        let expected_kept = match fault.row.end {
+            End::Kept(kept) if is_reached => kept,
+            _ => 0,
+        };
+        if kept != expected_kept {
+            return Err(format!("{kept} objects leaked, {expected_kept} expected"));
+        }
+        if elapsed > Duration::from_secs(30) {
+            return Err(format!("took {elapsed:?}"));
+        }
+        fault.judge(cycle, is_reached)?;
+        let left = Resources::settled(resources);
+        if left != resources {
+            return Err(format!("{left:?} left of {resources:?}"));
+        }
+        Ok(())
+    }
+
+    /// Whether the device opens and works after a fault.
+    fn try_again(&self) -> Result<(), String> {
+        let leaks = self.driver.leaks();
+        let outcome = self
+            .cycle("off")
+            .ended
+            .map_err(|error| format!("afterwards: {error}"))?;
+        if outcome.verdict.outcome != Outcome::Exact {
+            return Err(format!("afterwards: {:?}", outcome.verdict.findings));
+        }
+        match self.driver.leaks() - leaks {
+            0 => Ok(()),
+            leaked => Err(format!("afterwards: {leaked} objects leaked")),
+        }
+    }
+}
+
+impl Fault<'_> {
+    /// What the cycle with this fault came to, against what its row says.
+    fn judge(&self, cycle: Cycle, is_reached: bool) -> Result<(), String> {
+        let Cycle { ended, folder } = cycle;
+        match ended {
+            Err(error) => {
+                if !is_reached || matches!(self.row.end, End::Exact | End::Kept(_)) {
+                    return Err(format!("tolerated, yet: {error}"));
+                }
+                self.check_text(&error)?;
+                check_partial(&folder)
+            }
+            Ok(outcome) => {
+                if is_reached && self.row.end == End::Error {
+                    return Err("no error".to_owned());
+                }
+                if outcome.verdict.outcome == Outcome::Exact {
+                    return Ok(());
+                }
+                // The run ended, but what was captured could not be read: the verdict says so.
+                let findings = &outcome.verdict.findings;
+                let texts: Vec<&str> = findings.iter().map(|finding| &*finding.text).collect();
+                self.check_text(&texts.join("; "))
+            }
+        }
+    }
+
+    fn check_text(&self, error: &str) -> Result<(), String> {
+        let (code, name) = self.code;
+        let is_late = name == "not done after";
+        let says = |part: &str| error.contains(part);
+        if says(name) && (is_late || says(self.row.call) && says(&code.to_string())) {
+            return Ok(());
+        }
+        Err(format!("does not name call, code and name: {error}"))
+    }
+}
+
+/// What a failed run left in its folder: nothing, or a readable capture that says it is partial.
+fn check_partial(folder: &Folder) -> Result<(), String> {
+    let path = folder.path().join(CAPTURE_FILE_NAME);
+    if !path.exists() {
+        return Ok(());
+    }
+    let read = || -> Result<Option<Outcome>, Box<dyn Error>> {
+        let file = CaptureFile::open(&path)?;
+        let capture = file.read()?;
+        let run = capture.runs()?.pop();
+        Ok(run.and_then(|run| run.verdict().map(|verdict| verdict.outcome)))
+    };
+    match read() {
+        // A run that ended, of which something could not be read back.
+        Ok(None | Some(Outcome::Partial | Outcome::Exact | Outcome::Broken)) => Ok(()),
+        Ok(Some(outcome)) => Err(format!("its capture says {}", outcome.name())),
+        Err(error) => Err(format!("its capture: {}", text(&*error))),
+    }
+}
+
+fn text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+/// A number that seeds and places are mixed into.
+fn mixed(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ bits >> 31
+}
+
+/// The sites that one seed tries of a call with that many: all of a few; of many, the first and the
+/// last ones and some in between.
+fn chosen_sites(sites: u64, seed: u64) -> Vec<u64> {
+    const ALL_OF: u64 = 12;
+    const DRAWN: u64 = 6;
+    if sites <= ALL_OF {
+        return (1..=sites).collect();
+    }
+    let drawn = (0..DRAWN).map(|place| 4 + mixed(seed ^ place << 32) % (sites - 5));
+    let mut chosen: Vec<u64> = (1..=3).chain(drawn).chain(sites - 1..=sites).collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+}
+
+/// The sweep of one platform in both launch forms.
+fn sweep(platform: &'static str, test: &'static str) {
+    let _device = exclusive();
+    let effort = Effort::new(test, 1);
+    let benches = [LaunchForm::Classic, LaunchForm::ByName].map(|form| Bench::new(platform, form));
+    let sites: Vec<Vec<u64>> = benches.iter().map(Bench::sites).collect();
+    let mut failures = Vec::new();
+    while let Some(seed) = effort.next_seed() {
+        for (bench, sites) in benches.iter().zip(&sites) {
+            for (number, (row, &sites)) in (0..).zip(ROWS.iter().zip(sites)) {
+                for nth in chosen_sites(sites, mixed(seed) ^ number) {
+                    let codes = row.codes.iter().enumerate();
+                    let turn = mixed(seed ^ nth << 8 ^ number << 40) % row.codes.len() as u64;
+                    // Every code at the first site, one of them at each later one.
+                    let codes = codes.filter(|(place, _)| nth == 1 || *place as u64 == turn);
+                    for (_, &code) in codes {
+                        let fault = Fault { row, nth, code };
+                        effort.add(Tried::Faults, 1);
+                        let tried = bench.try_fault(fault).and_then(|()| bench.try_again());
+                        if let Err(why) = tried {
+                            failures.push(format!("{:?} {fault} (seed {seed}): {why}", bench.form));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(failures.is_empty(), "{platform}:\n{}", failures.join("\n"));
+    }
+}
+
+#[test]
+fn every_driver_call_fails_cleanly_at_each_site_on_a2a3() {
+    sweep(
+        "a2a3sim",
+        "every_driver_call_fails_cleanly_at_each_site_on_a2a3",
+    );
+}
+
+#[test]
+fn every_driver_call_fails_cleanly_at_each_site_on_a5() {
+    sweep(
+        "a5sim",
+        "every_driver_call_fails_cleanly_at_each_site_on_a5",
+    );
+}
