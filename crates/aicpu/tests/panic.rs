@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::cell::Cell;
 use lanescope_abi::control::DeviceError;
 use lanescope_abi::{Awaited, Barrier, Chip, Device};
 use lanescope_aicpu::{Failure, schedule};
@@ -84,13 +85,14 @@ impl Device for Panicking<'_> {
 
 /// What the entry of the AICPU program does with a panic.
 fn enter(device: &impl Device, address: u64) -> Result<(), Failure> {
+    let thread = Cell::new(None);
     let run = || {
         // SAFETY: the regions were laid out by the setup and outlive the run.
-        unsafe { schedule::run::<_, 2>(device, address, Chip::A2a3) }
+        unsafe { schedule::run_noted::<_, 2>(device, address, Chip::A2a3, &thread) }
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        // SAFETY: as above.
-        unsafe { schedule::poison(device, address, Chip::A2a3) };
+        // SAFETY: as above; the number is the one that the run set.
+        unsafe { schedule::poison(device, address, Chip::A2a3, thread.get()) };
         Err(DeviceError::Internal.into())
     })
 }

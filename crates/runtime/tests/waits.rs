@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn graph() -> Graph {
-    let mut graph = Graph::new("one");
+    let mut graph = Graph::new("eight");
     let add = graph.function("add", 0, Arc::from(b"kernel add".as_slice()));
-    graph.task(add, CoreType::Aic, &[]);
+    for _ in 0..8 {
+        graph.task(add, CoreType::Aic, &[]);
+    }
     graph
 }
 
