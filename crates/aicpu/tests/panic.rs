@@ -7,10 +7,10 @@
 
 mod support;
 
-use std::cell::Cell;
 use lanescope_abi::control::DeviceError;
 use lanescope_abi::{Awaited, Barrier, Chip, Device};
 use lanescope_aicpu::{Failure, schedule};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use support::{Setup, TestDevice, chain};
