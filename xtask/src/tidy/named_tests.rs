@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_test_is_found_by_crate_file_and_name() {
         let named = "`ring::model::one`, `ring::model::two`, `sim::driver::big::two`, `cargo xtask`, `a::b`";
-        assert_eq!(tests().faults(&page(named)), [String::new(); 0]);
+        assert!(tests().faults(&page(named)).is_empty());
     }
 
     #[test]
