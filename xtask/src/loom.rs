@@ -37,7 +37,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let mut command = test.command();
         // One test at a time, so that what it prints stays together.
         command.args(["--nocapture", "--test-threads", "1"]);
-        command.args(LIBRARY_MODULE.iter().filter(|_| target == LIBRARY));
+        let is_library = target == LIBRARY && filter.is_empty();
+        let filter = if is_library { LIBRARY_MODULE } else { filter };
         workspace::check(command.arg(filter))?;
     }
     Ok(())
@@ -50,7 +51,7 @@ pub const LIBRARY: &str = "lib";
 pub const LOOM_TESTS: &[(&str, &str)] = &[("lanescope-ring", "loom"), ("lanescope-aicpu", "loom")];
 
 /// Of a library's unit tests those in this module run under the model checker.
-const LIBRARY_MODULE: &[&str] = &[];
+const LIBRARY_MODULE: &str = "interleavings::";
 
 impl Checker {
     /// Builds test targets and returns their programs by package and target.

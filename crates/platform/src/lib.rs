@@ -21,6 +21,8 @@ mod mapping;
 mod program;
 
 pub use error::{PlatformError, Result};
+#[cfg(loom)]
+pub use mapping::ModelWords;
 pub use mapping::{Mapping, MappingExt, Range};
 pub use program::{check_programs, describe_program};
 

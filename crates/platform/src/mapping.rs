@@ -42,6 +42,21 @@ pub trait Mapping: Send + Sync + fmt::Debug {
 
     /// Bytes copied by the two calls so far; 0 on a coherent mapping.
     fn copied_bytes(&self) -> u64;
+
+    /// The words of the view where a model checker keeps them, instead of memory.
+    #[cfg(loom)]
+    fn model(&self) -> Option<&dyn ModelWords> {
+        None
+    }
+}
+
+/// The words of a view that a model checker keeps.
+#[cfg(loom)]
+pub trait ModelWords {
+    /// Reads an aligned 4-byte word.
+    fn load32(&self, offset: u64, ordering: Ordering) -> u32;
+    /// Writes an aligned 4-byte word.
+    fn store32(&self, offset: u64, value: u32, ordering: Ordering);
 }
 
 /// Checked access to the words of a mapping. Offsets are the caller's own, never the device's:
@@ -63,6 +78,10 @@ pub trait MappingExt {
 
 impl<M: Mapping + ?Sized> MappingExt for M {
     fn load32(&self, offset: u64, ordering: Ordering) -> u32 {
+        #[cfg(loom)]
+        if let Some(model) = self.model() {
+            return model.load32(offset, ordering);
+        }
         let word = checked(self, offset, 4, 4).cast::<u32>();
         // SAFETY: `checked` proved the word aligned and inside the view, which lives as long as
         // `self`; both sides access it atomically.
@@ -70,6 +89,10 @@ impl<M: Mapping + ?Sized> MappingExt for M {
     }
 
     fn store32(&self, offset: u64, value: u32, ordering: Ordering) {
+        #[cfg(loom)]
+        if let Some(model) = self.model() {
+            return model.store32(offset, value, ordering);
+        }
         let word = checked(self, offset, 4, 4).cast::<u32>();
         // SAFETY: `checked` returned an aligned word inside the view, which lives as long as `self`; both
         // sides access it atomically.
@@ -77,6 +100,11 @@ impl<M: Mapping + ?Sized> MappingExt for M {
     }
 
     fn load64(&self, offset: u64, ordering: Ordering) -> u64 {
+        #[cfg(loom)]
+        if let Some(model) = self.model() {
+            let low = model.load32(offset, ordering);
+            return u64::from(model.load32(offset + 4, ordering)) << 32 | u64::from(low);
+        }
         let word = checked(self, offset, 8, 8).cast::<u64>();
         // SAFETY: `checked` returned an aligned word inside the view, which lives as long as `self`; both
         // sides access it atomically.
@@ -91,6 +119,13 @@ impl<M: Mapping + ?Sized> MappingExt for M {
     }
 
     fn read_bytes(&self, offset: u64, to: &mut [u8]) {
+        #[cfg(loom)]
+        if let Some(model) = self.model() {
+            for (offset, to) in (offset..).step_by(4).zip(to.chunks_mut(4)) {
+                to.copy_from_slice(&model.load32(offset, Ordering::Relaxed).to_le_bytes());
+            }
+            return;
+        }
         let from = checked(self, offset, to.len() as u64, 1);
         // SAFETY: `checked` proved the source inside the view; `to` is a host buffer, so the two
         // cannot overlap; bytes have no invalid values.

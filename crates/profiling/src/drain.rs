@@ -172,7 +172,7 @@ impl Drain {
     /// One pass: at most one buffer of each lane. All are copied, then their ready entries are taken,
     /// then they are returned to the device, each step visible before the next; only then are the
     /// copies checked. Says whether there was anything to do.
-    fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
+    pub(crate) fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
         let mut copies = Vec::new();
         let result = self.pass(outlet, &mut copies);
         // What was copied is captured, whatever failed after it.

@@ -38,6 +38,8 @@ mod collector;
 mod drain;
 mod error;
 mod findings;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod lane;
 mod layout;
 mod ledger;

@@ -34,6 +34,20 @@ impl Region {
         Ok(region)
     }
 
+    /// A region whose words a model checker keeps, as they are before the first launch.
+    #[cfg(all(test, loom))]
+    pub(crate) fn over(
+        mapping: Box<dyn Mapping>,
+        memory: Arc<dyn DeviceMemory>,
+        layout: CaptureLayout,
+    ) -> Self {
+        Self {
+            mapping,
+            memory,
+            layout,
+        }
+    }
+
     fn initialise(&self) -> Result<()> {
         let image = self.layout.initial_image();
         self.mapping.write_bytes(0, &image);

@@ -1,7 +1,8 @@
 //! The table of mutants, by the ordering of the protocol that each weakens.
 
 use crate::checker::Checker;
-use Checker::{Loom, Mutants};
+use crate::loom::LIBRARY;
+use Checker::{Loom, Mutants, Shuttle};
 
 /// A step that can be weakened, and the test that must notice.
 #[derive(Debug)]
@@ -46,6 +47,16 @@ const AICPU: (Checker, &str, &str) = (Loom, "lanescope-aicpu", "loom");
 const SCHEDULE: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "schedule");
 const ORDER: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "order");
 
+const THREADS: (Checker, &str, &str) = (Shuttle, "lanescope-profiling", "shuttle");
+const DRAIN: (Checker, &str, &str) = (Loom, "lanescope-profiling", LIBRARY);
+const STALENESS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "staleness");
+const ERRORS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "errors");
+
+const ON_A2A3: &str = "runs_follow_each_other_on_a2a3sim";
+const ON_A5: &str = "runs_follow_each_other_on_a5sim";
+const RUN_AFTER_RUN: &str = "every_record_is_in_the_capture_or_counted_run_after_run";
+const COHERENT: &str = "interleavings::a_coherent_lane_of_one_buffer_is_drained";
+const COPIED: &str = "interleavings::a_copied_lane_of_one_buffer_is_drained";
 const ATTACHED: &str = "protocol::an_attached_recorder_has_filled_the_order_lines";
 const HANDSHAKE: &str = "protocol::a_core_sees_its_order_line_whole_and_leaves_when_told";
 const ONE_SLOT: &str = "protocol::one_slot_is_published_committed_and_used_again";
@@ -70,6 +81,90 @@ pub const MUTANTS: &[Mutant] = &[
         HANDSHAKE,
     ),
     row(
+        "1",
+        "order-not-invalidated",
+        "core: its order line",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "order-not-invalidated",
+        "core: its order line",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
+        "1",
+        "header-not-invalidated-by-core",
+        "core: the header",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "answer-not-cleaned",
+        "core: its answer",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "answer-not-invalidated",
+        "schedule: a core's answer",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "answer-not-invalidated",
+        "schedule: a core's answer",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
+        "1",
+        "exit-not-invalidated",
+        "schedule: a core's exit",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "exit-not-invalidated",
+        "schedule: a core's exit",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
+        "1",
+        "header-not-invalidated",
+        "attach: the header",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "core-configs-not-invalidated",
+        "attach: first tokens and owners of cores",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "capture-not-invalidated",
+        "attach: capture header and lanes",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "1",
+        "counters-not-invalidated",
+        "attach: counters of a new region",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
         "2",
         "publish-unfenced",
         "publish: slot before FIN",
@@ -91,6 +186,34 @@ pub const MUTANTS: &[Mutant] = &[
         ONE_SLOT,
     ),
     row(
+        "2",
+        "slot-not-cleaned",
+        "core: the staging slot",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "2",
+        "slot-not-cleaned",
+        "core: the staging slot",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
+        "2",
+        "slot-not-invalidated",
+        "commit: the staging slot",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "2",
+        "slot-not-invalidated",
+        "commit: the staging slot",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
         "3",
         "payload-unfenced",
         "dispatch: payload before DATA_MAIN_BASE",
@@ -103,6 +226,20 @@ pub const MUTANTS: &[Mutant] = &[
         "dispatch: one token too many in flight",
         AICPU,
         TWO_SLOTS,
+    ),
+    row(
+        "3",
+        "payload-not-invalidated",
+        "core: the payload",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "3",
+        "payload-not-invalidated",
+        "core: the payload",
+        STALENESS,
+        ON_A5,
     ),
     row(
         "4",
@@ -180,6 +317,112 @@ pub const MUTANTS: &[Mutant] = &[
         "take: free tail before the free entry",
         AICPU,
         ONE_BUFFER,
+    ),
+    row(
+        "7",
+        "tail-not-acquired",
+        "drain: ready tail before entry and records",
+        DRAIN,
+        COHERENT,
+    ),
+    row(
+        "7",
+        "host-not-released",
+        "drain: entry and records before head and tail",
+        DRAIN,
+        COHERENT,
+    ),
+    row(
+        "7",
+        "host-line-not-invalidated",
+        "take: the host's line of a lane",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "7",
+        "lanes-not-pulled",
+        "drain: the device's line of a lane",
+        DRAIN,
+        COPIED,
+    ),
+    row(
+        "7",
+        "entries-not-pulled",
+        "drain: ready entries",
+        DRAIN,
+        COPIED,
+    ),
+    row("7", "records-not-pulled", "drain: records", DRAIN, COPIED),
+    row(
+        "7",
+        "counters-not-pulled",
+        "drain: counters",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
+        "7",
+        "hosts-not-pushed",
+        "drain: the host's lines",
+        DRAIN,
+        COPIED,
+    ),
+    row(
+        "7",
+        "heads-with-buffers",
+        "drain: heads before buffers",
+        DRAIN,
+        COPIED,
+    ),
+    row(
+        "7",
+        "returned-before-copied",
+        "drain: buffer before it goes back",
+        DRAIN,
+        COHERENT,
+    ),
+    row(
+        "8",
+        "drain-without-last-pass",
+        "stop: the drain's last pass",
+        THREADS,
+        RUN_AFTER_RUN,
+    ),
+    row(
+        "8",
+        "stop-read-after-pass",
+        "stop: read after the pass",
+        THREADS,
+        RUN_AFTER_RUN,
+    ),
+    row(
+        "8",
+        "stop-without-notify",
+        "stop: the drain is not woken",
+        THREADS,
+        RUN_AFTER_RUN,
+    ),
+    row(
+        "8",
+        "reconcile-before-writer",
+        "stop: reconcile before the writer has ended",
+        THREADS,
+        "a_file_that_gets_full_loses_only_what_is_said",
+    ),
+    row(
+        "8",
+        "writer-ends-before-drain",
+        "stop: the writer before the drain",
+        THREADS,
+        RUN_AFTER_RUN,
+    ),
+    row(
+        "9",
+        "collectors-left-running",
+        "run: collectors after a failed launch",
+        ERRORS,
+        "a_killed_device_process_is_an_error_and_leaves_a_partial_capture",
     ),
     row(
         "10",
