@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use lanescope::{LanescopeError, PlatformError, RuntimeError};
+use lanescope_trace::TraceError;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn hint_of(error: &anyhow::Error) -> Option<&str> {
             .downcast_ref::<LanescopeError>()
             .and_then(LanescopeError::hint);
         let hint = hint.or_else(|| cause.downcast_ref().and_then(RuntimeError::hint));
+        let hint = hint.or_else(|| cause.downcast_ref().and_then(TraceError::hint));
         hint.or_else(|| cause.downcast_ref().and_then(PlatformError::hint))
     })
 }

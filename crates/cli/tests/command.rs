@@ -208,6 +208,65 @@ fn nothing_to_read_is_an_error_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_hostile_file_is_an_error_with_its_place_and_leaves_nothing_behind() {
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/data/reference_vector.l2_perf_records.json");
+    let recording = fs::read_to_string(recording).expect("reads");
+    let version = recording.find("\"version\"").expect("it has one");
+    let half = recording.len() / 2;
+    let cases: [(&str, Vec<u8>, &str); 7] = [
+        ("r.json", recording.as_bytes()[..half].to_vec(), "EOF"),
+        (
+            "r.json",
+            recording
+                .replacen("\"version\"", "\"version\": 1, \"version\"", 1)
+                .into_bytes(),
+            "duplicate field",
+        ),
+        (
+            "r.json",
+            [&recording.as_bytes()[..version], b"\xff"].concat(),
+            "column",
+        ),
+        ("r.json", "[".repeat(1 << 20).into_bytes(), "expected"),
+        ("c.lanescope", Vec::new(), "the file has 0"),
+        (
+            "c.lanescope",
+            vec![0xFF; 4096],
+            "it begins with 0xffffffffffffffff",
+        ),
+        (
+            "c.lanescope",
+            [b"LSCAPFIL".as_slice(), &[0; 56]].concat(),
+            "format 0 is not supported",
+        ),
+    ];
+    for (name, bytes, expected) in cases {
+        let folder = Folder::new();
+        fs::write(folder.0.join(name), &bytes).expect("writes");
+        for line in [
+            vec!["report", name],
+            vec!["report", name, "--json"],
+            vec!["export", name, "--format", "perfetto"],
+            vec!["export", name, "--format", "records-json"],
+            vec!["export", name, "--format", "perfetto", "-o", "-"],
+        ] {
+            let (code, text) = refused(&folder.0, &line);
+            assert_eq!(code, Some(2), "{line:?}: {text}");
+            assert!(
+                text.contains(name) && text.contains(expected),
+                "{line:?}: {text}"
+            );
+            assert!(
+                text.contains("hint: ") && text.len() < 1000,
+                "{line:?}: {text}"
+            );
+            assert_eq!(folder.entries(), [name]);
+        }
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let folder = Folder::new();
     let mut child = command(&folder.0, &["run", "--help"])

@@ -1,5 +1,6 @@
 //! What can go wrong while a trace is read.
 
+use lanescope_capture::CaptureError;
 use std::path::PathBuf;
 
 /// A trace could not be read.
@@ -34,7 +35,7 @@ pub enum TraceError {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: lanescope_capture::CaptureError,
+        source: CaptureError,
     },
     /// A capture has no run.
     #[error("{}: the capture holds no run", path.display())]
@@ -63,4 +64,31 @@ pub enum TraceError {
         /// How many can be read.
         limit: u64,
     },
+}
+
+impl TraceError {
+    /// What to do about it, when something is known; one line.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Malformed { .. } => {
+                Some("a records file is version 1 or 2 of l2_perf_records.json, and whole")
+            }
+            Self::Capture { source, .. } => match source {
+                CaptureError::NotACapture { .. } => Some(
+                    "give the folder of a run, its capture.lanescope, or a records file that ends \
+                     in .json",
+                ),
+                CaptureError::Version { .. } => {
+                    Some("read the capture with the version that wrote it")
+                }
+                CaptureError::Malformed { .. } => {
+                    Some("the file was changed after it was written; record the run again")
+                }
+                _ => None,
+            },
+            Self::NoRun { .. } => Some("the run ended before anything was recorded"),
+            _ => None,
+        }
+    }
 }

@@ -8,16 +8,23 @@
 //! A `dispatch_time_us` of 0 stands for an unknown time as well as for the base; it is taken as
 //! unknown only when `finish_time_us` is 0 too.
 //!
+//! # What a file can make us allocate
+//!
+//! At most 64 bytes for each of its own and 1 MiB; a test counts them in the allocator. Nesting is
+//! refused or passed over without recursion.
+//!
 //! # Errors
 //!
 //! [`TraceError::Malformed`] with file, line, column and what was expected. Nothing is kept of a
 //! file that is refused.
 
 mod rows;
+mod scale;
 
 use crate::{Core, EdgeTable, Note, Session, Task, Trace, TraceError, TraceParts};
-use lanescope_abi::{Chip, CoreType};
+use lanescope_abi::CoreType;
 use rows::{CoreTypeName, OrchestratorPhaseRow, OrchestratorRow, SchedulerRow, TaskRow};
+use scale::Scale;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
@@ -165,76 +172,6 @@ fn session(core_to_thread: &[i64], tasks: &[Task], version: u32, scale: &Scale) 
     let threads = session.cores.iter().filter_map(|core| core.thread);
     session.threads = threads.max().map_or(0, |last| last.saturating_add(1));
     session
-}
-
-/// How the file's nanoseconds become ticks.
-struct Scale {
-    chip: Option<Chip>,
-    ticks_per_second: u64,
-    ns_per_tick: u64,
-    origin_ticks: u64,
-}
-
-impl Scale {
-    /// The reference writes one phase array per AICPU thread the chip can have.
-    fn of(document: &Document) -> Self {
-        let threads = document.scheduler.len();
-        let chip = Chip::ALL
-            .into_iter()
-            .find(|chip| chip.info().max_threads as usize == threads);
-        let a2a3 = Chip::A2a3.info().ticks_per_second;
-        let fits = chip != Some(Chip::A5) && document.multiples_of(1_000_000_000 / a2a3);
-        let ticks_per_second = match fits {
-            true => a2a3,
-            false => Chip::A5.info().ticks_per_second,
-        };
-        Self {
-            chip,
-            ticks_per_second,
-            ns_per_tick: 1_000_000_000 / ticks_per_second,
-            origin_ticks: ticks_per_second,
-        }
-    }
-
-    /// The tick of a time since the file's base; 0 when it is not known.
-    fn at(&self, ns: u64) -> u64 {
-        match ns {
-            UNKNOWN_NS => 0,
-            ns => self.origin_ticks + self.span(ns),
-        }
-    }
-
-    /// The ticks of a duration.
-    fn span(&self, ns: u64) -> u64 {
-        ns / self.ns_per_tick
-    }
-}
-
-impl Document {
-    /// Whether every time in the file is a multiple of this.
-    fn multiples_of(&self, ns: u64) -> bool {
-        let tasks = self.tasks.tasks.iter().flat_map(|task| {
-            [
-                task.dispatch_ticks,
-                task.start_ticks,
-                task.end_ticks,
-                task.finish_ticks,
-            ]
-        });
-        let scheduler = self.scheduler.iter().flatten();
-        let scheduler = scheduler.flat_map(|row| [row.start_time_us, row.end_time_us]);
-        let phases = self.orchestrator_phases.iter().flatten();
-        let phases = phases.flat_map(|row| [row.start_time_us, row.end_time_us]);
-        let totals = self.orchestrator.iter();
-        let totals = totals.flat_map(|row| {
-            let [start, end] = [row.start_time_us, row.end_time_us];
-            [start, end].into_iter().chain(row.phase_us.values())
-        });
-        let phases = scheduler.chain(phases).chain(totals).map(|time| time.0);
-        tasks
-            .chain(phases)
-            .all(|time| time == UNKNOWN_NS || time % ns == 0)
-    }
 }
 
 impl<'de> Deserialize<'de> for Document {
