@@ -4,12 +4,13 @@
 use lanescope_abi::device::AwaitedBy;
 use lanescope_abi::{AwaitedWord, Chip};
 use lanescope_sim_device::clock::grains_of_us;
-use lanescope_sim_device::lanes::HostFaults;
+use lanescope_sim_device::lanes::{HOST_PATIENCE, HostFaults};
+use lanescope_sim_wire::DeviceSettings;
 use rig::{Rig, body, invalidate, load, now_ns, relax, store, work_ns};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod rig;
 
@@ -128,4 +129,83 @@ fn a_wait_for_a_late_host_ends_at_its_limit() {
     let (last, have) = times[2];
     assert!(!have);
     assert!((119_000..121_500).contains(&last), "gave up at {last} ns");
+}
+
+/// How long a thread needs, in wall time, for `records` that each look once for a buffer of a host
+/// that lives and returns none; and in virtual time.
+fn look_in_vain(records: u32, faults: HostFaults) -> (Duration, u64) {
+    let mut rig = Rig::new(Chip::A2a3);
+    let (free_tail, ready_tail) = (rig.line(10) + 4, rig.line(11));
+    rig.engine.lanes.borrow_mut().begin_launch(faults, |_| None);
+    let end = Rc::new(RefCell::new(0));
+    let log = Rc::clone(&end);
+    rig.threads(vec![body(move || {
+        for _ in 0..records {
+            let awaited = AwaitedWord {
+                address: free_tail,
+                seen: 0,
+                by: AwaitedBy::HostBuffer as u32,
+                pair_address: ready_tail,
+            };
+            relax("a buffer", &[], &[awaited], 0);
+            invalidate(free_tail);
+            assert_eq!(load(free_tail), 0);
+        }
+        *log.borrow_mut() = now_ns();
+    })]);
+    let begin = Instant::now();
+    rig.run();
+    rig.assert_good();
+    (begin.elapsed(), end.take())
+}
+
+#[test]
+fn who_drops_waits_for_a_host_that_returns_nothing_once_and_not_for_each_record() {
+    let patience = Duration::from_millis(200);
+    let faults = HostFaults {
+        patience,
+        ..HostFaults::default()
+    };
+    let (wall, time) = look_in_vain(1000, faults);
+    assert!(wall >= patience, "{wall:?}");
+    // One patience for each record would be 200 s.
+    assert!(wall < 100 * patience, "{wall:?}");
+    let (_, again) = look_in_vain(1000, faults);
+    assert_eq!(time, again, "the host's speed shows");
+}
+
+#[test]
+fn a_host_that_is_to_return_nothing_is_not_waited_for_at_all() {
+    let mut settings = DeviceSettings::default();
+    settings.set("no-buffer", "all").unwrap();
+    let faults = HostFaults::new(&settings);
+    let mut rig = Rig::new(Chip::A2a3);
+    rig.engine
+        .faults
+        .begin_launch(&settings, &rig.engine.memory, 0);
+    let (free_tail, ready_tail) = (rig.line(10) + 4, rig.line(11));
+    rig.engine.lanes.borrow_mut().begin_launch(faults, |_| None);
+    let memory = rig.engine.memory;
+    rig.threads(vec![body(move || {
+        for _ in 0..100 {
+            let awaited = AwaitedWord {
+                address: free_tail,
+                seen: 0,
+                by: AwaitedBy::HostBuffer as u32,
+                pair_address: ready_tail,
+            };
+            relax("a buffer", &[], &[awaited], 0);
+            // The host returns one after all; the device does not get to see it.
+            memory
+                .word32(free_tail)
+                .unwrap()
+                .store(1, Ordering::Relaxed);
+            invalidate(free_tail);
+            assert_eq!(load(free_tail), 0);
+        }
+    })]);
+    let begin = Instant::now();
+    rig.run();
+    rig.assert_good();
+    assert!(begin.elapsed() < HOST_PATIENCE, "it was waited for");
 }
