@@ -7,20 +7,15 @@
 //! test program's own would spoil that, so the tests run one after the other on the main thread.
 
 mod footprint;
+mod resident;
 
 use footprint::Footprint;
-use lanescope::{
-    CAPTURE_FILE_NAME, Device, Outcome, Policy, RunOptions, RunOutcome, RuntimeError, Session,
-    Token, VERDICT_FILE_NAME, Verdict,
-};
-use lanescope_capture::CaptureFile;
-use lanescope_conformance::{
-    Case, CaseResult, Finished, Folder, SimulatedDriver, chain, timeline, vector,
-};
-use lanescope_examples::{BgemmOptions, Built, WorkloadOptions};
-use lanescope_trace::Trace;
+use lanescope::{RuntimeError, Session};
+use lanescope_conformance::{Case, CaseResult, SimulatedDriver, chain, timeline, vector};
+use lanescope_stress::{Effort, Tried};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::collections::BTreeSet;
+use resident::{CYCLE, Resident};
+use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -29,8 +24,6 @@ const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
 const RUNS: usize = 1000;
 /// After as many runs, every kind of run has been there more than once.
 const WARM_UP: usize = 4 * CYCLE;
-/// Runs until the same kind comes again: what the lists below have together.
-const CYCLE: usize = 60;
 /// Failed devices that are opened again.
 const REOPENED: usize = 16;
 
@@ -38,10 +31,19 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let mut trials = Vec::new();
+    let trial = |name: String, run: Box<dyn Fn() -> CaseResult + Send>| {
+        Trial::test(name, move || {
+            run().map_err(|error| Failed::from(chain(&*error)))
+        })
+    };
+    trials.push(trial(
+        "whatever_is_left_behind_is_seen".to_owned(),
+        Box::new(whatever_is_left_behind_is_seen),
+    ));
     for platform in PLATFORMS {
         let mut add = |name: &str, run: fn(&'static str) -> CaseResult| {
-            let run = move || run(platform).map_err(|error| Failed::from(chain(&*error)));
-            trials.push(Trial::test(format!("{platform}::{name}"), run));
+            let name = format!("{platform}::{name}");
+            trials.push(trial(name, Box::new(move || run(platform))));
         };
         add(
             "a_thousand_graphs_leave_nothing_behind",
@@ -52,11 +54,55 @@ fn main() -> ExitCode {
             a_device_that_failed_is_opened_again_and_nothing_grows,
         );
     }
+    trials.push(trial(
+        "any_order_of_runs_is_exact".to_owned(),
+        Box::new(any_order_of_runs_is_exact),
+    ));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// The tests below can fail: each kind of thing that stays shows in the footprint.
+fn whatever_is_left_behind_is_seen() -> CaseResult {
+    let case = Case::new("a2a3sim", 2, vector(7));
+    let build = case.build()?;
+    let driver = SimulatedDriver::of(&build);
+    let device = case.open(&build)?;
+    let before = Footprint::take(&driver, 0)?;
+    let growth = |expected: &[&str]| -> CaseResult {
+        let growth = Footprint::take(&driver, 0)?.growth(&before).join("; ");
+        let is_seen = |name: &&str| growth.contains(&format!("{name}: "));
+        assert!(expected.iter().all(is_seen), "{expected:?}: {growth}");
+        assert!(!growth.is_empty() || expected.is_empty());
+        Ok(())
+    };
+    growth(&[])?;
+    let heap = black_box(vec![1u8; 64 << 10]);
+    growth(&["host heap bytes"])?;
+    let pages = black_box(vec![1u8; 64 << 20]);
+    growth(&["host resident bytes"])?;
+    let file = std::fs::File::open("/proc/self/statm")?;
+    growth(&["host files"])?;
+    std::thread::scope(|scope| {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || ended.recv());
+        let seen = growth(&["host threads"]);
+        drop(end);
+        seen
+    })?;
+    let memory = device.allocate(8192)?;
+    let mapping = device.map(&memory, 8192)?;
+    growth(&["bytes", "allocations", "registrations"])?;
+    device.load_programs(&build.programs()?)?;
+    growth(&["programs"])?;
+    let again = case.open(&build)?;
+    growth(&["streams"])?;
+    drop((heap, pages, file, mapping, memory, again, device));
+    assert_eq!(driver.leaks(), 0);
+    Ok(())
+}
+
 fn a_thousand_graphs_leave_nothing_behind(platform: &'static str) -> CaseResult {
-    let mut resident = Resident::new(platform)?;
+    let mut resident = Resident::new(platform, 2)?;
     for number in 0..WARM_UP {
         resident.step(number)?;
     }
@@ -72,201 +118,8 @@ fn a_thousand_graphs_leave_nothing_behind(platform: &'static str) -> CaseResult 
         "after {rest} more runs: {}; at first {warm:?}",
         growth.join("; ")
     );
-    assert!(resident.run_ids.len() >= RUNS / 10 * 9);
-    drop(resident.session);
-    drop(resident.device);
-    assert_eq!(resident.driver.leaks(), 0);
+    assert_eq!(resident.close(), (WARM_UP + rest) / 10 * 9);
     Ok(())
-}
-
-/// A session that runs graph after graph, and what is expected of the next.
-struct Resident {
-    driver: SimulatedDriver,
-    device: Arc<dyn Device>,
-    session: Session,
-    graphs: Vec<Built>,
-    folder: Folder,
-    /// Those of every run that has ended.
-    run_ids: BTreeSet<u32>,
-    last_run_id: u32,
-    /// The first token that each core is to get next.
-    next_tokens: Vec<Token>,
-}
-
-impl Resident {
-    fn new(platform: &'static str) -> Result<Self, Box<dyn std::error::Error>> {
-        let case = Case::new(platform, 2, vector(7));
-        let build = case.build()?;
-        let products = WorkloadOptions::Bgemm(BgemmOptions {
-            batch: 2,
-            m: 32,
-            n: 32,
-            k: 32,
-            tile: 16,
-        });
-        let workloads = [vector(7), products, vector(90), vector(1)];
-        let graphs = workloads.map(|workload| Case::new(platform, 2, workload).graph(&build));
-        let device = case.open(&build)?;
-        let session = Session::open(Arc::clone(&device), &build, &case.session)?;
-        let cores = session.chip().max_cores as usize;
-        Ok(Self {
-            driver: SimulatedDriver::of(&build),
-            device,
-            session,
-            graphs: graphs.into_iter().collect::<Result<_, _>>()?,
-            folder: Folder::new()?,
-            run_ids: BTreeSet::new(),
-            last_run_id: 0,
-            next_tokens: vec![case.session.first_token; cores],
-        })
-    }
-
-    fn footprint(&self) -> Result<Footprint, Box<dyn std::error::Error>> {
-        Footprint::take(&self.driver, 0)
-    }
-
-    /// The number-th run; every tenth is made to fail.
-    fn step(&mut self, number: usize) -> CaseResult {
-        let result = if number % 10 == 9 {
-            self.fail(number)
-        } else {
-            self.succeed(number)
-        };
-        result.map_err(|error| format!("run {number}: {}", chain(&*error)).into())
-    }
-
-    /// What the number-th run is asked for: each list has a length of its own.
-    fn options(&self, number: usize) -> RunOptions {
-        let clusters = [1, 3, 2, 8, 1][number % 5];
-        let level = [2, 0, 4, 1][number % 4];
-        let buffers = [None, Some(4), Some(8)][number % 3];
-        RunOptions {
-            level,
-            clusters: Some(clusters),
-            threads: Some([1, 2][number % 2].min(clusters)),
-            buffers,
-            records_per_buffer: buffers.map(|_| 16),
-            policy: [Policy::Block, Policy::DropNewest][number / 2 % 2],
-            capture: (level > 0).then(|| self.folder.path().to_owned()),
-            ..RunOptions::default()
-        }
-    }
-
-    fn succeed(&mut self, number: usize) -> CaseResult {
-        let options = self.options(number);
-        let built = &self.graphs[number % self.graphs.len()];
-        let outcome = self.session.run(&built.graph, &options)?;
-        built.check(|tensor| self.session.read(tensor))?;
-        assert_eq!(outcome.run_id, self.last_run_id + 1, "run {number}");
-        assert_eq!(outcome.verdict.run_id, outcome.run_id);
-        assert_eq!(
-            outcome.verdict.outcome,
-            Outcome::Exact,
-            "run {number}: {:?}",
-            outcome.verdict.findings
-        );
-        self.last_run_id = outcome.run_id;
-        assert!(self.run_ids.insert(outcome.run_id));
-        let dispatched: u64 = outcome.dispatched.iter().sum();
-        assert_eq!(dispatched, built.graph.task_count() as u64);
-        for (core, (first, dispatched)) in outcome
-            .first_tokens
-            .iter()
-            .zip(&outcome.dispatched)
-            .enumerate()
-        {
-            let next = &mut self.next_tokens[core];
-            assert_eq!(*first, next.raw(), "run {number}, core {core}");
-            *next = next.advance(*dispatched);
-        }
-        if options.level > 0 {
-            self.check_capture(number, &options, outcome)?;
-        }
-        Ok(())
-    }
-
-    /// The capture holds this run alone, and all of it.
-    fn check_capture(
-        &self,
-        number: usize,
-        options: &RunOptions,
-        outcome: RunOutcome,
-    ) -> CaseResult {
-        let path = self.folder.path();
-        let file = CaptureFile::open(path.join(CAPTURE_FILE_NAME))?;
-        let capture = file.read()?;
-        assert_eq!(capture.run_ids(), [outcome.run_id], "run {number}");
-        let run = capture.runs()?.pop().expect("one run");
-        assert!(run.is_ended());
-        let mut records = 0;
-        for record in run.task_records().flatten() {
-            assert_eq!(record.run_id, outcome.run_id, "run {number}");
-            records += 1;
-        }
-        let built = &self.graphs[number % self.graphs.len()];
-        assert_eq!(records, built.graph.task_count(), "run {number}");
-        let written = std::fs::read_to_string(path.join(VERDICT_FILE_NAME))?;
-        let written: Verdict = serde_json::from_str(&written)?;
-        assert_eq!(written, outcome.verdict);
-        if options.level >= 2 {
-            let finished = Finished {
-                trace: Trace::open(path)?,
-                folder: Folder::new()?,
-                task_count: built.graph.task_count() as u64,
-                edge_count: built.graph.edge_count() as u64,
-                outcome,
-            };
-            let faults = timeline::faults(&finished);
-            assert!(faults.is_empty(), "run {number}: {faults:?}");
-        }
-        Ok(())
-    }
-
-    /// A run that is refused on its way; nothing of it is dispatched, so the tokens stay.
-    fn fail(&mut self, number: usize) -> CaseResult {
-        let mut options = self.options(number);
-        options.level = 2;
-        options.capture = Some(self.folder.path().to_owned());
-        let built = &self.graphs[number % self.graphs.len()];
-        // A shape that no run has, so that control and capture region are made anew.
-        options.clusters = Some(5);
-        let mut expect = |options: &RunOptions, expected: &str, has_number: bool| -> CaseResult {
-            let error = self.session.run(&built.graph, options).expect_err(expected);
-            let text = chain(&error);
-            assert!(text.contains(expected), "{expected}: {text}");
-            assert!(!self.device.is_poisoned(), "{text}");
-            self.last_run_id += u32::from(has_number);
-            Ok(())
-        };
-        match number / 10 % 6 {
-            0 => {
-                self.driver
-                    .set("fail", "rtKernelLaunchWithHandleV2:1:207001");
-                expect(&options, "rtKernelLaunchWithHandleV2", true)
-            }
-            1 => {
-                // The cores run already, and are called back.
-                self.driver.set("fail", "rtsLaunchCpuKernel:1:207001");
-                expect(&options, "rtsLaunchCpuKernel", true)
-            }
-            2 => {
-                self.driver.set("fail", "rtMalloc:1:207001");
-                expect(&options, "rtMalloc", true)
-            }
-            3 => {
-                self.driver.set("fail", "rtMemcpy:1:107000");
-                expect(&options, "rtMemcpy", false)
-            }
-            4 => {
-                options.capture = Some(self.folder.path().join("no such folder"));
-                expect(&options, "cannot write", true)
-            }
-            _ => {
-                options.threads = Some(u32::MAX);
-                expect(&options, "threads", false)
-            }
-        }
-    }
 }
 
 fn a_device_that_failed_is_opened_again_and_nothing_grows(platform: &'static str) -> CaseResult {
@@ -311,4 +164,50 @@ fn a_device_that_failed_is_opened_again_and_nothing_grows(platform: &'static str
     }
     assert_eq!(driver.leaks(), 0);
     Ok(())
+}
+
+/// Sessions come and go on one device, and every kind of run follows on every other.
+fn any_order_of_runs_is_exact() -> CaseResult {
+    const RING_SIZES: [u32; 5] = [1, 2, 4, 8, 16];
+    let effort = Effort::new("any_order_of_runs_is_exact", 6);
+    while let Some(seed) = effort.next_seed() {
+        let mut random = Random::new(seed);
+        let platform = PLATFORMS[random.below(2)];
+        let ring_size = RING_SIZES[random.below(5)];
+        let mut run = || -> CaseResult {
+            let mut resident = Resident::new(platform, ring_size)?;
+            for _ in 0..30 {
+                if random.below(8) == 0 {
+                    resident.replace_session()?;
+                }
+                resident.step(random.below(CYCLE))?;
+                effort.add(Tried::Runs, 1);
+            }
+            resident.close();
+            Ok(())
+        };
+        if let Err(error) = run() {
+            let text = chain(&*error);
+            panic!("seed {seed}, {platform}, ring size {ring_size}: {text}");
+        }
+    }
+    Ok(())
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let number = (z ^ (z >> 31)) >> 33;
+        usize::try_from(number).expect("31 bits") % limit
+    }
 }
