@@ -40,7 +40,7 @@ fn assert_next_run_is_sound(bed: &mut Bed) {
         tokens_of(&records_of(&mut stopped, bed.run_id), &work),
         placed
     );
-    bed.assert_buffers_conserved();
+    bed.assert_buffers_free();
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_run_that_breaks_off_loses_nothing_that_was_committed() {
                 tokens_of(&records_of(&mut stopped, bed.run_id), &work),
                 placed
             );
-            bed.assert_buffers_conserved();
+            bed.assert_buffers_free();
             assert_next_run_is_sound(&mut bed);
         },
     );
@@ -106,7 +106,7 @@ fn a_file_that_gets_full_loses_only_what_is_said() {
         for (tokens, placed) in tokens.iter().zip(&placed) {
             assert!(placed.starts_with(tokens));
         }
-        bed.assert_buffers_conserved();
+        bed.assert_buffers_free();
         assert_next_run_is_sound(&mut bed);
     });
 }

@@ -21,7 +21,7 @@ pub use heap_device::HeapDevice;
 pub use numbers::Numbers;
 pub use outlet::{Gate, Sink};
 pub use puppet::{Moment, Puppet, Run};
-pub use recorder::ControlRegion;
+pub use recorder::{ControlRegion, Played};
 pub use sync::{pause, step};
 pub use thread::{DeviceMemoryView, DeviceThread, Fate};
 
@@ -124,14 +124,31 @@ impl Bed {
     }
 
     /// Every buffer of every lane is in its free queue, once. To be asked when no run goes on.
+    pub fn assert_buffers_free(&self) {
+        self.assert_buffers(|[free, _, ready]| {
+            assert_eq!(ready, [0; 0], "ready entries that were not taken");
+            free
+        });
+    }
+
+    /// Every buffer of every lane is in one place, once: free, filling or ready.
     pub fn assert_buffers_conserved(&self) {
+        self.assert_buffers(|places| places.concat());
+    }
+
+    fn assert_buffers(&self, gather: impl Fn([Vec<u32>; 3]) -> Vec<u32>) {
         for lane in self.profiler.layout().lanes() {
             let address = self.profiler.address().0;
             let thread = DeviceThread::observe(self.device.memory(), address, lane.thread);
-            let mut free = thread.free_buffers();
-            free.sort_unstable();
+            let census = thread.census();
+            let mut buffers = gather(census.clone());
+            buffers.sort_unstable();
             let all: Vec<u32> = (0..lane.capacity).collect();
-            assert_eq!(free, all, "buffers of thread {}", lane.thread);
+            assert_eq!(
+                buffers, all,
+                "buffers of thread {}: {census:?}",
+                lane.thread
+            );
         }
     }
 

@@ -7,8 +7,8 @@ use lanescope_abi::{
     ABI_HASH, ABI_VERSION, Awaited, Barrier, CaptureHeader, Chip, ControlHeader, CoreAnswer,
     CoreOrder, Device, HostLine, Section, TaskSlot, Token,
 };
-use lanescope_aicpu::Control;
 use lanescope_aicpu::record::{RecordState, Recorder, Task};
+use lanescope_aicpu::{Control, Failure};
 use lanescope_platform::Device as _;
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -206,6 +206,63 @@ impl ControlRegion {
             recorder.flush().unwrap();
         }
         dispatched
+    }
+}
+
+/// The recorder of one AICPU thread, whose cores it plays too, one task after the other.
+#[derive(Debug)]
+pub struct Played<'a> {
+    recorder: Recorder<'a, HostDevice, RING>,
+    pub cores: Vec<u32>,
+    control: ControlHeader,
+    capture: CaptureHeader,
+}
+
+impl ControlRegion {
+    /// Attaches as AICPU thread `thread` for as long as `body` goes on.
+    pub fn play<T>(&self, thread: u32, body: impl FnOnce(&mut Played<'_>) -> T) -> T {
+        let device = HostDevice;
+        let address = self.memory.address();
+        // SAFETY: the region was laid out by `new` and lives as long as `self`.
+        let control = unsafe { Control::attach(&device, address, Chip::A2a3, RING_SIZE) }.unwrap();
+        let header = *control.header();
+        let mut state = RecordState::<RING>::new();
+        let recorder = Recorder::attach(&control, thread, &mut state).unwrap();
+        let capture = pointer(header.capture_address).cast::<CaptureHeader>();
+        body(&mut Played {
+            cores: recorder.cores().map(|(core, _)| core).collect(),
+            recorder,
+            control: header,
+            // SAFETY: the capture region begins with its header, a multiple of 8 bytes.
+            capture: unsafe { capture.read() },
+        })
+    }
+}
+
+impl Played<'_> {
+    /// Dispatches, runs and commits a task on a core.
+    pub fn commit(&mut self, core: u32, task_id: u64) -> Result<Token, Failure> {
+        let task = Task {
+            task_id,
+            func_id: 3,
+            tag: 0,
+        };
+        let token = self.recorder.dispatched(core, task)?;
+        let address = self.control.capture_address;
+        stage(
+            &HostDevice,
+            address,
+            &self.capture,
+            core,
+            token,
+            self.control.run_id,
+        );
+        self.recorder.commit(core, token.raw() | COND_FIN)?;
+        Ok(token)
+    }
+
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.recorder.flush()
     }
 }
 

@@ -249,26 +249,34 @@ impl DeviceThread {
         }
     }
 
-    /// The lane's buffers as its free queue names them, from the head on: every one exactly once, in
-    /// an idle device whose ready entries were all taken.
-    pub fn free_buffers(&self) -> Vec<u32> {
-        let host = |field: usize| self.memory.word32(self.host + field as u64);
-        let ready_head = host(offset_of!(LaneHost, ready_head)).load(Ordering::Acquire);
-        let ready_tail = self
-            .device32(offset_of!(LaneDevice, ready_tail))
-            .load(Ordering::Acquire);
-        assert_eq!(ready_head, ready_tail, "a ready entry was not taken");
-        let free_head = self
-            .device32(offset_of!(LaneDevice, free_head))
-            .load(Ordering::Acquire);
-        let queued = self.free_tail().wrapping_sub(free_head);
-        (0..queued)
-            .map(|offset| {
-                let slot = u64::from(free_head.wrapping_add(offset) & (self.config.capacity - 1));
-                let entry = self.config.free_offset_bytes + slot * 4;
-                self.memory.word32(entry).load(Ordering::Relaxed)
-            })
-            .collect()
+    /// Where the lane's buffers are as its words say: in the free queue, being filled, in the ready
+    /// queue. For a device that does nothing meanwhile.
+    pub fn census(&self) -> [Vec<u32>; 3] {
+        let device = |field: usize| self.device32(field).load(Ordering::Acquire);
+        let host = |field: usize| {
+            let word = self.memory.word32(self.host + field as u64);
+            word.load(Ordering::Acquire)
+        };
+        let entries = |head: u32, tail: u32, offset: u64, entry_bytes: u64| {
+            (0..tail.wrapping_sub(head))
+                .map(|place| head.wrapping_add(place) & (self.config.capacity - 1))
+                .map(|slot| self.memory.word32(offset + u64::from(slot) * entry_bytes))
+                .map(|buffer| buffer.load(Ordering::Relaxed))
+                .collect()
+        };
+        let free_head = device(offset_of!(LaneDevice, free_head));
+        let free_tail = host(offset_of!(LaneHost, free_tail));
+        let ready_head = host(offset_of!(LaneHost, ready_head));
+        let ready_tail = device(offset_of!(LaneDevice, ready_tail));
+        let filling = device(offset_of!(LaneDevice, filling_buffer));
+        [
+            entries(free_head, free_tail, self.config.free_offset_bytes, 4),
+            Some(filling)
+                .filter(|&buffer| buffer != NO_BUFFER)
+                .into_iter()
+                .collect(),
+            entries(ready_head, ready_tail, self.config.ready_offset_bytes, 16),
+        ]
     }
 
     /// The buffer that is being filled.
