@@ -323,7 +323,7 @@ impl Drain {
 
     /// The streams have ended: reads the last counts and salvages what was never handed over. A lane
     /// that cannot be read does not keep the others from being salvaged; the first failure is told.
-    fn finish(&mut self, outlet: &Outlet) -> Step<()> {
+    pub(crate) fn finish(&mut self, outlet: &Outlet) -> Step<()> {
         self.region.pull_lane_devices()?;
         let mut result = self.region.pull_counters();
         if result.is_ok() {

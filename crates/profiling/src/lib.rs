@@ -53,6 +53,13 @@ mod swimlane;
 mod sync;
 mod writer;
 
+// What stands beside the tests in `tests/` calls this crate by its name.
+#[cfg(all(test, not(loom), not(shuttle)))]
+extern crate self as lanescope_profiling;
+#[cfg(all(test, not(loom), not(shuttle)))]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub use collector::{Collector, LaneSettings};
 pub use error::{ProfilingError, Result};
 pub use findings::Findings;

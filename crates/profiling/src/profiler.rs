@@ -447,3 +447,6 @@ fn lane_info(lane: &LaneConfig) -> Option<LaneInfo> {
 fn config(what: &'static str, reason: String) -> ProfilingError {
     ProfilingError::Config { what, reason }
 }
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests;
