@@ -132,8 +132,10 @@ fn a_random_graph_runs_each_task_once_after_all_it_waits_for() {
 /// What a task that is never released leaves: the rest has run, and the launch ends with an error.
 #[test]
 fn a_graph_with_a_cycle_ends_at_the_limit_and_runs_nothing_of_the_cycle() {
-    let test = "a_graph_with_a_cycle_ends_at_the_limit_and_runs_nothing_of_the_cycle";
-    let effort = Effort::new(test, 4);
+    let effort = Effort::new(
+        "a_graph_with_a_cycle_ends_at_the_limit_and_runs_nothing_of_the_cycle",
+        4,
+    );
     while let Some(seed) = effort.next_seed() {
         let cases = (graph(40), any::<Index>(), any::<Index>());
         let ran = runner(seed).run(&cases, |(mut graph, from, to)| {
@@ -189,8 +191,10 @@ enum Wrong {
 /// One wrong word: the launch ends, well or with an error that says why, and touches nothing else.
 #[test]
 fn a_graph_with_a_wrong_word_ends_well_or_says_so_and_what_ran_is_recorded() {
-    let test = "a_graph_with_a_wrong_word_ends_well_or_says_so_and_what_ran_is_recorded";
-    let effort = Effort::new(test, 12);
+    let effort = Effort::new(
+        "a_graph_with_a_wrong_word_ends_well_or_says_so_and_what_ran_is_recorded",
+        12,
+    );
     let wrong = prop_oneof![
         Just(Wrong::Successor),
         Just(Wrong::FanIn),

@@ -15,7 +15,7 @@ mod support;
 use lanescope_abi::capture::Policy;
 use lanescope_capture::{CaptureWriter, FindingKind, Outcome};
 use lanescope_profiling::{ProfilingError, RunEnd};
-use model::{Work, bed, check, flip, kinds, records_of, tokens_of, try_start, up_to};
+use model::{Work, bed, explore, flip, kinds, records_of, tokens_of, try_start, up_to};
 use shuttle::thread;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -45,7 +45,7 @@ fn assert_next_run_is_sound(bed: &mut Bed) {
 
 #[test]
 fn every_record_is_in_the_capture_or_counted_run_after_run() {
-    check(
+    explore(
         "every_record_is_in_the_capture_or_counted_run_after_run",
         || {
             let mut bed = bed(if flip() {
@@ -62,7 +62,7 @@ fn every_record_is_in_the_capture_or_counted_run_after_run() {
 
 #[test]
 fn a_run_that_breaks_off_loses_nothing_that_was_committed() {
-    check(
+    explore(
         "a_run_that_breaks_off_loses_nothing_that_was_committed",
         || {
             let mut bed = bed(Policy::Block);
@@ -83,7 +83,7 @@ fn a_run_that_breaks_off_loses_nothing_that_was_committed() {
 
 #[test]
 fn a_file_that_gets_full_loses_only_what_is_said() {
-    check("a_file_that_gets_full_loses_only_what_is_said", || {
+    explore("a_file_that_gets_full_loses_only_what_is_said", || {
         let mut bed = bed(Policy::Block);
         let recording = try_start(&mut bed, up_to(1_000)).unwrap();
         let mut work = Work::begin(&mut bed, true);
@@ -114,7 +114,7 @@ fn a_file_that_gets_full_loses_only_what_is_said() {
 /// The driver refuses one copy: before the run, in the middle of a pass, or at the end.
 #[test]
 fn a_copy_that_fails_costs_at_most_the_buffer_it_was_of() {
-    check(
+    explore(
         "a_copy_that_fails_costs_at_most_the_buffer_it_was_of",
         || {
             let mut bed = bed(Policy::DropNewest);
@@ -148,7 +148,7 @@ fn a_copy_that_fails_costs_at_most_the_buffer_it_was_of() {
 
 #[test]
 fn a_device_that_dies_at_any_moment_leaves_what_was_drained() {
-    check(
+    explore(
         "a_device_that_dies_at_any_moment_leaves_what_was_drained",
         || {
             let mut bed = bed(Policy::DropNewest);
@@ -182,7 +182,7 @@ fn a_device_that_dies_at_any_moment_leaves_what_was_drained() {
 /// No session should, and yet nothing is doubled, and the next run begins with every buffer.
 #[test]
 fn a_recording_may_be_stopped_or_dropped_while_the_device_goes_on() {
-    check(
+    explore(
         "a_recording_may_be_stopped_or_dropped_while_the_device_goes_on",
         || {
             let mut bed = bed(Policy::DropNewest);
@@ -209,7 +209,7 @@ fn a_recording_may_be_stopped_or_dropped_while_the_device_goes_on() {
 
 #[test]
 fn of_two_that_start_at_once_each_records_or_is_told_who_does() {
-    check(
+    explore(
         "of_two_that_start_at_once_each_records_or_is_told_who_does",
         || {
             let mut bed = bed(Policy::Block);

@@ -23,7 +23,7 @@ const MAX_STEPS: usize = 500_000;
 const MOST_RECORDS: u64 = 7;
 
 /// Runs a model under random schedules with every other seed, under PCT ones with the rest.
-pub fn check(test: &'static str, model: fn()) {
+pub fn explore(test: &'static str, model: fn()) {
     let effort = Effort::new(test, SEEDS);
     while let Some(seed) = effort.next_seed() {
         let mut config = Config::new();
