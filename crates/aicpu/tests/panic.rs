@@ -91,7 +91,7 @@ fn enter(device: &impl Device, address: u64) -> Result<(), Failure> {
         unsafe { schedule::run_noted::<_, 2>(device, address, Chip::A2a3, &thread) }
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        // SAFETY: as above; the number is the one that the run set.
+        // SAFETY: the regions outlive the run, and the number is the one that the run set.
         unsafe { schedule::poison(device, address, Chip::A2a3, thread.get()) };
         Err(DeviceError::Internal.into())
     })
