@@ -3,7 +3,7 @@
 use fault::{Ran, run};
 use lanescope::{Outcome, Policy};
 use lanescope_conformance::Case;
-use lanescope_examples::{VectorOptions, WorkloadOptions};
+use lanescope_examples::{BgemmOptions, VectorOptions, WorkloadOptions};
 use lanescope_stress::{Effort, Tried};
 use std::time::Duration;
 
@@ -57,14 +57,27 @@ impl Draw {
         list[usize::try_from(self.below(list.len() as u64)).expect("an index")]
     }
 
-    fn case(&mut self) -> Case {
-        let platform = self.one_of(&["a2a3sim", "a5sim"]);
+    fn workload(&mut self) -> WorkloadOptions {
+        if self.below(4) == 0 {
+            return WorkloadOptions::Bgemm(BgemmOptions {
+                batch: 1 + self.below(3),
+                m: 64,
+                n: 64,
+                k: 64,
+                tile: 32,
+            });
+        }
         let tasks = 1 + self.below(1500);
-        let workload = WorkloadOptions::Vector(VectorOptions {
+        WorkloadOptions::Vector(VectorOptions {
             tasks,
             tile: 64,
             chains: 1 + self.below(tasks.min(80)),
-        });
+        })
+    }
+
+    fn case(&mut self) -> Case {
+        let platform = self.one_of(&["a2a3sim", "a5sim"]);
+        let workload = self.workload();
         let ring_size = self.one_of(&[1, 2, 4, 8, 16]);
         let mut case = Case::new(platform, ring_size, workload)
             .with_setting("seed", self.below(1 << 32))
@@ -100,6 +113,7 @@ impl Draw {
             "corrupt",
             "aicpu-error",
             "poison",
+            "fail",
         ]);
         let value = match name {
             "late-host" => self.below(2000).to_string(),
@@ -139,6 +153,18 @@ impl Draw {
                 format!("{when}:{}:{}", 1 + self.below(100), self.below(3))
             }
             "poison" => "507018".to_owned(),
+            "fail" => {
+                // Not what gives back: an object that the driver keeps is a leak.
+                let call = self.one_of(&[
+                    "rtMalloc",
+                    "rtMemcpy",
+                    "rtStreamCreate",
+                    "rtStreamSynchronizeWithTimeout",
+                    "rtAicpuKernelLaunchExWithArgs",
+                    "rtKernelLaunchWithHandleV2",
+                ]);
+                format!("{call}:{}:{}", 1 + self.below(60), 507_899)
+            }
             _ => unreachable!("every fault has a value"),
         };
         (name, value)
