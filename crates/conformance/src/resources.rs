@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 pub struct Resources {
     /// Open file descriptors.
     pub files: usize,
-    /// Threads.
+    /// Threads of the project and of the simulated driver; the test runner has others, that come and
+    /// go with other tests.
     pub threads: usize,
     /// Child processes, ended ones that nobody has collected included.
     pub children: usize,
@@ -26,17 +27,19 @@ impl Resources {
     #[must_use]
     pub fn now() -> Self {
         let own = Path::new("/proc/self");
-        let count = |name: &str| std::fs::read_dir(own.join(name)).expect("Linux").count();
-        let tasks = std::fs::read_dir(own.join("task")).expect("Linux");
-        let children = tasks
-            .flatten()
-            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-            .map(|list| list.split_whitespace().count())
-            .sum();
+        let list = |name: &str| std::fs::read_dir(own.join(name)).expect("Linux");
+        // A thread may end while it is looked at.
+        let of_each = |name: &'static str| {
+            let tasks = list("task").flatten();
+            tasks.filter_map(move |task| std::fs::read_to_string(task.path().join(name)).ok())
+        };
+        let is_ours = |name: &String| name.starts_with("lanescope-") || name.starts_with("sim-");
         Self {
-            files: count("fd"),
-            threads: count("task"),
-            children,
+            files: list("fd").count(),
+            threads: of_each("comm").filter(is_ours).count(),
+            children: of_each("children")
+                .map(|children| children.split_whitespace().count())
+                .sum(),
         }
     }
 

@@ -391,6 +391,32 @@ fn a_poisoned_device_says_so_until_it_is_closed_and_works_again_afterwards() {
 }
 
 #[test]
+fn a_device_found_unusable_names_the_call_and_is_healed_by_the_refused_open() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let bench = Bench::new(platform);
+        let forced = bench.driver.calls("aclrtResetDeviceForce");
+        let options = OpenOptions {
+            driver_settings: vec![("poison".to_owned(), "507018".to_owned())],
+            ..OpenOptions::default()
+        };
+        let platform = lanescope::platform(platform).expect("known");
+        let error = platform.open(&bench.build, options);
+        let error = error.expect_err("an earlier process left it so");
+        let text = format!("{error}: {:?}", std::error::Error::source(&error));
+        assert!(
+            text.contains("507000") || text.contains("507899"),
+            "{}: {text}",
+            bench.platform
+        );
+        // Without it the device would stay as it was, whoever opens it.
+        let resets = bench.driver.calls("aclrtResetDeviceForce") - forced;
+        assert_eq!(resets, 1, "{}", bench.platform);
+        bench.check_works();
+    }
+}
+
+#[test]
 fn the_table_of_waits_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = std::fs::read_to_string(root.join("docs/waits.md")).expect("the page");
