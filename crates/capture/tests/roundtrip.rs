@@ -217,9 +217,9 @@ fn check_cut(written: &Written, bytes: usize) {
             return assert!(matches!(error, CaptureError::NotACapture { .. }));
         }
     };
-    let whole = written.ends.iter().filter(|&&end| end <= bytes as u64);
+    let mut whole = written.ends.iter().filter(|&&end| end <= bytes as u64);
     let blocks = whole.clone().count();
-    let end = whole.last().copied().unwrap_or(FILE_HEADER_BYTES);
+    let end = whole.next_back().copied().unwrap_or(FILE_HEADER_BYTES);
     assert_eq!(capture.blocks().len(), blocks, "cut at {bytes}");
     assert_eq!(
         capture.ignored_bytes(),
