@@ -123,7 +123,6 @@ impl Case {
             launch_form: self.launch_form,
             op_limit: self.op_limit,
             driver_dir,
-            ..OpenOptions::default()
         }
     }
 

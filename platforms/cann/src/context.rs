@@ -417,7 +417,8 @@ impl Drop for Context {
         let mut contexts = lock(&CONTEXTS);
         let is_clear = lock(&self.kept).is_empty() && lock(&self.left).is_empty();
         let needs_force = self.is_poisoned() || !is_clear;
-        if !(needs_force && self.reset_force()) && !self.reset_all() && !needs_force {
+        let is_reset = needs_force && self.reset_force();
+        if !is_reset && !self.reset_all() && !needs_force {
             self.reset_force();
         }
         contexts.retain(|entry| entry.serial != self.serial);
