@@ -23,7 +23,7 @@ fn open(driver: &FakeDriver) -> Arc<dyn Device> {
         driver_dir: Some(driver.folder().to_path_buf()),
         ..Default::default()
     };
-    let device = A2a3Platform.open(&options).unwrap();
+    let device = A2a3Platform.open(&options).expect("opens");
     driver.calls();
     device
 }
@@ -51,15 +51,17 @@ fn count(calls: &[String], name: &str) -> usize {
 /// A device with a launch under way, on which a wait has run out.
 fn late_device(driver: &FakeDriver) -> Arc<dyn Device> {
     let device = open(driver);
-    device.load_programs(&programs(driver)).unwrap();
+    let programs = programs(driver);
+    device.load_programs(&programs).expect("delivered");
     let launch = Launch {
         control: DeviceAddress(0x1000_0000_0000),
         clusters: 1,
         threads: 1,
     };
-    device.launch(&launch, &|| ()).unwrap();
+    device.launch(&launch, &|| ()).expect("launched");
     driver.fail("rtStreamSynchronizeWithTimeout", 0, LATE);
-    let error = device.synchronize(StreamKind::Aicpu, LIMIT).unwrap_err();
+    let error = device.synchronize(StreamKind::Aicpu, LIMIT);
+    let error = error.expect_err("a limit that passes");
     assert!(matches!(error, PlatformError::Timeout { .. }), "{error}");
     driver.calls();
     device
