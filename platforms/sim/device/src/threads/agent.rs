@@ -341,7 +341,7 @@ impl Acting for ThreadAgent {
         self.member.waits_for(awaited.name());
         {
             let disturbance = &mut *self.disturbance.borrow_mut();
-            self.stores.borrow_mut().send_all(disturbance);
+            self.stores.borrow_mut().at_wait(disturbance);
         }
         let idle = self.idle.get();
         self.idle.set(idle.saturating_add(1));

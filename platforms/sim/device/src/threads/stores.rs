@@ -11,6 +11,10 @@ use std::sync::atomic::Ordering;
 
 /// Most stores on their way; a further one sends another.
 const MOST: usize = 24;
+/// One call in so many sees one of them arrive.
+const CALLS_AN_ARRIVAL: u64 = 32;
+/// One wait in so many sees all of them arrive.
+const WAITS_UNTIL_ALL: u64 = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value {
@@ -68,8 +72,15 @@ impl Stores {
     /// A call begins: perhaps one of them arrives.
     #[inline]
     pub fn at_call(&mut self, disturbance: &mut Disturbance) {
-        if !self.waiting.is_empty() && disturbance.happens(8) {
+        if !self.waiting.is_empty() && disturbance.happens(CALLS_AN_ARRIVAL) {
             self.send_one(disturbance);
+        }
+    }
+
+    /// The agent waits: sooner or later everything arrives, barrier or not.
+    pub fn at_wait(&mut self, disturbance: &mut Disturbance) {
+        if disturbance.happens(WAITS_UNTIL_ALL) {
+            self.send_all(disturbance);
         }
     }
 
