@@ -68,8 +68,20 @@ impl Recorder {
         } else {
             let profiler = self.profiler(run, device, options)?;
             profiler.describe(&mut session);
-            let writer = open_capture(options.capture.as_deref(), &session, graph, order)?;
-            Some(profiler.start(&session, writer).map_err(profiling)?)
+            let capture = || open_capture(options.capture.as_deref(), &session, graph, order);
+            match profiler.start(&session, capture()?).map_err(profiling) {
+                Ok(recording) => Some(recording),
+                Err(error) => {
+                    // The writer went down with the start; nothing but its first blocks was written.
+                    let folder = options.capture.as_deref();
+                    let recorded = capture()
+                        .and_then(|writer| record_refusal(writer, folder, &session, &error));
+                    if let Err(error) = recorded {
+                        log::warn!("{error}");
+                    }
+                    return Err(error);
+                }
+            }
         };
         self.current = Some(Current {
             session,
@@ -138,11 +150,7 @@ impl Recorder {
                 failed = Some(error);
             }
         }
-        if let Some(folder) = &folder {
-            let path = folder.join(VERDICT_FILE_NAME);
-            std::fs::write(&path, stopped.verdict.to_json())
-                .map_err(|source| cannot_write(path, source))?;
-        }
+        write_verdict(folder.as_deref(), &stopped.verdict)?;
         // Where the device could not be read, queues and pool may disagree with it: the next run
         // gets a new region.
         let is_unread = |finding: &Finding| finding.kind == FindingKind::ReadFailed;
@@ -196,6 +204,38 @@ impl Recorder {
         let (_, _, profiler) = self.profiler.as_ref().expect("it was just made");
         Ok(profiler)
     }
+}
+
+/// Says in a capture that its run did not begin, and why.
+fn record_refusal(
+    mut writer: CaptureWriter<Sink>,
+    folder: Option<&Path>,
+    session: &SessionInfo,
+    error: &RuntimeError,
+) -> Result<()> {
+    let end = RunEnd {
+        is_ended: false,
+        failure: Some(with_sources(error)),
+        dispatched: None,
+        expected_tasks: session.task_count,
+    };
+    let verdict = verdict_without_records(session.run_id, &end);
+    let path = || folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
+    writer
+        .verdict(&verdict)
+        .and_then(|()| writer.end_run(session.run_id))
+        .map_err(|source| cannot_write(path().unwrap_or_default(), source))?;
+    write_verdict(folder, &verdict)
+}
+
+/// Writes the verdict beside the capture, whole or not at all.
+fn write_verdict(folder: Option<&Path>, verdict: &Verdict) -> Result<()> {
+    let Some(folder) = folder else { return Ok(()) };
+    let path = folder.join(VERDICT_FILE_NAME);
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, verdict.to_json())
+        .and_then(|()| std::fs::rename(&partial, &path))
+        .map_err(|source| cannot_write(path, source))
 }
 
 /// An error with everything beneath it.

@@ -8,7 +8,7 @@ use lanescope_abi::control::{
     ThreadStatus,
 };
 use lanescope_abi::{ABI_HASH, Token, token};
-use lanescope_capture::Outcome;
+use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome, VERDICT_FILE_NAME};
 use lanescope_platform::{Device, PlatformError, StreamKind};
 use lanescope_runtime::{
     Arg, CoreType, Graph, Limits, RunOptions, RuntimeError, Session, SessionOptions, TensorId,
@@ -246,6 +246,32 @@ fn a_refused_launch_raises_the_abort_flag_and_the_next_run_lowers_it() {
     assert_eq!(error.hint(), Some("check it"));
     session.run(&graph, &one_cluster()).expect("runs");
     assert_eq!(*seen.lock().expect("no panic"), [(1, 1), (2, 0)]);
+}
+
+#[test]
+fn a_run_that_cannot_be_recorded_leaves_a_capture_that_says_so() {
+    let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
+    let mut session = open(&device, &build);
+    let (graph, _) = join();
+    let options = RunOptions {
+        level: 2,
+        capture: Some(build.folder().to_owned()),
+        ..one_cluster()
+    };
+    *device.refuse_thread.lock().expect("no panic") = Some(PlatformError::DevicePoisoned {
+        device: 0,
+        cause: "a test".to_owned(),
+    });
+    let error = session.run(&graph, &options).expect_err("no drain thread");
+    assert!(!error.to_string().is_empty());
+    let file = CaptureFile::open(build.folder().join(CAPTURE_FILE_NAME)).expect("a capture");
+    let capture = file.read().expect("readable");
+    let run = capture.runs().expect("decodes").pop().expect("one run");
+    let verdict = run.verdict().expect("a verdict");
+    assert_eq!(verdict.outcome, Outcome::Partial);
+    assert!(verdict.findings[0].text.contains("a test"), "{verdict:?}");
+    let beside = std::fs::read_to_string(build.folder().join(VERDICT_FILE_NAME));
+    assert_eq!(beside.expect("a verdict"), verdict.to_json());
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct FakeDevice {
     /// Happens on the device while the host waits for what `synchronize` returns.
     pub meanwhile: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
     pub refuse_launch: Mutex<Option<PlatformError>>,
+    /// What the next thread that attaches gets.
+    pub refuse_thread: Mutex<Option<PlatformError>>,
 }
 
 impl std::fmt::Debug for FakeDevice {
@@ -58,6 +60,7 @@ impl FakeDevice {
             synchronize: Mutex::default(),
             meanwhile: Mutex::default(),
             refuse_launch: Mutex::default(),
+            refuse_thread: Mutex::default(),
         })
     }
 
@@ -196,7 +199,8 @@ impl Device for FakeDevice {
     }
 
     fn attach_thread(&self) -> Result<Attachment> {
-        Ok(Attachment::new(|| ()))
+        let refusal = self.refuse_thread.lock().expect("no panic").take();
+        refusal.map_or_else(|| Ok(Attachment::new(|| ())), Err)
     }
 
     fn allocate(&self, bytes: u64) -> Result<Arc<dyn DeviceMemory>> {
