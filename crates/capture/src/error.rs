@@ -31,6 +31,12 @@ pub enum CaptureError {
     /// The writer was used after a failed write.
     #[error("the capture takes no more blocks after an earlier write failed")]
     WriterFailed,
+    /// The file took no block for too long.
+    #[error("the capture took no block for {limit:?}")]
+    Stalled {
+        /// How long it was waited for.
+        limit: std::time::Duration,
+    },
     /// The bytes are no capture.
     #[error("not a capture: {reason}")]
     NotACapture {

@@ -64,7 +64,7 @@ pub(crate) struct RunArguments {
     /// Records a buffer holds
     #[arg(long, global = true, value_name = "N")]
     pub(crate) records_per_buffer: Option<u32>,
-    /// A time limit: block, handshake, scheduler, op or sync
+    /// A time limit: block, handshake, scheduler, op, sync or write
     #[arg(long = "limit", global = true, value_name = "NAME=SECONDS", value_parser = limit)]
     pub(crate) limits: Vec<(String, Duration)>,
     /// A setting of the simulated driver
@@ -179,7 +179,7 @@ fn limit(text: &str) -> Result<(String, Duration), String> {
         .parse()
         .map_err(|_| format!("{value} is no number of seconds"))?;
     let limit = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    let names = ["block", "handshake", "scheduler", "op", "sync"];
+    let names = ["block", "handshake", "scheduler", "op", "sync", "write"];
     if !names.contains(&name.as_str()) {
         return Err(format!(
             "no limit is called {name}, expected {}",

@@ -180,6 +180,7 @@ fn run_options(arguments: &RunArguments, target: &Target) -> Result<RunOptions> 
             "scheduler" => limits.scheduler = *limit,
             "op" => limits.op = *limit,
             "sync" => limits.sync = *limit,
+            "write" => limits.write = *limit,
             _ => bail!("no limit is called {name}"),
         }
     }

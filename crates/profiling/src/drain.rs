@@ -3,7 +3,7 @@
 use crate::lane::{Filled, Lane};
 use crate::reconcile::{LaneReckoning, LaneSnapshot, Reckoning};
 use crate::region::Region;
-use crate::sync::mpsc::Receiver;
+use crate::sync::mpsc::{Receiver, RecvTimeoutError};
 use crate::sync::{AtomicBool, thread};
 use crate::writer::{HostBlock, Outlet, Returned};
 use crate::{Collector, DrainStats, Findings};
@@ -33,6 +33,8 @@ pub(crate) struct Drain {
     unwritten: u64,
     /// Blocks that went down with the writer thread.
     lost_blocks: usize,
+    /// The writer thread has not returned a block within its limit; it is sent none any more.
+    is_writer_stuck: bool,
     /// The lane a pass begins with, so that none is always last.
     first_lane: usize,
 }
@@ -67,6 +69,7 @@ impl Drain {
             after: None,
             unwritten: 0,
             lost_blocks: 0,
+            is_writer_stuck: false,
             first_lane: 0,
         }
     }
@@ -84,6 +87,7 @@ impl Drain {
         self.after = None;
         self.unwritten = 0;
         self.lost_blocks = 0;
+        self.is_writer_stuck = false;
         for collector in &mut self.collectors {
             collector.begin(session);
         }
@@ -281,10 +285,15 @@ impl Drain {
     fn hand_on(&mut self, mut block: HostBlock, outlet: &Outlet) {
         block.checksum = RecordBlock::checksum(block.records());
         self.collectors[block.collector].consume(block.thread, block.records(), &mut self.findings);
-        if let Err(unsent) = outlet.full.send(block) {
-            // The writer thread is gone; the verdict says so when the run is settled.
+        // Where the writer thread is stuck or gone, the verdict says so when the run is settled.
+        let unsent = if self.is_writer_stuck {
+            Some(block)
+        } else {
+            outlet.full.send(block).err().map(|unsent| unsent.0)
+        };
+        if let Some(block) = unsent {
             self.take_back(Returned {
-                block: unsent.0,
+                block,
                 is_written: false,
             });
         }
@@ -292,9 +301,7 @@ impl Drain {
 
     /// A host block; `None` when all are with the writer thread and `may_wait` is false.
     fn block(&mut self, outlet: &Outlet, may_wait: bool) -> Option<HostBlock> {
-        while let Ok(returned) = outlet.returned.try_recv() {
-            self.take_back(returned);
-        }
+        self.take_returned(&outlet.returned);
         loop {
             if let Some(block) = self.blocks.take() {
                 self.stats.host_block_bytes = self.blocks.held_bytes();
@@ -304,12 +311,28 @@ impl Drain {
                 return None;
             }
             self.stats.writer_waits += 1;
-            match outlet.returned.recv() {
+            match outlet.returned.recv_timeout(outlet.write_limit) {
                 Ok(returned) => self.take_back(returned),
-                // The writer thread is gone with the blocks it had.
-                Err(_) => self.lost_blocks += self.blocks.forget_absent(),
+                Err(gone) => {
+                    // The blocks it had are lost with the writer thread, or may be.
+                    self.is_writer_stuck |= gone == RecvTimeoutError::Timeout;
+                    self.lost_blocks += self.blocks.forget_absent();
+                }
             }
         }
+    }
+
+    /// Takes the blocks that the writer thread has returned, and says whether there were any. One that
+    /// was given up for lost stays lost.
+    pub(crate) fn take_returned(&mut self, returned: &Receiver<Returned>) -> bool {
+        let mut has_any = false;
+        while let Ok(returned) = returned.try_recv() {
+            has_any = true;
+            if !self.is_writer_stuck {
+                self.take_back(returned);
+            }
+        }
+        has_any
     }
 
     fn take_back(&mut self, returned: Returned) {
@@ -376,14 +399,16 @@ impl Drain {
 
     /// Both threads have ended: takes back the last blocks and says what was not written.
     pub(crate) fn settle(&mut self, returned: &Receiver<Returned>, failure: Option<&CaptureError>) {
-        while let Ok(returned) = returned.try_recv() {
-            self.take_back(returned);
-        }
+        self.take_returned(returned);
         self.lost_blocks += self.blocks.forget_absent();
         let (unwritten, lost) = (self.unwritten, self.lost_blocks);
         if let Some(error) = failure {
             self.findings.add(FindingKind::WriteFailed, unwritten, || {
-                format!("{unwritten} records are not in the capture: {error}")
+                let blocks = match lost {
+                    0 => String::new(),
+                    lost => format!(" and {lost} blocks"),
+                };
+                format!("{unwritten} records{blocks} are not in the capture: {error}")
             });
         } else if unwritten != 0 || lost != 0 {
             self.findings.add(FindingKind::WriteFailed, unwritten, || {

@@ -85,7 +85,11 @@ fn drain(is_coherent: bool, buffers: u32, count: u32) {
         drain.begin(&session());
         let (full, blocks) = mpsc::channel();
         let (give_back, returned) = mpsc::channel();
-        let outlet = Outlet { full, returned };
+        let outlet = Outlet {
+            full,
+            returned,
+            write_limit: crate::writer::WRITE_LIMIT,
+        };
         let (mut drained, mut idle) = (0, 0);
         while drained < count {
             if !drain.tick(&outlet).unwrap() {

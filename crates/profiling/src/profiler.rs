@@ -4,10 +4,10 @@ use crate::drain::Drain;
 use crate::error::{ProfilingError, Result};
 use crate::reconcile::{reconcile, verdict_without_records};
 use crate::region::Region;
-use crate::sync::mpsc::{self, Receiver, SyncSender};
+use crate::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{AtomicBool, Mutex};
-use crate::writer::{Outlet, Returned, WriterEnd, write_blocks};
+use crate::writer::{Outlet, Returned, WRITE_LIMIT, WriterEnd, write_blocks};
 use crate::{CaptureLayout, Collector, DrainStats, RegionShape};
 use lanescope_abi::capture::Policy;
 use lanescope_abi::{Kind, LaneConfig, Token, is_mutant};
@@ -18,6 +18,7 @@ use std::io::Write;
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 /// What a profiler is opened with, collectors apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub struct Profiler {
     device: Arc<dyn Device>,
     region: Arc<Region>,
     shape: RegionShape,
+    write_limit: Duration,
     slot: Arc<Mutex<Slot>>,
 }
 
@@ -86,8 +88,15 @@ impl Profiler {
             device,
             region,
             shape: options.shape,
+            write_limit: WRITE_LIMIT,
             slot: Arc::new(Mutex::new(Slot::Idle(Box::new(drain)))),
         })
+    }
+
+    /// Sets how long the file may take for one block in runs that start from now on; 30 s until then.
+    /// Past it the run is recorded no further, and its writer thread is left alone with the file.
+    pub fn limit_writes(&mut self, limit: Duration) {
+        self.write_limit = limit;
     }
 
     /// Device address of the region, for the control header.
@@ -234,16 +243,25 @@ impl Profiler {
             session: session.clone(),
             stop: Arc::new(AtomicBool::new(false)),
             slot: Arc::clone(&self.slot),
+            write_limit: self.write_limit,
             drain: None,
             writer: None,
         };
-        recording.writer = Some(spawn("writer", "lanescope-write", move || {
-            write_blocks(writer, &blocks, &give_back)
-        })?);
+        let (end, ended) = mpsc::sync_channel(1);
+        let thread = spawn("writer", "lanescope-write", move || {
+            // Nobody waits for the end of a writer that was given up.
+            let _ = end.send(write_blocks(writer, &blocks, &give_back));
+        })?;
+        recording.writer = Some(Writer { thread, ended });
         let device = Arc::clone(&self.device);
         let stop = Arc::clone(&recording.stop);
+        let write_limit = self.write_limit;
         recording.drain = Some(spawn("drain", "lanescope-drain", move || {
-            let outlet = Outlet { full, returned };
+            let outlet = Outlet {
+                full,
+                returned,
+                write_limit,
+            };
             let drain = take.recv().ok()?;
             Some(drain_run(drain, &*device, outlet, &stop, &ready))
         })?);
@@ -292,14 +310,53 @@ struct Drained {
     returned: Receiver<Returned>,
 }
 
+impl Drained {
+    fn take_returned(&mut self) -> bool {
+        self.drain.take_returned(&self.returned)
+    }
+}
+
 /// A run that is being recorded. Dropping it without [`Recording::stop`] ends its threads and
 /// leaves the capture without a verdict.
 pub struct Recording<W: Write + Send + 'static> {
     session: SessionInfo,
     stop: Arc<AtomicBool>,
     slot: Arc<Mutex<Slot>>,
+    write_limit: Duration,
     drain: Option<JoinHandle<Option<Drained>>>,
-    writer: Option<JoinHandle<WriterEnd<W>>>,
+    writer: Option<Writer<W>>,
+}
+
+/// What the writer thread leaves; nothing when it panicked, an error when it is stuck.
+type WriterResult<W> = std::result::Result<Option<WriterEnd<W>>, CaptureError>;
+
+/// The writer thread, and where it says what it leaves.
+struct Writer<W> {
+    thread: JoinHandle<()>,
+    ended: Receiver<WriterEnd<W>>,
+}
+
+impl<W> Writer<W> {
+    /// Waits for its end, `limit` from block to block; an error when it is stuck, and then the thread
+    /// is left behind. `None` when it panicked.
+    fn end(self, drained: &mut Option<Drained>, limit: Duration) -> WriterResult<W> {
+        loop {
+            match self.ended.recv_timeout(limit) {
+                Ok(end) => {
+                    // It has sent its last word, so it ends at once.
+                    let _ = self.thread.join();
+                    return Ok(Some(end));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {
+                    let goes_on = drained.as_mut().is_some_and(Drained::take_returned);
+                    if !goes_on {
+                        return Err(CaptureError::Stalled { limit });
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What the host knows of a run when both of its streams have ended.
@@ -324,7 +381,7 @@ pub struct Stopped<W> {
     pub verdict: Verdict,
     /// What the drain thread did.
     pub stats: DrainStats,
-    /// The capture, all records written; `None` when the writer thread panicked.
+    /// The capture, all records written; `None` when the writer thread panicked or is stuck.
     pub writer: Option<CaptureWriter<W>>,
     /// The first failed write; the verdict has a finding of it.
     pub write_error: Option<CaptureError>,
@@ -338,13 +395,15 @@ impl<W: Write + Send + 'static> Recording<W> {
     }
 
     /// Finishes the queues, joins both threads, and reconciles. Call it when both streams have
-    /// ended, whether the run succeeded or not; it returns within a pass over the lanes.
+    /// ended, whether the run succeeded or not; it returns within a few passes over the lanes, and the
+    /// time that the file takes for the blocks that are left, at most the write limit for each.
     #[must_use]
     pub fn stop(mut self, end: &RunEnd) -> Stopped<W> {
         let (drained, writer_end) = self.halt();
         let (writer, write_error) = match writer_end {
-            Some(WriterEnd { writer, failure }) => (Some(writer), failure),
-            None => (None, None),
+            Ok(Some(WriterEnd { writer, failure })) => (Some(writer), failure),
+            Ok(None) => (None, None),
+            Err(stalled) => (None, Some(stalled)),
         };
         let Some(Drained {
             mut drain,
@@ -374,9 +433,9 @@ impl<W: Write + Send + 'static> Recording<W> {
     }
 
     /// Ends both threads; a second call finds none.
-    fn halt(&mut self) -> (Option<Drained>, Option<WriterEnd<W>>) {
+    fn halt(&mut self) -> (Option<Drained>, WriterResult<W>) {
         self.stop.store(true, Ordering::Release);
-        let drained = self.drain.take().and_then(|thread| {
+        let mut drained = self.drain.take().and_then(|thread| {
             if !is_mutant("stop-without-notify") {
                 thread.thread().unpark();
             }
@@ -386,10 +445,13 @@ impl<W: Write + Send + 'static> Recording<W> {
             put(&self.slot, Slot::Lost);
         }
         if is_mutant("reconcile-before-writer") {
-            return (drained, None);
+            return (drained, Ok(None));
         }
-        let writer = self.writer.take().and_then(|thread| thread.join().ok());
-        (drained, writer)
+        let writer = self.writer.take();
+        let ended = writer.map_or(Ok(None), |writer| {
+            writer.end(&mut drained, self.write_limit)
+        });
+        (drained, ended)
     }
 }
 

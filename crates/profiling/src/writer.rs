@@ -4,7 +4,11 @@ use crate::sync::mpsc::{Receiver, RecvError, Sender};
 use lanescope_abi::{Kind, is_mutant};
 use lanescope_capture::{CaptureError, CaptureWriter, RecordBlock};
 use std::io::Write;
+use std::time::Duration;
 use zerocopy::IntoBytes;
+
+/// How long the file may take for one block, unless the profiler is told otherwise.
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A host block: the copy of one device buffer on its way to the file.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub(crate) struct Returned {
 pub(crate) struct Outlet {
     pub(crate) full: Sender<HostBlock>,
     pub(crate) returned: Receiver<Returned>,
+    /// Longest wait for a block to come back.
+    pub(crate) write_limit: Duration,
 }
 
 /// What the writer thread leaves.

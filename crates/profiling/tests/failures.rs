@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::{Bed, ControlRegion, DeviceThread, Sink, ended};
+use support::{Bed, ControlRegion, DeviceThread, Gate, Sink, ended};
 
 const SETTINGS: LaneSettings = LaneSettings {
     buffers: 4,
@@ -229,4 +229,36 @@ fn a_capture_that_cannot_be_flushed_is_an_error_of_its_end() {
     assert!(matches!(error, CaptureError::Write { .. }), "{error:?}");
     assert!(writer.is_failed());
     assert_next_run_is_sound(&mut bed);
+}
+
+/// With two host blocks the drain thread is the one that waits; with 64 only the end of the run is.
+#[test]
+fn a_file_that_takes_no_block_ends_the_recording_at_its_limit_and_not_the_run() {
+    for host_blocks in [2, 64] {
+        let mut bed = Bed::with_blocks(true, 1, 1, SETTINGS, host_blocks);
+        bed.profiler.limit_writes(Duration::from_millis(50));
+        let gate = Gate::default();
+        let recording = bed.start(Sink {
+            gate: gate.clone(),
+            ..Sink::default()
+        });
+        gate.close();
+        let mut threads = [bed.thread(0)];
+        let dispatched = bed.commit_round_robin(&mut threads, 300);
+        threads[0].flush();
+        let stopped = recording.stop(&ended(dispatched));
+        let error = stopped.write_error.as_ref().unwrap();
+        assert!(matches!(error, CaptureError::Stalled { .. }), "{error:?}");
+        assert!(stopped.writer.is_none());
+        assert!(kinds(&stopped).contains(&FindingKind::WriteFailed));
+        assert_eq!(stopped.verdict.outcome, Outcome::Broken);
+        assert_eq!(stopped.verdict.totals.total, 300);
+        assert!(
+            stopped.verdict.totals.dropped.no_buffer == 0,
+            "the device was held up"
+        );
+        gate.open();
+        bed.profiler.limit_writes(Duration::from_secs(30));
+        assert_next_run_is_sound(&mut bed);
+    }
 }

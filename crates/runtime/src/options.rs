@@ -67,6 +67,8 @@ pub struct Limits {
     pub op: Duration,
     /// Longest time the host waits without news from the device.
     pub sync: Duration,
+    /// Longest time the capture file may take for one block of records.
+    pub write: Duration,
 }
 
 impl Default for Limits {
@@ -77,6 +79,7 @@ impl Default for Limits {
             scheduler: Duration::from_secs(10),
             op: Duration::from_secs(45),
             sync: Duration::from_secs(50),
+            write: Duration::from_secs(30),
         }
     }
 }

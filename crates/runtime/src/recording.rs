@@ -201,7 +201,8 @@ impl Recorder {
             .map_err(profiling)?;
             self.profiler = Some((shape, lanes, profiler));
         }
-        let (_, _, profiler) = self.profiler.as_ref().expect("it was just made");
+        let (_, _, profiler) = self.profiler.as_mut().expect("it was just made");
+        profiler.limit_writes(options.limits.write);
         Ok(profiler)
     }
 }

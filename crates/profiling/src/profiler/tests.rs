@@ -211,7 +211,11 @@ impl<'d> Host<'d> {
         writer.session(session).unwrap();
         Self {
             drain,
-            outlet: Outlet { full, returned },
+            outlet: Outlet {
+                full,
+                returned,
+                write_limit: crate::writer::WRITE_LIMIT,
+            },
             blocks,
             give_back,
             writer,
