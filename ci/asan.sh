@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# AddressSanitizer over the layers that call the driver, the simulated driver and its device.
+# AddressSanitizer over the layers that call the driver, the simulated driver and its device, the AICore
+# program and the kernels.
 # Arguments are passed on to the tests, such as a test's name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,9 +13,14 @@ export CARGO_TARGET_DIR
 export RUSTFLAGS="-Zsanitizer=address -Clink-arg=-rdynamic"
 # Opened libraries and what they hold stay to the end of the process on purpose.
 export ASAN_OPTIONS="detect_leaks=0 ${ASAN_OPTIONS:-}"
+# What C++ the tests build is checked too.
+export CXX="$PWD/ci/asan-cxx.sh"
+# Building takes longer than running.
+export CARGO_PROFILE_DEV_OPT_LEVEL=0
 
-cargo +nightly test --locked --quiet --target "$(host_triple)" \
-    -p lanescope-sim-driver -p cann-sys -p lanescope-a2a3 -p lanescope-a5 --tests -- "$@"
-# Agents switch stacks, which the sanitizer must be told.
-cargo +nightly test --locked --quiet --target "$(host_triple)" \
-    -p lanescope-sim-device --features sanitizer --lib --test engine --test host_buffers -- "$@"
+# Agents switch stacks, which the sanitizer must be told: the device's feature `sanitizer`.
+exec cargo +nightly test --locked --quiet --target "$(host_triple)" \
+    -p lanescope-sim-driver -p cann-sys -p lanescope-a2a3 -p lanescope-a5 -p lanescope-aicore \
+    -p lanescope-examples -p lanescope-sim-device --features lanescope-sim-device/sanitizer \
+    --test a2a3 --test a5 --test launch --test finalize --test environment --test load --test device \
+    --test executor --test kernels --test engine --test host_buffers -- "$@"
