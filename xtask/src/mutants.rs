@@ -43,7 +43,7 @@ pub fn run(filter: &str) -> Result<()> {
         if sound.get(&mutant.test_key()) != Some(&Ended::Passed) {
             return Ok("its test fails without it");
         }
-        let ended = mutant.run(&programs, Some(mutant.name))?;
+        let ended = mutant.run(&programs, mutant.name)?;
         Ok(match ended {
             Ended::Failed => "caught",
             Ended::Passed => "not caught",
@@ -113,7 +113,7 @@ fn pass_without(mutants: &[&Mutant], programs: &AllPrograms) -> Result<BTreeMap<
         .map(|mutant| (mutant.test_key(), *mutant))
         .collect();
     let tests: Vec<_> = tests.into_iter().collect();
-    let results = in_parallel(&tests, |(_, mutant)| mutant.run(programs, None));
+    let results = in_parallel(&tests, |(_, mutant)| mutant.run(programs, "none"));
     tests
         .iter()
         .zip(results)
@@ -146,8 +146,8 @@ impl Mutant {
         self.package == "lanescope-conformance"
     }
 
-    /// Runs its test, with or without a mutant.
-    fn run(&self, programs: &AllPrograms, name: Option<&str>) -> Result<Ended> {
+    /// Runs its test, with the mutant of this name if there is one.
+    fn run(&self, programs: &AllPrograms, name: &str) -> Result<Ended> {
         let key = (self.package.to_owned(), self.target.to_owned());
         let program = programs.get(&self.checker);
         let program = program.and_then(|programs| programs.get(&key));
@@ -158,7 +158,7 @@ impl Mutant {
             .args(["--exact", self.test, "--test-threads", "1"])
             .env("LANESCOPE_TEST_BUILDS", builds)
             .env("RUST_BACKTRACE", "0")
-            .envs(name.map(|name| (VARIABLE, name)))
+            .env(VARIABLE, name)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         await_end(&mut command).with_context(|| format!("running {}", self.test))

@@ -146,7 +146,9 @@ LANESCOPE_DEVICE bool run_task(const Core &core, uint32_t token, uint64_t payloa
         return false;
     }
     for (uint64_t line = args & ~63ull; line < args + arg_bytes; line += LANESCOPE_LINE_BYTES) {
-        invalidate(line);
+        if (!LANESCOPE_IS_MUTANT("args-not-invalidated")) {
+            invalidate(line);
+        }
     }
     if (staging != 0) {
         times.start = ticks();

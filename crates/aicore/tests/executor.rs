@@ -177,6 +177,13 @@ fn a_core_between_tokens_leaves_at_the_hosts_word() {
         let answer: CoreAnswer = run.read(ANSWER);
         let aborted = DeviceError::Aborted as u32;
         assert_eq!((answer.error, answer.exited_run), (aborted, RUN));
+        let host = recording::BASE + HOST;
+        let load = run
+            .calls
+            .iter()
+            .rposition(|call| *call == Call::Load32(host));
+        let load = load.expect("the host's line is read");
+        assert_eq!(run.calls[load - 1], Call::Invalidate(host));
         assert_eq!(conds(&run, chip.info()), [COND_IDLE, COND_EXITED]);
     }
 }

@@ -243,9 +243,10 @@ fn the_host_can_end_a_run() {
     setup.faults = vec![(4, Fault::Hang(3))];
     let (device, header) = setup.build();
     {
-        let world = device.world();
+        // When the AICPU has read the word many times.
+        let mut world = device.world();
         let abort = world.memory.base() + header.host.offset_bytes;
-        world.memory.store32(abort, header.run_id);
+        world.host.word_at = Some((200, abort, header.run_id));
     }
     let outcome = setup.run_on(&device, &header);
     assert_eq!(outcome.first_failure().error, DeviceError::Aborted as u32);

@@ -6,6 +6,7 @@
 use lanescope::Session;
 use lanescope_conformance::{Case, timeline};
 use lanescope_examples::{VectorOptions, WorkloadOptions};
+use std::time::Duration;
 
 /// Runs whose lines lie where those of the run before lay, and hold something else.
 fn runs_one_after_the_other(platform: &'static str) {
@@ -17,6 +18,9 @@ fn runs_one_after_the_other(platform: &'static str) {
     let mut case = Case::new(platform, 2, workload);
     case.run.clusters = Some(2);
     case.run.threads = Some(2);
+    // A wait for what never becomes visible is polled to its end.
+    case.run.limits.block = Duration::from_millis(5);
+    case.run.limits.handshake = Duration::from_millis(10);
     let build = case.build().expect("built");
     let device = case.open(&build).expect("opens");
     let mut session = Session::open(device, &build, &case.session).expect("a session");

@@ -45,6 +45,7 @@ const fn row(
 const RING: (Checker, &str, &str) = (Loom, "lanescope-ring", "loom");
 const AICPU: (Checker, &str, &str) = (Loom, "lanescope-aicpu", "loom");
 const SCHEDULE: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "schedule");
+const EXECUTOR: (Checker, &str, &str) = (Mutants, "lanescope-aicore", "executor");
 const ORDER: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "order");
 
 const THREADS: (Checker, &str, &str) = (Shuttle, "lanescope-profiling", "shuttle");
@@ -54,6 +55,7 @@ const ERRORS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "errors
 
 const ON_A2A3: &str = "runs_follow_each_other_on_a2a3sim";
 const ON_A5: &str = "runs_follow_each_other_on_a5sim";
+const TOKENS: &str = "a_core_takes_its_tokens_in_order_across_the_wrap_and_leaves_on_exit";
 const RUN_AFTER_RUN: &str = "every_record_is_in_the_capture_or_counted_run_after_run";
 const COHERENT: &str = "interleavings::a_coherent_lane_of_one_buffer_is_drained";
 const COPIED: &str = "interleavings::a_copied_lane_of_one_buffer_is_drained";
@@ -214,6 +216,13 @@ pub const MUTANTS: &[Mutant] = &[
         ON_A5,
     ),
     row(
+        "2",
+        "slot-unfenced",
+        "core: slot before FIN",
+        EXECUTOR,
+        TOKENS,
+    ),
+    row(
         "3",
         "payload-unfenced",
         "dispatch: payload before DATA_MAIN_BASE",
@@ -240,6 +249,13 @@ pub const MUTANTS: &[Mutant] = &[
         "core: the payload",
         STALENESS,
         ON_A5,
+    ),
+    row(
+        "3",
+        "args-not-invalidated",
+        "core: the arguments",
+        EXECUTOR,
+        TOKENS,
     ),
     row(
         "4",
@@ -341,6 +357,13 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     row(
         "7",
+        "free-entry-not-invalidated",
+        "take: the free entry",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
+        "7",
         "lanes-not-pulled",
         "drain: the device's line of a lane",
         DRAIN,
@@ -425,6 +448,20 @@ pub const MUTANTS: &[Mutant] = &[
         "a_killed_device_process_is_an_error_and_leaves_a_partial_capture",
     ),
     row(
+        "9",
+        "abort-not-invalidated",
+        "schedule: the host's word",
+        SCHEDULE,
+        "the_host_can_end_a_run",
+    ),
+    row(
+        "9",
+        "abort-not-invalidated-by-core",
+        "core: the host's word",
+        EXECUTOR,
+        "a_core_between_tokens_leaves_at_the_hosts_word",
+    ),
+    row(
         "10",
         "handshake-unlimited",
         "schedule: wait for a core's answer",
@@ -453,3 +490,43 @@ pub const MUTANTS: &[Mutant] = &[
         "block_waits_once_then_drops_without_waiting",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// The names in calls of `is_mutant` and `LANESCOPE_IS_MUTANT` below a folder.
+    fn sites(folder: &Path, names: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sites(&path, names);
+            } else if let Ok(text) = std::fs::read_to_string(&path)
+                && !path.ends_with("mutant.rs")
+            {
+                for mark in ["is_mutant(\"", "IS_MUTANT(\""] {
+                    let calls = text.split(mark).skip(1);
+                    names.extend(calls.filter_map(|rest| Some(rest.split('"').next()?.to_owned())));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_step_that_can_be_weakened_has_a_test_and_every_row_a_step() {
+        let mut names = BTreeSet::new();
+        for package in std::fs::read_dir(workspace::root().join("crates")).unwrap() {
+            for folder in ["src", "cpp"] {
+                let folder = package.as_ref().unwrap().path().join(folder);
+                if folder.is_dir() {
+                    sites(&folder, &mut names);
+                }
+            }
+        }
+        let rows: BTreeSet<String> = MUTANTS.iter().map(|row| row.name.to_owned()).collect();
+        assert_eq!(names, rows);
+    }
+}

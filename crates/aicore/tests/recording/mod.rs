@@ -191,6 +191,7 @@ impl Program {
             .args(flags.split_ascii_whitespace())
             .arg(format!("-DLANESCOPE_CHIP={}", chip as u32))
             .arg(format!("-DLANESCOPE_RING_SIZE={ring_size}"))
+            .args(cfg!(lanescope_mutants).then_some("-DLANESCOPE_MUTANTS"))
             .arg(format!("-I{}", package.join("cpp").display()))
             .arg(format!("-I{}", package.join("../abi/include").display()))
             .arg(package.join(source))
