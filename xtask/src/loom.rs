@@ -48,7 +48,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 pub const LIBRARY: &str = "lib";
 
 /// Packages and targets that run under the model checker.
-pub const LOOM_TESTS: &[(&str, &str)] = &[("lanescope-ring", "loom"), ("lanescope-aicpu", "loom")];
+pub const LOOM_TESTS: &[(&str, &str)] = &[
+    ("lanescope-ring", "loom"),
+    ("lanescope-aicpu", "loom"),
+    ("lanescope-profiling", LIBRARY),
+];
 
 /// Of a library's unit tests those in this module run under the model checker.
 const LIBRARY_MODULE: &str = "interleavings::";
