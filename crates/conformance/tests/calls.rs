@@ -312,6 +312,7 @@ impl Bench {
                 scheduler: Duration::from_secs(2),
                 op: Duration::from_secs(5),
                 sync: Duration::from_secs(6),
+                ..lanescope::Limits::default()
             },
             capture: Some(folder.path().to_owned()),
             ..RunOptions::default()

@@ -206,6 +206,7 @@ fn a_run_that_keeps_the_device_is_waited_for_up_to_the_limit() {
                 scheduler: Duration::from_millis(2),
                 op: Duration::from_millis(3),
                 sync: Duration::from_millis(1600),
+                ..Limits::default()
             };
             let options = RunOptions {
                 limits,

@@ -27,6 +27,7 @@ fn limits() -> Limits {
         scheduler: Duration::from_millis(200),
         op: Duration::from_millis(900),
         sync: Duration::from_millis(1800),
+        ..Limits::default()
     }
 }
 
