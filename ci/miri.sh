@@ -16,6 +16,6 @@ miri() {
 
 miri -p lanescope-abi --lib
 miri -p lanescope-ring --test model -- --skip a_ring_is_a_queue --skip an_index_from
-miri -p lanescope-aicpu --test schedule -- an_empty_graph a_full_buffer_is_published
+miri -p lanescope-aicpu --test schedule -- an_empty_graph
 miri -p lanescope-capture --test short_writes -- short_and_interrupted
 miri -p lanescope-profiling --test known_faults -- counters_that_pass_32_bits
