@@ -1,8 +1,8 @@
 //! `cargo xtask check-deps`: dependencies point against the data flow, and backends stay apart.
 
 use crate::workspace;
-use anyhow::{Context, Result, ensure};
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use anyhow::{Result, ensure};
+use cargo_metadata::{DependencyKind, Package};
 
 /// Crates in the order the data flows; a crate may depend only on crates before it.
 const ORDER: &[&str] = &[
@@ -61,14 +61,8 @@ const DEVICE_CRATES: &[&str] = &[
 ];
 
 pub fn run() -> Result<()> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(workspace::root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--locked".to_owned()])
-        .exec()
-        .context("cannot read the workspace")?;
     let mut faults = Vec::new();
-    for package in &metadata.packages {
+    for package in &workspace::packages()? {
         faults.extend(check_package(package));
     }
     ensure!(faults.is_empty(), "{}", faults.join("; "));

@@ -6,7 +6,7 @@
 use crate::checker::Checker;
 use crate::workspace;
 use anyhow::{Context, Result};
-use cargo_metadata::{MetadataCommand, Package, TargetKind};
+use cargo_metadata::{Package, TargetKind};
 use std::path::{Path, PathBuf};
 
 /// One such test.
@@ -27,14 +27,8 @@ const MARKS: [&str; 2] = ["Effort::new(", " explore("];
 
 /// All of them, package by package in the order of the workspace.
 pub fn find() -> Result<Vec<RandomisedTest>> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(workspace::root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--locked".to_owned()])
-        .exec()
-        .context("cannot read the workspace")?;
     let mut tests = Vec::new();
-    for package in &metadata.packages {
+    for package in &workspace::packages()? {
         let mut files = Vec::new();
         for folder in ["src", "tests"] {
             let folder = package.manifest_path.with_file_name(folder);

@@ -1,6 +1,7 @@
 //! Where things are: the workspace root, the target folder, what cargo built.
 
 use anyhow::{Context, Result, ensure};
+use cargo_metadata::{MetadataCommand, Package};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,6 +24,17 @@ pub fn target() -> PathBuf {
 /// Where build folders are made.
 pub fn builds() -> PathBuf {
     target().join("lanescope")
+}
+
+/// The crates of the workspace, without what they depend on.
+pub fn packages() -> Result<Vec<Package>> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .other_options(vec!["--locked".to_owned()])
+        .exec()
+        .context("cannot read the workspace")?;
+    Ok(metadata.packages)
 }
 
 /// Cargo, as the user called it.

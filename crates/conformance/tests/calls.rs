@@ -6,7 +6,7 @@ use lanescope::{
     SessionOptions,
 };
 use lanescope_capture::CaptureFile;
-use lanescope_conformance::{Folder, Resources, SimulatedDriver, build_folder, exclusive};
+use lanescope_conformance::{Folder, Resources, SimulatedDriver, build_folder, chain, exclusive};
 use lanescope_examples::{Built, Target, VectorOptions, WorkloadOptions};
 use lanescope_stress::{Effort, Tried};
 use std::error::Error;
@@ -276,7 +276,9 @@ impl Bench {
     /// Opens, runs, reads and closes once, with the setting `fail` as given.
     fn cycle(&self, fail: &str) -> Cycle {
         let folder = Folder::new().expect("a folder");
-        let ended = self.try_cycle(fail, &folder).map_err(|error| text(&*error));
+        let ended = self
+            .try_cycle(fail, &folder)
+            .map_err(|error| chain(&*error));
         Cycle { ended, folder }
     }
 
@@ -464,19 +466,8 @@ fn check_partial(folder: &Folder) -> Result<(), String> {
         // A run that ended, of which something could not be read back.
         Ok(None | Some(Outcome::Partial | Outcome::Exact | Outcome::Broken)) => Ok(()),
         Ok(Some(outcome)) => Err(format!("its capture says {}", outcome.name())),
-        Err(error) => Err(format!("its capture: {}", text(&*error))),
+        Err(error) => Err(format!("its capture: {}", chain(&*error))),
     }
-}
-
-fn text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// A number that seeds and places are mixed into.

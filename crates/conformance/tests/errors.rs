@@ -4,9 +4,8 @@
 
 use lanescope::{OpenOptions, Session};
 use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome};
-use lanescope_conformance::{Case, Folder, SimulatedDriver};
+use lanescope_conformance::{Case, Folder, SimulatedDriver, chain};
 use lanescope_examples::{VectorOptions, WorkloadOptions};
-use std::error::Error;
 use std::time::{Duration, Instant};
 
 const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
@@ -19,21 +18,10 @@ fn small() -> WorkloadOptions {
     })
 }
 
-fn text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}
-
 fn refusal(case: &Case) -> String {
     match case.run() {
         Ok(_) => panic!("{case:?} was expected to fail"),
-        Err(error) => text(&*error),
+        Err(error) => chain(&*error),
     }
 }
 
@@ -48,7 +36,7 @@ fn a_driver_of_the_other_chip_is_refused_naming_both() {
         ..OpenOptions::default()
     };
     let platform = lanescope::platform("a2a3sim").expect("known");
-    let text = text(
+    let text = chain(
         &platform
             .open(&build, options)
             .expect_err("an a5 driver for a2a3"),
@@ -117,7 +105,7 @@ fn a_killed_device_process_is_an_error_and_leaves_a_partial_capture() {
             begin.elapsed() < options.limits.sync,
             "{platform}: slower than the limit"
         );
-        let text = text(&error);
+        let text = chain(&error);
         assert!(text.contains("507901"), "{platform}: {text}");
         let file = CaptureFile::open(folder.path().join(CAPTURE_FILE_NAME)).expect("a capture");
         let capture = file.read().expect("readable");

@@ -220,14 +220,7 @@ fn failure(case: &Case) -> (String, Option<Outcome>) {
     let capture = file.read().expect("readable");
     let run = capture.runs().expect("decodes").pop().expect("one run");
     let outcome = run.verdict().map(|verdict| verdict.outcome);
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    (text, outcome)
+    (lanescope_conformance::chain(&error), outcome)
 }
 
 #[test]

@@ -5,10 +5,9 @@ use lanescope::{Build, RunOptions, Session};
 use lanescope_capture::{
     CAPTURE_FILE_NAME, CaptureFile, FindingKind, Outcome, VERDICT_FILE_NAME, Verdict,
 };
-use lanescope_conformance::{Case, Finished, Folder, SimulatedDriver, timeline};
+use lanescope_conformance::{Case, Finished, Folder, SimulatedDriver, chain, timeline};
 use lanescope_trace::Trace;
 use std::collections::HashSet;
-use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::sync::MutexGuard;
@@ -112,12 +111,12 @@ fn try_run(
     let built = case.graph(build).expect("a graph");
     let device = match case.open(build) {
         Ok(device) => device,
-        Err(error) => return (Err(text(&error)), None),
+        Err(error) => return (Err(chain(&error)), None),
     };
     let pid = driver.device_pid(0);
     let mut session = match Session::open(device, build, &case.session) {
         Ok(session) => session,
-        Err(error) => return (Err(text(&error)), Some(pid)),
+        Err(error) => return (Err(chain(&error)), Some(pid)),
     };
     let options = RunOptions {
         capture: Some(folder.to_owned()),
@@ -126,7 +125,7 @@ fn try_run(
     meanwhile(pid);
     let outcome = match session.run(&built.graph, &options) {
         Ok(outcome) => outcome,
-        Err(error) => return (Err(text(&error)), Some(pid)),
+        Err(error) => return (Err(chain(&error)), Some(pid)),
     };
     built
         .check(|tensor| session.read(tensor))
@@ -295,15 +294,4 @@ impl Resources {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-}
-
-fn text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
