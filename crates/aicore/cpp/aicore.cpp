@@ -40,7 +40,14 @@ LANESCOPE_DEVICE bool is_aborted(const Core &core) {
     return load32(core.abort_run) == core.run_id;
 }
 
-// Writes the whole answer line; `answer_run` goes last.
+LANESCOPE_DEVICE void clean_answer(const Core &core) {
+    if (!LANESCOPE_IS_MUTANT("answer-not-cleaned")) {
+        clean(core.answer);
+    }
+    store_barrier();
+}
+
+// Writes the answer, then the words that say it is there: a line may arrive in pieces.
 LANESCOPE_DEVICE void write_answer(const Core &core, bool has_left) {
     const uint64_t line = core.answer;
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, physical_core), physical_core());
@@ -53,14 +60,14 @@ LANESCOPE_DEVICE void write_answer(const Core &core, bool has_left) {
     store64(LANESCOPE_FIELD(line, lanescope_core_answer, abi_hash), LANESCOPE_ABI_HASH);
     store64(LANESCOPE_FIELD(line, lanescope_core_answer, ticks), ticks());
     store64(LANESCOPE_FIELD(line, lanescope_core_answer, limit_ticks), core.limit_ticks);
+    if (!LANESCOPE_IS_MUTANT("answer-in-one-piece")) {
+        clean_answer(core);
+    }
     if (has_left) {
         store32(LANESCOPE_FIELD(line, lanescope_core_answer, exited_run), core.run_id);
     }
     store32(LANESCOPE_FIELD(line, lanescope_core_answer, answer_run), core.run_id);
-    if (!LANESCOPE_IS_MUTANT("answer-not-cleaned")) {
-        clean(line);
-    }
-    store_barrier();
+    clean_answer(core);
 }
 
 // Waits until a word of the order line names this run.

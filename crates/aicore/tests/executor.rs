@@ -100,6 +100,46 @@ fn a_core_takes_its_tokens_in_order_across_the_wrap_and_leaves_on_exit() {
 }
 
 #[test]
+fn the_answer_of_a_core_is_visible_before_the_word_that_says_so() {
+    for chip in Chip::ALL {
+        let program = Program::build("cpp/aicore.cpp", chip, 2);
+        let script = [TOKEN_FIRST, DISPATCH_EXIT];
+        let run = run_core(&program, chip.info(), 2, TOKEN_FIRST, 4, &script);
+        let line = recording::BASE + ANSWER;
+        let place = |field: usize| line + field as u64;
+        let says_so = [
+            place(offset_of!(CoreAnswer, answer_run)),
+            place(offset_of!(CoreAnswer, exited_run)),
+        ];
+        // Words of the line stored since it was last made visible.
+        let mut stored = Vec::new();
+        let mut visible_words = Vec::new();
+        let mut is_cleaned = false;
+        for call in &run.calls {
+            match *call {
+                Call::Store32(address, _) | Call::Store64(address, _) if address & !63 == line => {
+                    let words: &[u64] = &stored;
+                    assert!(
+                        !says_so.contains(&address)
+                            || words.iter().all(|word| says_so.contains(word)),
+                        "{address:#x} is stored while {words:x?} are on their way"
+                    );
+                    stored.push(address);
+                    is_cleaned = false;
+                }
+                Call::Clean(address) if address == line => is_cleaned = true,
+                Call::Barrier(_) if is_cleaned => visible_words.append(&mut stored),
+                _ => {}
+            }
+        }
+        assert_eq!(stored, [], "all of it becomes visible");
+        for word in says_so {
+            assert!(visible_words.contains(&word));
+        }
+    }
+}
+
+#[test]
 fn at_level_0_nothing_is_published_and_no_time_is_taken() {
     let program = Program::build("cpp/aicore.cpp", Chip::A2a3, 2);
     let script = [TOKEN_FIRST, DISPATCH_EXIT];

@@ -56,6 +56,7 @@ const ERRORS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "errors
 const ON_A2A3: &str = "runs_follow_each_other_on_a2a3sim";
 const ON_A5: &str = "runs_follow_each_other_on_a5sim";
 const TOKENS: &str = "a_core_takes_its_tokens_in_order_across_the_wrap_and_leaves_on_exit";
+const ANSWER: &str = "the_answer_of_a_core_is_visible_before_the_word_that_says_so";
 const RUN_AFTER_RUN: &str = "every_record_is_in_the_capture_or_counted_run_after_run";
 const COHERENT: &str = "interleavings::a_coherent_lane_of_one_buffer_is_drained";
 const COPIED: &str = "interleavings::a_copied_lane_of_one_buffer_is_drained";
@@ -79,6 +80,20 @@ pub const MUTANTS: &[Mutant] = &[
         "1",
         "answer-unfenced",
         "schedule: answer_run before the answer",
+        AICPU,
+        HANDSHAKE,
+    ),
+    row(
+        "1",
+        "answer-in-one-piece",
+        "core: its answer before answer_run",
+        EXECUTOR,
+        ANSWER,
+    ),
+    row(
+        "1",
+        "answer-in-one-piece",
+        "core: its answer before answer_run",
         AICPU,
         HANDSHAKE,
     ),

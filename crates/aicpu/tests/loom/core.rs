@@ -6,12 +6,12 @@
 //! # Ordering
 //!
 //! An AICore does its accesses in order; what can be old is its copy of a line. So forgetting that
-//! copy is an acquire fence here. A line that is cleaned arrives whole.
+//! copy is an acquire fence here. A line that is cleaned arrives word by word.
 
 use crate::support::Model;
 use lanescope_abi::control::{CoreAnswer, CoreOrder, DeviceError, Payload, Phase};
 use lanescope_abi::token::{COND_EXITED, COND_FIN, COND_IDLE, DISPATCH_EXIT};
-use lanescope_abi::{ABI_HASH, Barrier, CoreType, Device, Token};
+use lanescope_abi::{ABI_HASH, Barrier, CoreType, Device, Token, is_mutant};
 use lanescope_aicore::{Times, publish};
 use loom::sync::atomic::{Ordering, fence};
 use std::mem::offset_of;
@@ -165,8 +165,9 @@ impl<'a> Core<'a> {
         store(offset_of!(CoreAnswer, phase), phase as u32);
         store(offset_of!(CoreAnswer, error), self.error as u32);
         store(offset_of!(CoreAnswer, token), self.last_token);
-        // The line arrives whole.
-        fence(Ordering::Release);
+        if !is_mutant("answer-in-one-piece") {
+            model.barrier(Barrier::Store);
+        }
         if has_left {
             store(offset_of!(CoreAnswer, exited_run), run_id);
         }
