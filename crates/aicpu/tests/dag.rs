@@ -9,10 +9,9 @@ use lanescope_abi::capture::Policy;
 use lanescope_abi::control::{ControlHeader, DeviceError, GraphTask};
 use lanescope_abi::token::{TOKEN_FIRST, TOKEN_LAST};
 use lanescope_abi::{Chip, CoreType, RING_SIZES};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Tried, property};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::{HashMap, HashSet};
 use std::mem::offset_of;
 use support::{Fault, Graph, Setup};
@@ -22,17 +21,6 @@ const CASES: u32 = 16;
 /// Device calls that a run takes at most: for each task, edge, core, and once. A run of one thread
 /// takes about a third of it.
 const CALLS: [u64; 4] = [200, 4, 130, 300];
-
-fn runner(seed: u64) -> TestRunner {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
 
 /// Core types, and edges as pairs of places: the nearer end is the producer.
 fn graph(most_tasks: usize) -> impl Strategy<Value = Graph> {
@@ -102,7 +90,7 @@ fn a_random_graph_runs_each_task_once_after_all_it_waits_for() {
     while let Some(seed) = effort.next_seed() {
         let most_tasks = if effort.is_stress() { 400 } else { 80 };
         let launches = graph(most_tasks).prop_flat_map(launch);
-        let ran = runner(seed).run(&launches, |setup| {
+        let ran = property(seed, CASES).run(&launches, |setup| {
             let (device, header) = setup.build();
             let outcome = setup.run_on(&device, &header);
             outcome.assert_exact(&setup);
@@ -138,7 +126,7 @@ fn a_graph_with_a_cycle_ends_at_the_limit_and_runs_nothing_of_the_cycle() {
     );
     while let Some(seed) = effort.next_seed() {
         let cases = (graph(40), any::<Index>(), any::<Index>());
-        let ran = runner(seed).run(&cases, |(mut graph, from, to)| {
+        let ran = property(seed, CASES).run(&cases, |(mut graph, from, to)| {
             prop_assume!(!graph.tasks.is_empty());
             let from = from.index(graph.tasks.len());
             let to = to.index(from + 1);
@@ -212,7 +200,7 @@ fn a_graph_with_a_wrong_word_ends_well_or_says_so_and_what_ran_is_recorded() {
     let values = prop_oneof![0u32..64, any::<u32>(), Just(u32::MAX), Just(1 << 31)];
     let cases = (graph(40), wrong, any::<Index>(), values);
     while let Some(seed) = effort.next_seed() {
-        let ran = runner(seed).run(&cases, |(graph, wrong, place, value)| {
+        let ran = property(seed, CASES).run(&cases, |(graph, wrong, place, value)| {
             let setup = Setup::new(graph);
             let (device, header) = setup.build();
             let Some(address) = address_of(&setup, &header, wrong, place) else {

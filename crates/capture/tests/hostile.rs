@@ -6,9 +6,9 @@ mod support;
 
 use lanescope_capture::format::{BlockKind, MAX_JSON_BYTES};
 use lanescope_capture::{BlockHeader, Capture, CaptureError, FileHeader, Outcome};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use std::mem::offset_of;
-use support::{Aligned, Numbers, Parts, change, two_runs};
+use support::{Aligned, Parts, change, two_runs};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Values around the edges of a field of `bytes` bytes that holds `right`.
@@ -345,7 +345,7 @@ fn a_file_with_any_changes_is_read_to_its_end() {
     let whole = Parts::of(&two_runs());
     let effort = Effort::new("a_file_with_any_changes_is_read_to_its_end", 2000);
     while let Some(seed) = effort.next_seed() {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let mut parts = whole.clone();
         for _ in 0..=numbers.below(4) {
             change(&mut parts, &mut numbers);
@@ -360,7 +360,7 @@ fn a_file_with_any_changes_is_read_to_its_end() {
             let at = numbers.below(bytes.len());
             bytes[at] ^= 1 << numbers.below(8);
         }
-        bytes.truncate(bytes.len() - numbers.below(200).saturating_sub(150));
+        bytes.truncate(bytes.len() - numbers.below(200_usize).saturating_sub(150));
         effort.add(Tried::Bytes, bytes.len() as u64);
         if let Err(error) = read_all(&bytes) {
             assert!(error.to_string().len() < 600, "seed {seed}: {error}");

@@ -7,9 +7,8 @@ use lanescope_capture::{
     Capture, CaptureError, CaptureRun, CaptureWriter, Clock, Edge, FindingKind, FunctionName,
     RecordBlock, SessionInfo, Verdict,
 };
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Tried, property};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use zerocopy::IntoBytes;
 
 /// Files of each seed.
@@ -77,17 +76,6 @@ fn runs() -> impl Strategy<Value = Vec<Run>> {
         },
     );
     prop::collection::vec(run, 1..4)
-}
-
-fn runner(seed: u64) -> TestRunner {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 /// A file, and what is in it up to the end of each of its blocks.
@@ -194,7 +182,7 @@ fn arbitrary_runs_come_back_also_from_a_file_cut_at_any_byte() {
         6,
     );
     while let Some(seed) = effort.next_seed() {
-        let ran = runner(seed).run(&runs(), |runs| {
+        let ran = property(seed, CASES).run(&runs(), |runs| {
             let written = Written::new(&runs);
             for bytes in 0..=written.bytes {
                 check_cut(&written, bytes);

@@ -8,7 +8,7 @@ use lanescope::{
 use lanescope_capture::CaptureFile;
 use lanescope_conformance::{Folder, Resources, SimulatedDriver, build_folder, chain, exclusive};
 use lanescope_examples::{Built, Target, VectorOptions, WorkloadOptions};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -472,10 +472,7 @@ fn check_partial(folder: &Folder) -> Result<(), String> {
 
 /// A number that seeds and places are mixed into.
 fn mixed(number: u64) -> u64 {
-    let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ bits >> 31
+    Numbers::new(number).draw()
 }
 
 /// The sites that one seed tries of a call with that many: all of a few; of many, the first and the

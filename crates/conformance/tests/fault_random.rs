@@ -4,7 +4,7 @@ use fault::{Ran, run};
 use lanescope::{Outcome, Policy};
 use lanescope_conformance::Case;
 use lanescope_examples::{BgemmOptions, VectorOptions, WorkloadOptions};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use std::time::Duration;
 
 mod fault;
@@ -14,7 +14,7 @@ fn random_faults() {
     let _device = fault::alone();
     let effort = Effort::new("random_faults", 24);
     while let Some(seed) = effort.next_seed() {
-        let mut draw = Draw(seed);
+        let mut draw = Draw(Numbers::new(seed));
         let case = draw.case();
         let faults = case.driver_settings.len() as u64 - 2;
         let ran = run(&case);
@@ -41,55 +41,42 @@ fn check(seed: u64, ran: &Ran) {
 }
 
 /// Numbers that follow from a seed.
-struct Draw(u64);
+struct Draw(Numbers);
 
 impl Draw {
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut value = self.0;
-        value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (value ^ value >> 31) % limit
-    }
-
-    fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[usize::try_from(self.below(list.len() as u64)).expect("an index")]
-    }
-
     fn workload(&mut self) -> WorkloadOptions {
-        if self.below(4) == 0 {
+        if self.0.below(4) == 0 {
             return WorkloadOptions::Bgemm(BgemmOptions {
-                batch: 1 + self.below(3),
+                batch: 1 + self.0.below(3),
                 m: 64,
                 n: 64,
                 k: 64,
                 tile: 32,
             });
         }
-        let tasks = 1 + self.below(1500);
+        let tasks = 1 + self.0.below(1500);
         WorkloadOptions::Vector(VectorOptions {
             tasks,
             tile: 64,
-            chains: 1 + self.below(tasks.min(80)),
+            chains: 1 + self.0.below(tasks.min(80)),
         })
     }
 
     fn case(&mut self) -> Case {
-        let platform = self.one_of(&["a2a3sim", "a5sim"]);
+        let platform = self.0.one_of(&["a2a3sim", "a5sim"]);
         let workload = self.workload();
-        let ring_size = self.one_of(&[1, 2, 4, 8, 16]);
+        let ring_size = self.0.one_of(&[1, 2, 4, 8, 16]);
         let mut case = Case::new(platform, ring_size, workload)
-            .with_setting("seed", self.below(1 << 32))
+            .with_setting("seed", self.0.below(1 << 32))
             .with_setting("host-patience", 30);
-        case.run.threads = Some(1 + u32::try_from(self.below(3)).expect("small"));
-        case.run.clusters = Some(3 + u32::try_from(self.below(4)).expect("small"));
-        case.run.records_per_buffer = Some(self.one_of(&[1, 4, 16, 64]));
-        case.run.buffers = Some(self.one_of(&[2, 4, 8]));
-        case.run.policy = self.one_of(&[Policy::Block, Policy::DropNewest]);
-        case.run.issue_depth = self.one_of(&[None, Some(1)]);
-        case.run.limits.block = Duration::from_micros(self.one_of(&[20, 1000, 20_000]));
-        for _ in 0..=self.below(2) {
+        case.run.threads = Some(1 + self.0.below(3));
+        case.run.clusters = Some(3 + self.0.below(4));
+        case.run.records_per_buffer = Some(self.0.one_of(&[1, 4, 16, 64]));
+        case.run.buffers = Some(self.0.one_of(&[2, 4, 8]));
+        case.run.policy = self.0.one_of(&[Policy::Block, Policy::DropNewest]);
+        case.run.issue_depth = self.0.one_of(&[None, Some(1)]);
+        case.run.limits.block = Duration::from_micros(self.0.one_of(&[20, 1000, 20_000]));
+        for _ in 0..=self.0.below(2) {
             let (name, value) = self.fault();
             case = case.with_setting(name, value);
         }
@@ -98,8 +85,8 @@ impl Draw {
 
     /// One fault; the same one twice is one.
     fn fault(&mut self) -> (&'static str, String) {
-        let core = self.below(9);
-        let name = self.one_of(&[
+        let core = self.0.below(9);
+        let name = self.0.one_of(&[
             "late-host",
             "no-buffer",
             "dead-core",
@@ -116,24 +103,26 @@ impl Draw {
             "fail",
         ]);
         let value = match name {
-            "late-host" => self.below(2000).to_string(),
-            "no-buffer" => format!("{}:{}", self.below(3), self.below(20)),
+            "late-host" => self.0.below(2000).to_string(),
+            "no-buffer" => format!("{}:{}", self.0.below(3), self.0.below(20)),
             "dead-core" | "hung-kernel" => core.to_string(),
-            "kill-at" | "close-at" => self.below(4000).to_string(),
-            "late-slot" | "torn-slot" | "lost-slot" => match self.below(3) {
-                0 => format!("{core}:{}", 16 + self.below(40)),
+            "kill-at" | "close-at" => self.0.below(4000).to_string(),
+            "late-slot" | "torn-slot" | "lost-slot" => match self.0.below(3) {
+                0 => format!("{core}:{}", 16 + self.0.below(40)),
                 1 => core.to_string(),
-                _ => format!("1/{}", 1 + self.below(100)),
+                _ => format!("1/{}", 1 + self.0.below(100)),
             },
             "stale-line" => {
-                let line = self.one_of(&["slot", "answer", "host", "order", "payload"]);
-                match self.below(2) {
+                let line = self
+                    .0
+                    .one_of(&["slot", "answer", "host", "order", "payload"]);
+                match self.0.below(2) {
                     0 => format!("{line}:{core}"),
-                    _ => format!("{line}:1/{}", 1 + self.below(50)),
+                    _ => format!("{line}:1/{}", 1 + self.0.below(50)),
                 }
             }
             "corrupt" => {
-                let word = self.one_of(&[
+                let word = self.0.one_of(&[
                     "ready-tail",
                     "free-head",
                     "filling",
@@ -146,16 +135,16 @@ impl Draw {
                     "dropped",
                     "dispatched",
                 ]);
-                format!("{word}:{}:{}", self.below(3), 1 + self.below(30))
+                format!("{word}:{}:{}", self.0.below(3), 1 + self.0.below(30))
             }
             "aicpu-error" => {
-                let when = self.one_of(&["init", "main", "end"]);
-                format!("{when}:{}:{}", 1 + self.below(100), self.below(3))
+                let when = self.0.one_of(&["init", "main", "end"]);
+                format!("{when}:{}:{}", 1 + self.0.below(100), self.0.below(3))
             }
             "poison" => "507018".to_owned(),
             "fail" => {
                 // Not what gives back: an object that the driver keeps is a leak.
-                let call = self.one_of(&[
+                let call = self.0.one_of(&[
                     "rtMalloc",
                     "rtMemcpy",
                     "rtStreamCreate",
@@ -163,7 +152,7 @@ impl Draw {
                     "rtAicpuKernelLaunchExWithArgs",
                     "rtKernelLaunchWithHandleV2",
                 ]);
-                format!("{call}:{}:{}", 1 + self.below(60), 507_899)
+                format!("{call}:{}:{}", 1 + self.0.below(60), 507_899)
             }
             _ => unreachable!("every fault has a value"),
         };

@@ -5,7 +5,7 @@ use lanescope_abi::token::TOKEN_LAST;
 use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile};
 use lanescope_conformance::{Case, Finished, Folder, timeline};
 use lanescope_examples::{BgemmOptions, PagedAttentionOptions, VectorOptions, WorkloadOptions};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -15,49 +15,27 @@ const RING_SIZES: [u32; 5] = [1, 2, 4, 8, 16];
 /// Runs in a row of one opened device.
 const RUNS: u32 = 3;
 
-/// Choices that a seed makes.
-struct Choices(u64);
-
-impl Choices {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03)
-    }
-
-    /// A number below `limit`.
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        u32::try_from((self.0 >> 32) % u64::from(limit)).expect("below a limit of 32 bits")
-    }
-
-    fn one_of<T: Copy>(&mut self, items: &[T]) -> T {
-        let length = u32::try_from(items.len()).expect("a short list");
-        items[self.below(length) as usize]
-    }
-}
-
-fn workload(choices: &mut Choices) -> WorkloadOptions {
+fn workload(choices: &mut Numbers) -> WorkloadOptions {
     match choices.below(4) {
         0 => WorkloadOptions::Bgemm(BgemmOptions {
-            batch: 1 + u64::from(choices.below(3)),
+            batch: 1 + choices.below(3),
             ..BgemmOptions::default()
         }),
         1 => WorkloadOptions::PagedAttention(PagedAttentionOptions {
-            batch: 1 + u64::from(choices.below(8)),
+            batch: 1 + choices.below(8),
             ..PagedAttentionOptions::default()
         }),
         _ => WorkloadOptions::Vector(VectorOptions {
-            tasks: 400 + u64::from(choices.below(1600)),
+            tasks: 400 + choices.below(1600),
             tile: 64,
-            chains: 1 + u64::from(choices.below(300)),
+            chains: 1 + choices.below(300),
         }),
     }
 }
 
 /// The case of a seed; the platform and the ring size take turns, so that a few seeds have all.
 fn case(seed: u64) -> Case {
-    let mut choices = Choices::new(seed);
+    let mut choices = Numbers::new(seed);
     let turn = |length: usize, step: u64| {
         let length = length as u64;
         usize::try_from(seed / step % length).expect("below a length")

@@ -6,11 +6,11 @@ mod support;
 
 use lanescope_capture::Outcome;
 use lanescope_profiling::LaneSettings;
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::{Bed, Moment, Numbers, Puppet};
+use support::{Bed, Moment, Puppet};
 
 const SETTINGS: LaneSettings = LaneSettings {
     buffers: 4,
@@ -40,7 +40,7 @@ fn written(bed: &Bed) -> Vec<Range<u64>> {
 fn noise_anywhere_at_any_time_is_never_believed() {
     let effort = Effort::new("noise_anywhere_at_any_time_is_never_believed", 400);
     while let Some(seed) = effort.next_seed() {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let is_coherent = numbers.below(2) == 0;
         let (threads, cores) = [(1, 1), (2, 4), (3, 5)][numbers.below(3)];
         let mut bed = Bed::new(is_coherent, threads, cores, SETTINGS);
@@ -50,7 +50,7 @@ fn noise_anywhere_at_any_time_is_never_believed() {
         let every = 1 + numbers.below(12);
         let bytes = Arc::new(AtomicU64::new(0));
         for _ in 0..3 {
-            let mut numbers = Numbers(numbers.next());
+            let mut numbers = Numbers::new(numbers.draw());
             let (ranges, bytes) = (ranges.clone(), Arc::clone(&bytes));
             let run = bed.puppet_run(40, move |puppet: &mut Puppet, _| {
                 if numbers.below(every) != 0 {
@@ -58,9 +58,9 @@ fn noise_anywhere_at_any_time_is_never_believed() {
                 }
                 for _ in 0..=numbers.below(words) {
                     let range = &ranges[numbers.below(ranges.len())];
-                    let offset = range.start + numbers.next() % ((range.end - range.start) / 4) * 4;
+                    let offset = range.start + numbers.draw() % ((range.end - range.start) / 4) * 4;
                     let word = puppet.memory.word32(offset);
-                    word.store(numbers.word(), Ordering::Release);
+                    word.store(harmful_word(&mut numbers), Ordering::Release);
                     bytes.fetch_add(4, Ordering::Relaxed);
                 }
             });
@@ -76,7 +76,7 @@ fn noise_anywhere_at_any_time_is_never_believed() {
 fn a_region_of_noise_is_a_broken_run() {
     let effort = Effort::new("a_region_of_noise_is_a_broken_run", 60);
     while let Some(seed) = effort.next_seed() {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let mut bed = Bed::new(numbers.below(2) == 0, 2, 4, SETTINGS);
         let ranges = written(&bed);
         let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
@@ -92,7 +92,7 @@ fn a_region_of_noise_is_a_broken_run() {
             }
             for offset in ranges.iter().flat_map(|range| range.clone().step_by(4)) {
                 let word = puppet.memory.word32(offset);
-                word.store(numbers.word(), Ordering::Release);
+                word.store(harmful_word(&mut numbers), Ordering::Release);
             }
         });
         run.assert_sound();
@@ -103,5 +103,16 @@ fn a_region_of_noise_is_a_broken_run() {
         );
         effort.add(Tried::Bytes, bytes);
         effort.add(Tried::Runs, 1);
+    }
+}
+
+/// Small, enormous, a single bit, or anything.
+fn harmful_word(numbers: &mut Numbers) -> u32 {
+    let anything = u32::try_from(numbers.draw() >> 32).unwrap();
+    match numbers.below(4) {
+        0 => anything % 10,
+        1 => u32::MAX - anything % 3,
+        2 => 1 << (anything % 32),
+        _ => anything,
     }
 }

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use lanescope_profiling::{BufferState, Pool, PoolError};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Tried, property};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::VecDeque;
 
 /// Cases of each seed.
@@ -45,15 +44,7 @@ fn every_buffer_is_in_one_place() {
     let effort = Effort::new("every_buffer_is_in_one_place", 16);
     let cases = (0u32..4, proptest::collection::vec(step(), 0..300));
     while let Some(seed) = effort.next_seed() {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let config = Config {
-            cases: CASES,
-            failure_persistence: None,
-            ..Config::default()
-        };
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let ran = TestRunner::new_with_rng(config, rng).run(&cases, |(exponent, steps)| {
+        let ran = property(seed, CASES).run(&cases, |(exponent, steps)| {
             check(1 << exponent, steps);
             Ok(())
         });

@@ -10,11 +10,11 @@ use lanescope_capture::format::BlockKind;
 use lanescope_export::perfetto::{self, Arguments, Options};
 use lanescope_export::records_json;
 use lanescope_report::Report;
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use lanescope_trace::{FindingKind, Outcome, Trace};
 use std::io;
 use std::path::{Path, PathBuf};
-use support::{Numbers, Parts, change, two_runs};
+use support::{Parts, change, two_runs};
 
 /// Numbers that a field of a text or a record may hold to do harm.
 const NUMBERS: [&str; 10] = [
@@ -140,7 +140,7 @@ fn captures_with_any_numbers_are_reported_and_exported() {
     let whole = Parts::of(&two_runs());
     let effort = Effort::new("captures_with_any_numbers_are_reported_and_exported", 1500);
     while let Some(seed) = effort.next_seed() {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let mut parts = whole.clone();
         for _ in 0..=numbers.below(5) {
             change_number(&mut parts, &mut numbers);
@@ -214,13 +214,13 @@ fn records_json_with_any_changes_is_read_or_refused() {
     let whole = std::fs::read(data.join("full.l2_perf_records.json")).unwrap();
     let effort = Effort::new("records_json_with_any_changes_is_read_or_refused", 1000);
     while let Some(seed) = effort.next_seed() {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let mut text = whole.clone();
         for _ in 0..=numbers.below(5) {
             match numbers.below(8) {
                 0 => {
                     let at = numbers.below(text.len());
-                    text[at] = numbers.next().to_le_bytes()[0];
+                    text[at] = numbers.draw().to_le_bytes()[0];
                 }
                 1 => {
                     let at = numbers.below(text.len());

@@ -11,7 +11,7 @@ use lanescope_platform::{Device, Launch, PlatformError, StreamKind};
 use lanescope_runtime::{
     CoreType, Graph, RunOptions, RunOutcome, RuntimeError, Session, SessionOptions,
 };
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -246,28 +246,22 @@ fn noise_in_all_status_lines_ends_the_run_all_the_same() {
     let effort = Effort::new("noise_in_all_status_lines_ends_the_run_all_the_same", 300);
     while let Some(seed) = effort.next_seed() {
         let mut bed = Bed::new(&build);
-        let mut state = seed;
-        let mut next = move || {
-            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            mixed ^ (mixed >> 31)
-        };
+        let mut numbers = Numbers::new(seed);
         for ends_well in [true, false, true] {
             let lines = |field: &'static Field| (0..CORES).map(move |line| (field, line));
             let mut lies: Vec<Lie> = fields()
                 .flat_map(lines)
                 .map(|(field, line)| {
                     // Often the number of the run, so that the line is believed to be of it.
-                    let value = match next() % 3 {
-                        0 => next(),
-                        1 => next() % 16,
-                        _ => 1 + next() % 3,
+                    let value = match numbers.draw() % 3 {
+                        0 => numbers.draw(),
+                        1 => numbers.draw() % 16,
+                        _ => 1 + numbers.draw() % 3,
                     };
                     Lie { field, line, value }
                 })
                 .collect();
-            lies.retain(|_| next() % 4 != 0);
+            lies.retain(|_| numbers.below(4) != 0);
             effort.add(Tried::Bytes, lies.len() as u64 * 4);
             match bed.run(lies, ends_well) {
                 Ok(outcome) => judge_verdict(&outcome, "noise"),

@@ -27,10 +27,14 @@
 mod allocation;
 #[cfg(loom)]
 mod interleavings;
+mod numbers;
 
 pub use allocation::Counting;
 #[cfg(loom)]
 pub use interleavings::explore;
+pub use numbers::Numbers;
+#[cfg(feature = "proptest")]
+pub use numbers::property;
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

@@ -14,6 +14,7 @@ use lanescope_capture::{
     BlockHeader, Capture, CaptureWriter, Clock, CoreCounts, Counts, Edge, FileHeader, FunctionName,
     LaneCounts, LaneInfo, RecordBlock, SessionInfo, Verdict,
 };
+use lanescope_stress::Numbers;
 use std::mem::offset_of;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -215,26 +216,10 @@ fn record(run_id: u32, lane: u32, sequence: u64, index: u32) -> TaskRecord {
     }
 }
 
-/// Random numbers from a seed, by splitmix64.
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-}
-
 /// Changes one thing about a capture: a header, a payload, or the order of the blocks.
 pub fn change(parts: &mut Parts, numbers: &mut Numbers) {
     let number = numbers.below(parts.blocks.len());
-    let value = numbers.next().to_le_bytes();
+    let value = numbers.draw().to_le_bytes();
     match numbers.below(6) {
         0 => {
             let field = numbers.below(60);

@@ -12,7 +12,7 @@ mod resident;
 use footprint::Footprint;
 use lanescope::{RuntimeError, Session};
 use lanescope_conformance::{Case, CaseResult, SimulatedDriver, chain, timeline, vector};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use libtest_mimic::{Arguments, Failed, Trial};
 use resident::{CYCLE, Resident};
 use std::hint::black_box;
@@ -171,7 +171,7 @@ fn any_order_of_runs_is_exact() -> CaseResult {
     const RING_SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let effort = Effort::new("any_order_of_runs_is_exact", 6);
     while let Some(seed) = effort.next_seed() {
-        let mut random = Random::new(seed);
+        let mut random = Numbers::new(seed);
         let platform = PLATFORMS[random.below(2)];
         let ring_size = RING_SIZES[random.below(5)];
         let mut run = || -> CaseResult {
@@ -192,22 +192,4 @@ fn any_order_of_runs_is_exact() -> CaseResult {
         }
     }
     Ok(())
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let number = (z ^ (z >> 31)) >> 33;
-        usize::try_from(number).expect("31 bits") % limit
-    }
 }

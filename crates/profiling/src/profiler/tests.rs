@@ -12,9 +12,8 @@ use crate::{LaneSettings, RunEnd};
 use lanescope_abi::capture::Policy;
 use lanescope_abi::{CommitCounters, TaskRecord};
 use lanescope_capture::{Capture, CaptureWriter, FindingKind, RecordBlock, SessionInfo, Verdict};
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Tried, property};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::{HashSet, VecDeque};
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
@@ -73,15 +72,7 @@ fn nothing_is_lost_doubled_or_leaked_in_any_order_of_steps() {
         20,
     );
     while let Some(seed) = effort.next_seed() {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let config = Config {
-            cases: CASES,
-            failure_persistence: None,
-            ..Config::default()
-        };
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let ran = TestRunner::new_with_rng(config, rng).run(&case(), |case| {
+        let ran = property(seed, CASES).run(&case(), |case| {
             effort.add(Tried::Runs, case.runs.len() as u64);
             check(&case);
             Ok(())

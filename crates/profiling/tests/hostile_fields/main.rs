@@ -10,11 +10,11 @@ use When::{Before, Between, Last, Stopping};
 use lanescope_abi::hash::{FIELDS, Field};
 use lanescope_capture::{Finding, Outcome};
 use lanescope_profiling::LaneSettings;
-use lanescope_stress::{Effort, Tried};
+use lanescope_stress::{Effort, Numbers, Tried};
 use rows::{MOMENTS, ROWS, Row, When};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::{Bed, DeviceThread, Moment, Numbers, Run};
+use support::{Bed, DeviceThread, Moment, Run};
 
 const SETTINGS: LaneSettings = LaneSettings {
     buffers: 4,
@@ -200,11 +200,11 @@ fn any_value_of_any_field_is_found_or_harmless() {
     let effort = Effort::new("any_value_of_any_field_is_found_or_harmless", 150);
     let words: Vec<Word> = words().collect();
     while let Some(seed) = effort.next_seed() {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let word = words[numbers.below(words.len())];
         let when = MOMENTS[numbers.below(MOMENTS.len())];
         let is_coherent = numbers.below(2) == 0;
-        let number = numbers.next() | 8;
+        let number = numbers.draw() | 8;
         effort.add(Tried::Bytes, word.bytes);
         effort.add(Tried::Runs, 1);
         try_one(is_coherent, when, word, number);

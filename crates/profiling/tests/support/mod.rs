@@ -10,7 +10,6 @@
 )]
 
 mod heap_device;
-mod numbers;
 mod outlet;
 mod puppet;
 mod recorder;
@@ -18,7 +17,6 @@ mod sync;
 mod thread;
 
 pub use heap_device::HeapDevice;
-pub use numbers::Numbers;
 pub use outlet::{Gate, Sink};
 pub use puppet::{Moment, Puppet, Run};
 pub use recorder::{ControlRegion, Played};

@@ -1,7 +1,7 @@
 //! What receiving a hostile frame allocates, counted by the allocator.
 
 use lanescope_sim_wire::{DeviceFrame, Frame, HostFrame, MAX_FRAME_BYTES, WireError};
-use lanescope_stress::{Counting, Effort, Tried};
+use lanescope_stress::{Counting, Effort, Numbers, Tried};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting::new();
@@ -57,14 +57,8 @@ fn frames_of_any_bytes_take_no_more_memory_than_they_are_long() {
         20_000,
     );
     while let Some(seed) = effort.next_seed() {
-        let mut state = seed;
-        let mut next = move || {
-            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            (mixed ^ (mixed >> 27))
-                .wrapping_mul(0x94D0_49BB_1331_11EB)
-                .to_be_bytes()
-        };
+        let mut numbers = Numbers::new(seed);
+        let mut next = || numbers.draw().to_be_bytes();
         let [tag, length, ..] = next();
         let tags = [1, 2, 3, 4, 5, 6, 7, 8, 65, 66, 67, 200];
         let mut body = vec![tags[usize::from(tag) % tags.len()]];
