@@ -77,6 +77,41 @@
 #define LANESCOPE_A5_COND 20744
 
 /*
+ [`PmuRegisters::gate`] of both chips.
+ */
+#define LANESCOPE_PMU_GATE 0
+
+/*
+ First of [`PmuRegisters::counters`] of [`A5`].
+ */
+#define LANESCOPE_A5_PMU_COUNTER_0 16912
+
+/*
+ Distance of the first eight of them.
+ */
+#define LANESCOPE_A5_PMU_COUNTER_STEP 8
+
+/*
+ The ninth.
+ */
+#define LANESCOPE_A5_PMU_COUNTER_8 16976
+
+/*
+ The tenth.
+ */
+#define LANESCOPE_A5_PMU_COUNTER_9 16980
+
+/*
+ First of [`PmuRegisters::total`] of [`A5`].
+ */
+#define LANESCOPE_A5_PMU_TOTAL_LOW 16992
+
+/*
+ Second of [`PmuRegisters::total`] of [`A5`].
+ */
+#define LANESCOPE_A5_PMU_TOTAL_HIGH 16996
+
+/*
  Written to [`RegisterMap::fast_path_enable`] before the first dispatch.
  */
 #define LANESCOPE_FAST_PATH_OPEN 14
@@ -104,13 +139,23 @@
 /*
  Raised when a word changes its meaning without changing its place.
  */
-#define LANESCOPE_ABI_VERSION 1
+#define LANESCOPE_ABI_VERSION 2
 
 /*
  Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
  the build stops when it is not what the layouts say, and the error names the number to write.
  */
-#define LANESCOPE_ABI_HASH 14619171887737843231ull
+#define LANESCOPE_ABI_HASH 4429423893985658350
+
+/*
+ Most counters a chip can count at once.
+ */
+#define LANESCOPE_PMU_COUNTERS 10
+
+/*
+ Most dimensions of a tensor.
+ */
+#define LANESCOPE_MAX_RANK 5
 
 /*
  Marks a slot or a word that holds no token.
@@ -161,6 +206,59 @@
  In `COND`: the core has obeyed [`DISPATCH_EXIT`].
  */
 #define LANESCOPE_COND_EXITED (LANESCOPE_COND_FIN | 2147483646)
+
+/*
+ The header field that differs, for [`DeviceError::AbiMismatch`].
+ */
+enum lanescope_abi_field
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /*
+     None differs.
+     */
+    LANESCOPE_ABI_FIELD_NONE = 0,
+    /*
+     The magic number.
+     */
+    LANESCOPE_ABI_FIELD_MAGIC = 1,
+    /*
+     The ABI version.
+     */
+    LANESCOPE_ABI_FIELD_VERSION = 2,
+    /*
+     The ABI hash.
+     */
+    LANESCOPE_ABI_FIELD_HASH = 3,
+    /*
+     The chip.
+     */
+    LANESCOPE_ABI_FIELD_CHIP = 4,
+    /*
+     The ring size.
+     */
+    LANESCOPE_ABI_FIELD_RING_SIZE = 5,
+    /*
+     The issue depth.
+     */
+    LANESCOPE_ABI_FIELD_ISSUE_DEPTH = 6,
+    /*
+     The number of cores.
+     */
+    LANESCOPE_ABI_FIELD_CORE_COUNT = 7,
+    /*
+     The number of AICPU threads.
+     */
+    LANESCOPE_ABI_FIELD_THREAD_COUNT = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum lanescope_abi_field lanescope_abi_field;
+#else
+typedef uint32_t lanescope_abi_field;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
 
 /*
  Who can end a wait for a word.
@@ -341,80 +439,6 @@ typedef uint32_t lanescope_device_error;
 #endif // __cplusplus
 
 /*
- The header field that differs, for [`DeviceError::AbiMismatch`].
- */
-enum lanescope_abi_field
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /*
-     None differs.
-     */
-    LANESCOPE_ABI_FIELD_NONE = 0,
-    /*
-     The magic number.
-     */
-    LANESCOPE_ABI_FIELD_MAGIC = 1,
-    /*
-     The ABI version.
-     */
-    LANESCOPE_ABI_FIELD_VERSION = 2,
-    /*
-     The ABI hash.
-     */
-    LANESCOPE_ABI_FIELD_HASH = 3,
-    /*
-     The chip.
-     */
-    LANESCOPE_ABI_FIELD_CHIP = 4,
-    /*
-     The ring size.
-     */
-    LANESCOPE_ABI_FIELD_RING_SIZE = 5,
-    /*
-     The issue depth.
-     */
-    LANESCOPE_ABI_FIELD_ISSUE_DEPTH = 6,
-    /*
-     The number of cores.
-     */
-    LANESCOPE_ABI_FIELD_CORE_COUNT = 7,
-    /*
-     The number of AICPU threads.
-     */
-    LANESCOPE_ABI_FIELD_THREAD_COUNT = 8,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum lanescope_abi_field lanescope_abi_field;
-#else
-typedef uint32_t lanescope_abi_field;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/*
- A record type. A lane carries one kind.
- */
-enum lanescope_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /*
-     [`TaskRecord`]: the swimlane.
-     */
-    LANESCOPE_KIND_TASK = 1,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum lanescope_kind lanescope_kind;
-#else
-typedef uint32_t lanescope_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/*
  Where a core or an AICPU thread is in a run.
  */
 enum lanescope_phase
@@ -515,6 +539,32 @@ typedef struct lanescope_aicpu_args {
      */
     uint64_t reserved_end[7];
 } lanescope_aicpu_args;
+
+/*
+ Written before and behind a payload, so that one that was overwritten is told from a whole one.
+ */
+typedef struct LANESCOPE_ALIGNED(64) lanescope_arena_mark {
+    /*
+     [`TensorRecord::sequence`].
+     */
+    uint64_t sequence;
+    /*
+     [`TensorRecord::payload_begin`].
+     */
+    uint64_t payload_begin;
+    /*
+     [`TensorRecord::payload_bytes`].
+     */
+    uint64_t payload_bytes;
+    /*
+     [`TensorRecord::checksum`] behind the payload, 0 before it.
+     */
+    uint64_t checksum;
+    /*
+     Written as 0.
+     */
+    uint64_t reserved[4];
+} lanescope_arena_mark;
 
 /*
  A 4-byte word that a waiting agent would read next.
@@ -635,7 +685,7 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_capture_header {
      */
     struct lanescope_section lane_hosts;
     /*
-     [`CommitCounters`]: item `lane * core_count + core`.
+     [`CommitCounters`]: item `lane * core_count + core`; a kind of threads uses core 0.
      */
     struct lanescope_section counters;
     /*
@@ -713,6 +763,9 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_control_header {
     uint32_t run_id;
     /*
      Swimlane level, 0..=4; 0 also when no capture region exists.
+
+     1: times of the core; 2: and dispatch and finish; 3: and scheduler phases; 4: and those of
+     an orchestrator.
      */
     uint32_t swimlane_level;
     /*
@@ -740,9 +793,9 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_control_header {
      */
     uint32_t task_count;
     /*
-     Written as 0.
+     Event type of the hardware counters, 0 when they are off; see [`crate::pmu`].
      */
-    uint32_t reserved;
+    uint32_t pmu_event;
     /*
      One [`HostLine`].
      */
@@ -796,6 +849,18 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_control_header {
      Host before launch, then AICPU atomics. Holds every task of the type once.
      */
     struct lanescope_section ready[2];
+    /*
+     [`TaskTensor`]: the tensors to record, task by task.
+     */
+    struct lanescope_section tensors;
+    /*
+     Most bytes of a tensor that an AICPU thread copies before it looks at its cores again.
+     */
+    uint32_t tensor_piece_bytes;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved[11];
 } lanescope_control_header;
 
 /*
@@ -918,9 +983,17 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_core_order {
      */
     uint32_t thread;
     /*
+     Event type of the hardware counters; 0: leave them alone.
+     */
+    uint32_t pmu_event;
+    /*
+     Lines of a staging slot.
+     */
+    uint32_t slot_lines;
+    /*
      Written as 0.
      */
-    uint32_t reserved[3];
+    uint32_t reserved;
 } lanescope_core_order;
 
 /*
@@ -1012,6 +1085,10 @@ typedef struct lanescope_device_table {
      */
     void (*write_reg)(uint64_t address, uint32_t value);
     /*
+     See [`Device::copy`].
+     */
+    void (*copy)(uint64_t to, uint64_t from, uint64_t bytes);
+    /*
      See [`Device::ticks`].
      */
     uint64_t (*ticks)(void);
@@ -1083,9 +1160,17 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_graph_task {
      */
     uint32_t predecessor_count;
     /*
+     Index of the first tensor to record in the tensor section.
+     */
+    uint32_t first_tensor;
+    /*
+     Number of tensors to record.
+     */
+    uint32_t tensor_count;
+    /*
      Written as 0.
      */
-    uint64_t reserved[2];
+    uint64_t reserved;
 } lanescope_graph_task;
 
 /*
@@ -1187,9 +1272,17 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_lane_config {
      */
     uint64_t buffers_offset_bytes;
     /*
+     Offset of the lane's arena, for payloads that records speak of. Writer: the lane's thread.
+     */
+    uint64_t arena_offset_bytes;
+    /*
+     Bytes of the arena, a multiple of 64; 0 when the kind has no payloads.
+     */
+    uint64_t arena_bytes;
+    /*
      Written as 0.
      */
-    uint64_t reserved;
+    uint64_t reserved[7];
 } lanescope_lane_config;
 
 /*
@@ -1225,9 +1318,13 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_lane_device {
      */
     uint64_t blocked_ticks;
     /*
+     Bytes of the arena taken so far, visible before they are overwritten; runs free.
+     */
+    uint64_t arena_tail;
+    /*
      Written as 0.
      */
-    uint64_t reserved[3];
+    uint64_t reserved[2];
 } lanescope_lane_device;
 
 /*
@@ -1243,9 +1340,13 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_lane_host {
      */
     uint32_t free_tail;
     /*
+     Bytes of the arena that are copied, or not wanted; runs free.
+     */
+    uint64_t arena_head;
+    /*
      Written as 0.
      */
-    uint32_t reserved[14];
+    uint32_t reserved[12];
 } lanescope_lane_host;
 
 /*
@@ -1299,6 +1400,157 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_payload {
      */
     uint64_t reserved[3];
 } lanescope_payload;
+
+/*
+ One stretch of what an AICPU thread did, 64 bytes. Its key is (run, thread, sequence).
+
+ Idling is one record for one stretch, not one for each round. A wait for the host lies inside the
+ stretch that had to wait.
+ */
+typedef struct lanescope_phase_record {
+    /*
+     When it began.
+     */
+    uint64_t begin_ticks;
+    /*
+     When it ended.
+     */
+    uint64_t end_ticks;
+    /*
+     0, 1, 2 … in the thread and run, dropped ones counted.
+     */
+    uint32_t sequence;
+    /*
+     The run it belongs to.
+     */
+    uint32_t run_id;
+    /*
+     [`PhaseKind`] as a number.
+     */
+    uint16_t phase;
+    /*
+     The AICPU thread.
+     */
+    uint16_t thread;
+    /*
+     The scheduler's round in which it began; of an orchestrator, the submission.
+     */
+    uint32_t round;
+    /*
+     Tasks completed or dispatched in it; rounds of an idle stretch.
+     */
+    uint32_t tasks;
+    /*
+     Looks at a ready queue that found a task.
+     */
+    uint32_t hits;
+    /*
+     Looks that found none.
+     */
+    uint32_t misses;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved;
+    /*
+     The task an orchestrator submits, else `u64::MAX`.
+     */
+    uint64_t task_id;
+    /*
+     Written as 0.
+     */
+    uint64_t reserved_end;
+} lanescope_phase_record;
+
+/*
+ What the hardware counters of a core said of one task, 128 bytes. Its key is (run, core, token).
+ */
+typedef struct lanescope_pmu_record {
+    /*
+     The task's identity in its graph.
+     */
+    uint64_t task_id;
+    /*
+     The function the task ran.
+     */
+    uint32_t func_id;
+    /*
+     Core index in the launch.
+     */
+    uint16_t core;
+    /*
+     [`crate::CoreType`] as a number.
+     */
+    uint8_t core_type;
+    /*
+     Written as 0.
+     */
+    uint8_t reserved;
+    /*
+     The core's dispatch number.
+     */
+    uint32_t token;
+    /*
+     The run the record belongs to.
+     */
+    uint32_t run_id;
+    /*
+     Cycles between the opening and the closing of the gate.
+     */
+    uint64_t total_cycles;
+    /*
+     The counters, by number; what each counted is in [`crate::pmu`].
+     */
+    uint32_t counters[LANESCOPE_PMU_COUNTERS];
+    /*
+     Event type the counters were programmed with.
+     */
+    uint32_t event;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved_event;
+    /*
+     When the record was committed.
+     */
+    uint64_t ticks;
+    /*
+     Written as 0.
+     */
+    uint64_t reserved_end[5];
+} lanescope_pmu_record;
+
+/*
+ Second line of a staging slot where cores read their own counters. Writer: that core.
+
+ Written, cleaned and compared as [`TaskSlot`] is, behind the same barrier and before the same FIN.
+ */
+typedef struct LANESCOPE_ALIGNED(64) lanescope_pmu_slot {
+    /*
+     The dispatch number; [`crate::token::TOKEN_NONE`] while nothing was published.
+     */
+    uint32_t token;
+    /*
+     The run the slot belongs to.
+     */
+    uint32_t run_id;
+    /*
+     Cycles between the opening and the closing of the gate.
+     */
+    uint64_t total_cycles;
+    /*
+     The counters, by number.
+     */
+    uint32_t counters[LANESCOPE_PMU_COUNTERS];
+    /*
+     The dispatch number again.
+     */
+    uint32_t seal;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved;
+} lanescope_pmu_slot;
 
 /*
  What a device program was built for; the host reads it from the program's bytes and refuses a
@@ -1477,6 +1729,160 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_task_slot {
 } lanescope_task_slot;
 
 /*
+ Type, shape and place of a tensor: a window of a larger one, `raw_shape`, or any view by strides.
+ */
+typedef struct lanescope_tensor_shape {
+    /*
+     Device address of the first byte of the larger tensor.
+     */
+    uint64_t address;
+    /*
+     Position among the task's arguments.
+     */
+    uint16_t arg_index;
+    /*
+     [`Role`] as a number.
+     */
+    uint8_t role;
+    /*
+     [`Dtype`] as a number.
+     */
+    uint8_t dtype;
+    /*
+     Dimensions, 0..=5.
+     */
+    uint8_t rank;
+    /*
+     Written as 0.
+     */
+    uint8_t reserved[3];
+    /*
+     Elements in each dimension.
+     */
+    uint32_t shape[LANESCOPE_MAX_RANK];
+    /*
+     Elements of the larger tensor in each dimension.
+     */
+    uint32_t raw_shape[LANESCOPE_MAX_RANK];
+    /*
+     Where the window begins in each dimension.
+     */
+    uint32_t offsets[LANESCOPE_MAX_RANK];
+    /*
+     Elements from one index to the next in each dimension.
+     */
+    uint32_t strides[LANESCOPE_MAX_RANK];
+} lanescope_tensor_shape;
+
+/*
+ A tensor of a task that is to be recorded. Writer: the host, before launch.
+ */
+typedef struct LANESCOPE_ALIGNED(64) lanescope_task_tensor {
+    /*
+     Type, shape and place.
+     */
+    struct lanescope_tensor_shape tensor;
+    /*
+     Bytes of memory behind `tensor.address`; no element lies beyond.
+     */
+    uint64_t raw_bytes;
+    /*
+     Bit 0: before dispatch; bit 1: after completion.
+     */
+    uint32_t stages;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved;
+    /*
+     Written as 0.
+     */
+    uint64_t reserved_end[2];
+} lanescope_task_tensor;
+
+/*
+ A tensor of a task at one moment, 192 bytes. Its key is (run, core, token, stage, argument).
+
+ Its bytes are in the arena of the lane, the logical tensor in row-major order: at
+ `payload_begin` an [`ArenaMark`], then `payload_bytes` padded with zeros to whole lines, then an
+ [`ArenaMark`] again. Positions run free; the place is the position modulo the arena.
+ */
+typedef struct lanescope_tensor_record {
+    /*
+     The task's identity in its graph.
+     */
+    uint64_t task_id;
+    /*
+     The function the task runs.
+     */
+    uint32_t func_id;
+    /*
+     Core index in the launch.
+     */
+    uint16_t core;
+    /*
+     [`crate::CoreType`] as a number.
+     */
+    uint8_t core_type;
+    /*
+     Written as 0.
+     */
+    uint8_t reserved;
+    /*
+     The core's dispatch number.
+     */
+    uint32_t token;
+    /*
+     The run the record belongs to.
+     */
+    uint32_t run_id;
+    /*
+     What was recorded.
+     */
+    struct lanescope_tensor_shape tensor;
+    /*
+     [`Stage`] as a number.
+     */
+    uint8_t stage;
+    /*
+     Not 0 when not all of the tensor is there.
+     */
+    uint8_t is_truncated;
+    /*
+     Written as 0.
+     */
+    uint8_t reserved_stage[6];
+    /*
+     Where its entry in the arena begins; runs free.
+     */
+    uint64_t payload_begin;
+    /*
+     Bytes that are there.
+     */
+    uint64_t payload_bytes;
+    /*
+     Bytes of the whole logical tensor.
+     */
+    uint64_t tensor_bytes;
+    /*
+     0, 1, 2 … in the lane, since the region was made.
+     */
+    uint64_t sequence;
+    /*
+     [`crate::checksum`] of the payload.
+     */
+    uint64_t checksum;
+    /*
+     When its first byte was read.
+     */
+    uint64_t ticks;
+    /*
+     Written as 0.
+     */
+    uint64_t reserved_end[2];
+} lanescope_tensor_record;
+
+/*
  Where an AICPU thread is. Writer: that thread.
 
  Written on every change of phase, before any error return, and at least once every
@@ -1546,6 +1952,10 @@ static_assert(sizeof(lanescope_thread_status) == 64, "a status is one line");
 static_assert(sizeof(lanescope_kernel_cost) == 64, "a cost has eight words");
 static_assert(sizeof(lanescope_control_header) % 64 == 0, "the header is whole lines");
 static_assert(offsetof(lanescope_control_header, host) == 96, "sections follow the words");
+static_assert(sizeof(lanescope_pmu_slot) == 64, "a line of counters is one line");
+static_assert(sizeof(lanescope_phase_record) == 64, "a phase record is one line");
+static_assert(sizeof(lanescope_pmu_record) == 128, "a PMU record is two lines");
+static_assert(sizeof(lanescope_tensor_record) == 192, "a tensor record is three lines");
 static_assert(offsetof(lanescope_task_slot, seal) == 56, "the seal is behind the fields");
-static_assert(sizeof(lanescope_device_table) == 8 * 16, "a table has sixteen words");
+static_assert(sizeof(lanescope_device_table) == 8 * 17, "a table has seventeen words");
 #endif

@@ -10,11 +10,14 @@
 //! neither can be full. Heads and tails run free (they are reduced modulo the capacity, a power of
 //! two, on use): `tail - head`, wrapping, is the number of entries and can never exceed the capacity.
 //!
+//! A lane whose records speak of payloads has an arena beside its buffers. The device takes room at
+//! `arena_tail` and the host gives it back at `arena_head`, in bytes and in the order of the records.
+//!
 //! # Ordering
 //!
 //! Device: record, then `filling_count`, then ready entry, then `ready_tail`, each visible before
-//! the next. Host: `ready_tail`, then entry, then buffer, then `ready_head`; and free entry before
-//! `free_tail`.
+//! the next; `arena_tail`, then payload, then record. Host: `ready_tail`, then entry, then buffer,
+//! then payloads, then `ready_head` and `arena_head`; and free entry before `free_tail`.
 
 use crate::Section;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -58,7 +61,7 @@ pub struct CaptureHeader {
     pub lane_devices: Section,
     /// [`LaneHost`] per lane.
     pub lane_hosts: Section,
-    /// [`CommitCounters`]: item `lane * core_count + core`.
+    /// [`CommitCounters`]: item `lane * core_count + core`; a kind of threads uses core 0.
     pub counters: Section,
     /// Staging rings: item `core`, `ring_size * slot_lines` lines.
     pub staging: Section,
@@ -90,8 +93,12 @@ pub struct LaneConfig {
     pub free_offset_bytes: u64,
     /// Offset of the lane's buffers, `records_per_buffer * record_bytes` each.
     pub buffers_offset_bytes: u64,
+    /// Offset of the lane's arena, for payloads that records speak of. Writer: the lane's thread.
+    pub arena_offset_bytes: u64,
+    /// Bytes of the arena, a multiple of 64; 0 when the kind has no payloads.
+    pub arena_bytes: u64,
     /// Written as 0.
-    pub reserved: u64,
+    pub reserved: [u64; 7],
 }
 
 /// What the device says of a lane. Writer: the lane's AICPU thread. Never reset between runs.
@@ -114,8 +121,10 @@ pub struct LaneDevice {
     pub waits: u64,
     /// Ticks spent in those waits.
     pub blocked_ticks: u64,
+    /// Bytes of the arena taken so far, visible before they are overwritten; runs free.
+    pub arena_tail: u64,
     /// Written as 0.
-    pub reserved: [u64; 3],
+    pub reserved: [u64; 2],
 }
 
 /// What the host says of a lane. Writer: the host's drain thread.
@@ -128,8 +137,10 @@ pub struct LaneHost {
     pub ready_head: u32,
     /// Free entries written so far; runs free.
     pub free_tail: u32,
+    /// Bytes of the arena that are copied, or not wanted; runs free.
+    pub arena_head: u64,
     /// Written as 0.
-    pub reserved: [u32; 14],
+    pub reserved: [u32; 12],
 }
 
 /// A full (or, at a flush, partly full) buffer handed to the host. Writer: the lane's thread.
@@ -174,6 +185,8 @@ pub enum Policy {
     Block = 0,
     /// Drop it at once.
     DropNewest = 1,
+    /// Of a payload that does not fit keep what does, and flag it; drop a record as above.
+    Truncate = 2,
 }
 
 impl Policy {
@@ -183,6 +196,7 @@ impl Policy {
         match raw {
             0 => Some(Self::Block),
             1 => Some(Self::DropNewest),
+            2 => Some(Self::Truncate),
             _ => None,
         }
     }
@@ -193,6 +207,7 @@ impl Policy {
         match self {
             Self::Block => "block",
             Self::DropNewest => "drop-newest",
+            Self::Truncate => "truncate",
         }
     }
 }
@@ -203,9 +218,11 @@ impl Policy {
 pub enum DropReason {
     /// No buffer came back within the limit, or the policy does not wait.
     NoBuffer = 0,
+    /// The arena had no room for the payload within the limit, or the policy does not wait.
+    NoArena = 1,
 }
 
-const _: () = assert!(size_of::<LaneConfig>() == 64);
+const _: () = assert!(size_of::<LaneConfig>() == 128);
 const _: () = assert!(size_of::<LaneDevice>() == 64);
 const _: () = assert!(size_of::<LaneHost>() == 64);
 const _: () = assert!(size_of::<CommitCounters>() == 64);

@@ -2,6 +2,8 @@
 //!
 //! Numbers are those the vendor's reference runtime uses at its PR #709 (a2a3) and #777 (a5).
 
+use crate::pmu::{self, PmuEvent};
+
 /// A chip family.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,10 +91,33 @@ pub struct RegisterMap {
     pub cond: u32,
     /// Opens the fast path to the two registers above, where the chip has such a gate.
     pub fast_path_enable: Option<u32>,
+    /// The hardware counters.
+    pub pmu: PmuRegisters,
     /// Bytes from one cube core's window to the next.
     pub core_stride_bytes: u64,
     /// Bytes from a cube core's window to its first vector core's, and from that to the second's.
     pub sub_core_stride_bytes: u64,
+}
+
+/// Offsets of a core's hardware counters and what controls them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PmuRegisters {
+    /// Bit 0 is the gate; the core opens it before a kernel and closes it behind.
+    pub gate: u32,
+    /// Switches and their values while counting; what they held before is put back.
+    pub switches: &'static [(u32, u32)],
+    /// The counters; reading one clears it.
+    pub counters: &'static [u32],
+    /// Low and high half of the cycles; reading clears them.
+    pub total: [u32; 2],
+    /// Low and high half of the cycle at which counting begins; written 0.
+    pub start: [u32; 2],
+    /// Low and high half of the cycle at which it ends; written all ones.
+    pub stop: [u32; 2],
+    /// Selector of each counter.
+    pub selectors: &'static [u32],
+    /// Whether the core reads its counters itself, before FIN; else the AICPU does, after it.
+    pub is_read_by_core: bool,
 }
 
 /// [`RegisterMap::data_main_base`] of [`A2A3`].
@@ -105,6 +130,21 @@ pub const A2A3_FAST_PATH_ENABLE: u32 = 0x18;
 pub const A5_DATA_MAIN_BASE: u32 = 0xD0;
 /// [`RegisterMap::cond`] of [`A5`].
 pub const A5_COND: u32 = 0x5108;
+
+/// [`PmuRegisters::gate`] of both chips.
+pub const PMU_GATE: u32 = 0x0;
+/// First of [`PmuRegisters::counters`] of [`A5`].
+pub const A5_PMU_COUNTER_0: u32 = 0x4210;
+/// Distance of the first eight of them.
+pub const A5_PMU_COUNTER_STEP: u32 = 0x8;
+/// The ninth.
+pub const A5_PMU_COUNTER_8: u32 = 0x4250;
+/// The tenth.
+pub const A5_PMU_COUNTER_9: u32 = 0x4254;
+/// First of [`PmuRegisters::total`] of [`A5`].
+pub const A5_PMU_TOTAL_LOW: u32 = 0x4260;
+/// Second of [`PmuRegisters::total`] of [`A5`].
+pub const A5_PMU_TOTAL_HIGH: u32 = 0x4264;
 
 /// Written to [`RegisterMap::fast_path_enable`] before the first dispatch.
 pub const FAST_PATH_OPEN: u32 = 0xE;
@@ -134,6 +174,8 @@ pub struct ChipInfo {
     pub ticks_per_second: u64,
     /// Register offsets.
     pub registers: RegisterMap,
+    /// What the hardware counters can count; see [`crate::pmu`].
+    pub pmu_events: &'static [PmuEvent],
     /// Whether the AICPU must invalidate a line the host has written before it reads it.
     pub aicpu_invalidates_host_lines: bool,
 }
@@ -158,9 +200,22 @@ pub static A2A3: ChipInfo = ChipInfo {
         data_main_base: A2A3_DATA_MAIN_BASE,
         cond: A2A3_COND,
         fast_path_enable: Some(A2A3_FAST_PATH_ENABLE),
+        pmu: PmuRegisters {
+            gate: PMU_GATE,
+            switches: &[(0x200, 0x7)],
+            counters: &[0x210, 0x218, 0x220, 0x228, 0x230, 0x238, 0x240, 0x248],
+            total: [0x250, 0x254],
+            start: [0x2A0, 0x2A4],
+            stop: [0x2A8, 0x2AC],
+            selectors: &[
+                0x1280, 0x1284, 0x1288, 0x128C, 0x1290, 0x1294, 0x1298, 0x129C,
+            ],
+            is_read_by_core: false,
+        },
         core_stride_bytes: 0x80_0000,
         sub_core_stride_bytes: 0x10_0000,
     },
+    pmu_events: pmu::A2A3_EVENTS,
     aicpu_invalidates_host_lines: true,
 };
 
@@ -179,9 +234,34 @@ pub static A5: ChipInfo = ChipInfo {
         data_main_base: A5_DATA_MAIN_BASE,
         cond: A5_COND,
         fast_path_enable: None,
+        pmu: PmuRegisters {
+            gate: PMU_GATE,
+            switches: &[(0x4200, 0x7), (0x2400, 0x1)],
+            // The step from one to the next changes behind the eighth.
+            counters: &[
+                A5_PMU_COUNTER_0,
+                A5_PMU_COUNTER_0 + A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_0 + 2 * A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_0 + 3 * A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_0 + 4 * A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_0 + 5 * A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_0 + 6 * A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_0 + 7 * A5_PMU_COUNTER_STEP,
+                A5_PMU_COUNTER_8,
+                A5_PMU_COUNTER_9,
+            ],
+            total: [A5_PMU_TOTAL_LOW, A5_PMU_TOTAL_HIGH],
+            start: [0x42A0, 0x42A4],
+            stop: [0x42A8, 0x42AC],
+            selectors: &[
+                0x2500, 0x2504, 0x2508, 0x250C, 0x2510, 0x2514, 0x2518, 0x251C, 0x2520, 0x2524,
+            ],
+            is_read_by_core: true,
+        },
         core_stride_bytes: 0x30_0000,
         sub_core_stride_bytes: 0x10_0000,
     },
+    pmu_events: pmu::A5_EVENTS,
     aicpu_invalidates_host_lines: false,
 };
 

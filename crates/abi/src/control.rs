@@ -4,6 +4,7 @@
 //! line has the one writer its structure names, and the host writes nothing but [`HostLine`].
 
 use crate::Section;
+use crate::record::TensorShape;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// `b"LSCTRL01"` as a little-endian number.
@@ -36,6 +37,9 @@ pub struct ControlHeader {
     /// This run; never 0.
     pub run_id: u32,
     /// Swimlane level, 0..=4; 0 also when no capture region exists.
+    ///
+    /// 1: times of the core; 2: and dispatch and finish; 3: and scheduler phases; 4: and those of
+    /// an orchestrator.
     pub swimlane_level: u32,
     /// Bytes of the control region.
     pub control_bytes: u64,
@@ -49,8 +53,8 @@ pub struct ControlHeader {
     pub scheduler_limit_ticks: u64,
     /// Tasks in the graph.
     pub task_count: u32,
-    /// Written as 0.
-    pub reserved: u32,
+    /// Event type of the hardware counters, 0 when they are off; see [`crate::pmu`].
+    pub pmu_event: u32,
     /// One [`HostLine`].
     pub host: Section,
     /// [`CoreConfig`] per core.
@@ -78,6 +82,12 @@ pub struct ControlHeader {
     /// Ready tasks by core type (cube, vector), u32 each: task index + 1, 0 while empty.
     /// Host before launch, then AICPU atomics. Holds every task of the type once.
     pub ready: [Section; 2],
+    /// [`TaskTensor`]: the tensors to record, task by task.
+    pub tensors: Section,
+    /// Most bytes of a tensor that an AICPU thread copies before it looks at its cores again.
+    pub tensor_piece_bytes: u32,
+    /// Written as 0.
+    pub reserved: [u32; 11],
 }
 
 /// What the host may say while the device runs. Writer: the host.
@@ -135,8 +145,12 @@ pub struct CoreOrder {
     pub completed: u64,
     /// The thread that owns the core.
     pub thread: u32,
+    /// Event type of the hardware counters; 0: leave them alone.
+    pub pmu_event: u32,
+    /// Lines of a staging slot.
+    pub slot_lines: u32,
     /// Written as 0.
-    pub reserved: [u32; 3],
+    pub reserved: u32,
 }
 
 /// How a core answers, and its status. Writer: that core.
@@ -254,8 +268,30 @@ pub struct GraphTask {
     pub successor_count: u32,
     /// Number of predecessors.
     pub predecessor_count: u32,
+    /// Index of the first tensor to record in the tensor section.
+    pub first_tensor: u32,
+    /// Number of tensors to record.
+    pub tensor_count: u32,
     /// Written as 0.
-    pub reserved: [u64; 2],
+    pub reserved: u64,
+}
+
+/// A tensor of a task that is to be recorded. Writer: the host, before launch.
+#[repr(C, align(64))]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct TaskTensor {
+    /// Type, shape and place.
+    pub tensor: TensorShape,
+    /// Bytes of memory behind `tensor.address`; no element lies beyond.
+    pub raw_bytes: u64,
+    /// Bit 0: before dispatch; bit 1: after completion.
+    pub stages: u32,
+    /// Written as 0.
+    pub reserved: u32,
+    /// Written as 0.
+    pub reserved_end: [u64; 2],
 }
 
 /// Words the AICPU threads share with atomics of their own. The host zeroes them (and fills the

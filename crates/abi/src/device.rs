@@ -184,6 +184,35 @@ pub trait Device {
     /// Waits a moment, at most until something awaited happens.
     fn relax(&self, awaited: &Awaited<'_>);
 
+    /// Copies `bytes` bytes that no other agent writes meanwhile to lines of an attached region, as
+    /// fast as the chip can. Neither invalidates nor cleans; a store barrier makes the copy visible.
+    ///
+    /// # Safety
+    ///
+    /// - `from` is device memory of at least `bytes` bytes; `to` lies in an attached region, with as
+    ///   many bytes behind it, and this agent is their writer. Neither need be aligned.
+    unsafe fn copy(&self, to: u64, from: u64, bytes: u64) {
+        let mut done = 0;
+        while done < bytes {
+            let (target, source) = (to + done, from + done);
+            if (target | source) & 7 == 0 && bytes - done >= 8 {
+                // SAFETY: both are aligned words inside what the caller vouches for.
+                unsafe { self.store64(target, self.load64(source)) };
+                done += 8;
+                continue;
+            }
+            // SAFETY: the word around a byte that the caller vouches for; lines have whole words.
+            let word = unsafe { self.load64(source & !7) };
+            let byte = word >> (8 * (source & 7)) & 0xFF;
+            let shift = 8 * (target & 7);
+            // SAFETY: as above, and this agent alone writes the target's line.
+            let around = unsafe { self.load64(target & !7) } & !(0xFF << shift);
+            // SAFETY: as above.
+            unsafe { self.store64(target & !7, around | byte << shift) };
+            done += 1;
+        }
+    }
+
     /// Invalidates every line that `bytes` bytes from `address` touch.
     fn invalidate_range(&self, address: u64, bytes: u64) {
         let mut line = address & !(crate::LINE_BYTES - 1);
@@ -221,6 +250,8 @@ pub struct DeviceTable {
     pub read_reg: unsafe extern "C" fn(address: u64) -> u32,
     /// See [`Device::write_reg`].
     pub write_reg: unsafe extern "C" fn(address: u64, value: u32),
+    /// See [`Device::copy`].
+    pub copy: unsafe extern "C" fn(to: u64, from: u64, bytes: u64),
     /// See [`Device::ticks`].
     pub ticks: extern "C" fn() -> u64,
     /// Runs a kernel: device address of its image, device address of its arguments. Cores only.

@@ -5,19 +5,21 @@ use crate::capture::{
 };
 use crate::control::{
     CONTROL_MAGIC, ControlHeader, CoreAnswer, CoreConfig, CoreOrder, GraphTask, HostLine, Payload,
-    SchedulerWords, ThreadStatus,
+    SchedulerWords, TaskTensor, ThreadStatus,
 };
 use crate::launch::{AicpuArgs, DeviceArgs, KernelCost};
-use crate::record::{TaskRecord, TaskSlot};
+use crate::record::{
+    ArenaMark, PhaseRecord, PmuRecord, PmuSlot, TaskRecord, TaskSlot, TensorRecord, TensorShape,
+};
 use crate::{Section, token};
 use core::mem::{offset_of, size_of};
 
 /// Raised when a word changes its meaning without changing its place.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
 /// the build stops when it is not what the layouts say, and the error names the number to write.
-pub const ABI_HASH: u64 = 0xCAE1_BB60_4EFD_AE1F;
+pub const ABI_HASH: u64 = 0x3D78_7990_40A4_85EE;
 
 #[expect(
     clippy::cast_possible_truncation,
@@ -35,13 +37,13 @@ macro_rules! layouts {
                 magic, abi_hash, abi_version, chip, ring_size, issue_depth, core_count, thread_count, run_id,
                 swimlane_level, control_bytes, capture_address, capture_bytes, handshake_limit_ticks,
                 scheduler_limit_ticks, task_count, host, cores, registers, orders, answers, threads, payloads,
-                scheduler, tasks, args, successors, fan_in, ready,
+                scheduler, tasks, args, successors, fan_in, ready, pmu_event, tensors, tensor_piece_bytes,
             }
             HostLine { abort_run }
             CoreConfig { first_token, core_type, thread }
             CoreOrder {
                 ready_run, registers_run, first_token, swimlane_level, staging_address, payload_address,
-                dispatched, completed, thread,
+                dispatched, completed, thread, pmu_event, slot_lines,
             }
             CoreAnswer {
                 answer_run, physical_core, core_type, ring_size, phase, error, token, exited_run, abi_hash,
@@ -54,8 +56,10 @@ macro_rules! layouts {
             Payload { kernel_address, args_address, arg_count, token, task_id, run_id, func_id }
             GraphTask {
                 task_id, kernel_address, args_address, arg_count, func_id, core_type, first_successor,
-                successor_count, predecessor_count,
+                successor_count, predecessor_count, first_tensor, tensor_count,
             }
+            TaskTensor { tensor, raw_bytes, stages }
+            TensorShape { address, arg_index, role, dtype, rank, shape, raw_shape, offsets, strides }
             SchedulerWords { ready_tail, ready_head, unfinished, entered, fault }
             CaptureHeader {
                 magic, abi_hash, capture_bytes, core_count, thread_count, ring_size, slot_lines, lane_count,
@@ -63,10 +67,12 @@ macro_rules! layouts {
             }
             LaneConfig {
                 kind, thread, capacity, records_per_buffer, record_bytes, policy, block_limit_ticks,
-                ready_offset_bytes, free_offset_bytes, buffers_offset_bytes,
+                ready_offset_bytes, free_offset_bytes, buffers_offset_bytes, arena_offset_bytes, arena_bytes,
             }
-            LaneDevice { ready_tail, free_head, filling_buffer, filling_count, sequence, waits, blocked_ticks }
-            LaneHost { ready_head, free_tail }
+            LaneDevice {
+                ready_tail, free_head, filling_buffer, filling_count, sequence, waits, blocked_ticks, arena_tail,
+            }
+            LaneHost { ready_head, free_tail, arena_head }
             ReadyEntry { buffer, count, sequence }
             CommitCounters { total, mismatched, dropped }
             TaskRecord {
@@ -74,6 +80,18 @@ macro_rules! layouts {
                 end_ticks, finish_ticks,
             }
             TaskSlot { token, run_id, receive_ticks, start_ticks, end_ticks, seal }
+            PhaseRecord {
+                begin_ticks, end_ticks, sequence, run_id, phase, thread, round, tasks, hits, misses, task_id,
+            }
+            PmuRecord {
+                task_id, func_id, core, core_type, token, run_id, total_cycles, counters, event, ticks,
+            }
+            PmuSlot { token, run_id, total_cycles, counters, seal }
+            TensorRecord {
+                task_id, func_id, core, core_type, token, run_id, tensor, stage, is_truncated, payload_begin,
+                payload_bytes, tensor_bytes, sequence, checksum, ticks,
+            }
+            ArenaMark { sequence, payload_begin, payload_bytes, checksum }
             AicpuArgs { device_args, control_address }
             DeviceArgs { program_address, program_bytes, device_id, inner_address, inner_bytes, inner_fingerprint }
             KernelCost {

@@ -12,24 +12,36 @@
 //! exists, the [`capture`] region exists while a collector is on.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod capture;
+pub mod checksum;
 pub mod chip;
 pub mod control;
 pub mod device;
 pub mod hash;
 pub mod launch;
 pub mod mutant;
+pub mod pmu;
 pub mod record;
 pub mod token;
 
 pub use capture::{CaptureHeader, CommitCounters, LaneConfig, LaneDevice, LaneHost, ReadyEntry};
-pub use chip::{Chip, ChipInfo, CoreType, RegisterMap};
-pub use control::{ControlHeader, CoreAnswer, CoreConfig, CoreOrder, HostLine, ThreadStatus};
+pub use checksum::Checksum;
+pub use chip::{Chip, ChipInfo, CoreType, PmuRegisters, RegisterMap};
+pub use control::{
+    ControlHeader, CoreAnswer, CoreConfig, CoreOrder, HostLine, TaskTensor, ThreadStatus,
+};
 pub use device::{Awaited, AwaitedWord, Barrier, Device, DeviceTable};
 pub use hash::{ABI_HASH, ABI_VERSION};
 pub use launch::ProgramDescriptor;
 pub use mutant::is_mutant;
-pub use record::{Kind, TaskRecord, TaskSlot};
+pub use pmu::{PmuCounter, PmuEvent};
+pub use record::{
+    ArenaMark, Dtype, Kind, PhaseKind, PhaseRecord, PmuRecord, PmuSlot, Record, Role, Stage,
+    TaskRecord, TaskSlot, TensorRecord, TensorShape,
+};
 pub use token::Token;
 
 /// Bytes of a cache line, the unit of ownership, `clean` and `invalidate`.

@@ -109,7 +109,7 @@ impl BlockKind {
     #[must_use]
     pub const fn raw(self) -> u32 {
         match self {
-            Self::Records(kind) => kind as u32,
+            Self::Records(kind) => kind.raw(),
             Self::Session => 0x1000,
             Self::Functions => 0x1001,
             Self::Edges => 0x1002,
@@ -143,7 +143,10 @@ impl BlockKind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Records(kind) => kind.name(),
+            Self::Records(kind) => match kind.name() {
+                Some(name) => name,
+                None => "records",
+            },
             Self::Session => "session",
             Self::Functions => "functions",
             Self::Edges => "edges",
@@ -165,7 +168,7 @@ impl BlockKind {
     #[must_use]
     pub const fn item_bytes(self) -> Option<u32> {
         match self {
-            Self::Records(kind) => Some(kind.record_bytes()),
+            Self::Records(kind) => kind.record_bytes(),
             Self::Edges | Self::TaskIds => Some(8),
             Self::Clocks => Some(32),
             Self::EndOfRun => Some(16),

@@ -23,14 +23,17 @@ pub(crate) mod kind {
     use super::{Deserialize, Deserializer, Error, Kind, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(kind: &Kind, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(kind.name())
+        to.collect_str(kind)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Kind, D::Error> {
         let name = String::deserialize(from)?;
-        Kind::ALL
+        let known = Kind::ALL
             .into_iter()
-            .find(|kind| kind.name() == name)
+            .find(|kind| kind.name() == Some(&*name));
+        let number = || Kind::own(name.strip_prefix("kind-")?.parse().ok()?);
+        known
+            .or_else(number)
             .ok_or_else(|| D::Error::custom(format!("no record kind is called `{name}`")))
     }
 }

@@ -116,7 +116,7 @@ impl<'a> CaptureRun<'a> {
 
     /// Task records, a slice per buffer.
     pub fn task_records(&self) -> impl Iterator<Item = &'a [TaskRecord]> {
-        self.items(BlockKind::Records(Kind::Task))
+        self.items(BlockKind::Records(Kind::TASK))
     }
 
     /// Edges, a slice per block.

@@ -51,6 +51,8 @@ pub struct RecordBlock<'a> {
     pub run_id: u32,
     /// The buffer's sequence number in its lane.
     pub sequence: u64,
+    /// Bytes of a record.
+    pub record_bytes: u32,
     /// The records, whole ones, as the device wrote them.
     pub bytes: &'a [u8],
     /// CRC-32C of `bytes`; [`RecordBlock::checksum`] makes it.
@@ -161,9 +163,9 @@ impl<W: Write> CaptureWriter<W> {
     /// See [`CaptureWriter`]; [`CaptureError::BadBlock`] when `bytes` are not whole records.
     pub fn records(&mut self, block: &RecordBlock<'_>) -> Result<()> {
         let kind = BlockKind::Records(block.kind);
-        let record_bytes = block.kind.record_bytes();
+        let record_bytes = block.record_bytes;
         let bytes = block.bytes.len() as u64;
-        if bytes == 0 || !bytes.is_multiple_of(u64::from(record_bytes)) {
+        if bytes == 0 || record_bytes == 0 || !bytes.is_multiple_of(u64::from(record_bytes)) {
             return Err(bad(
                 kind,
                 &format!("{bytes} bytes are no whole records of {record_bytes} bytes"),

@@ -32,10 +32,11 @@ fn put_records<W: Write>(
 ) -> Result<(), CaptureError> {
     let records = records(lane, sequence, count);
     writer.records(&RecordBlock {
-        kind: Kind::Task,
+        kind: Kind::TASK,
         lane,
         run_id: 1,
         sequence,
+        record_bytes: TaskRecord::BYTES,
         bytes: records.as_bytes(),
         checksum: RecordBlock::checksum(records.as_bytes()),
     })
@@ -46,7 +47,7 @@ fn session() -> SessionInfo {
         run_id: 1,
         workload: "vector".to_owned(),
         lanes: vec![LaneInfo {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             thread: 0,
             buffers: 4,
             records_per_buffer: 16,
@@ -128,7 +129,7 @@ fn everything_written_is_read() {
         .collect();
     assert_eq!(task_ids, [0, 1, 0, 100, 101, 102]);
     let of_lane: Vec<(u32, u64)> = run
-        .record_blocks(Kind::Task)
+        .record_blocks(Kind::TASK)
         .map(|block| (block.header.lane, block.header.sequence))
         .collect();
     assert_eq!(of_lane, [(0, 0), (1, 0), (0, 1)]);
@@ -297,10 +298,11 @@ fn blocks_that_break_the_format_are_refused() {
     let no_run = writer.session(&SessionInfo::default());
     assert!(matches!(no_run, Err(CaptureError::BadBlock { .. })));
     let half = writer.records(&RecordBlock {
-        kind: Kind::Task,
+        kind: Kind::TASK,
         lane: 0,
         run_id: 1,
         sequence: 0,
+        record_bytes: TaskRecord::BYTES,
         bytes: &[0; 65],
         checksum: 0,
     });

@@ -52,7 +52,7 @@ fn part() -> impl Strategy<Value = Part> {
     });
     let records = (prop::sample::select(Kind::ALL.to_vec()), 0u32..5, 1usize..6).prop_flat_map(
         |(kind, lane, count)| {
-            let bytes = count * kind.record_bytes() as usize;
+            let bytes = count * kind.record_bytes().unwrap() as usize;
             let bytes = prop::collection::vec(any::<u8>(), bytes);
             bytes.prop_map(move |bytes| Part::Records(kind, lane, bytes))
         },
@@ -155,6 +155,7 @@ fn write_run(
                 lane: *lane,
                 run_id,
                 sequence,
+                record_bytes: kind.record_bytes().unwrap(),
                 bytes,
                 checksum: RecordBlock::checksum(bytes),
             }),

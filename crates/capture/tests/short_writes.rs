@@ -39,7 +39,7 @@ fn write_sample<W: Write>(to: W) -> Result<W, CaptureError> {
     writer.session(&SessionInfo {
         run_id: 1,
         lanes: vec![LaneInfo {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             thread: 0,
             buffers: 4,
             records_per_buffer: 16,
@@ -54,10 +54,11 @@ fn write_sample<W: Write>(to: W) -> Result<W, CaptureError> {
             ..TaskRecord::default()
         });
         writer.records(&RecordBlock {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             lane: 0,
             run_id: 1,
             sequence,
+            record_bytes: TaskRecord::BYTES,
             bytes: records.as_bytes(),
             checksum: RecordBlock::checksum(records.as_bytes()),
         })?;

@@ -155,7 +155,7 @@ fn lanes_of(process: &mut Child, folder: &Path, stops: u32) -> BTreeMap<u32, Vec
     let capture = file.read().expect("readable");
     let run = capture.runs().expect("decodes").pop().expect("one run");
     let mut lanes: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-    for block in run.record_blocks(Kind::Task) {
+    for block in run.record_blocks(Kind::TASK) {
         let lane = lanes.entry(block.header.lane).or_default();
         lane.extend_from_slice(block.payload);
     }

@@ -15,7 +15,7 @@ fn lanes(finished: &Finished) -> BTreeMap<u32, Vec<u8>> {
     let capture = file.read().expect("a whole capture");
     let run = capture.runs().expect("decodes").pop().expect("one run");
     let mut lanes: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-    for block in run.record_blocks(Kind::Task) {
+    for block in run.record_blocks(Kind::TASK) {
         lanes
             .entry(block.header.lane)
             .or_default()

@@ -289,7 +289,7 @@ impl<'a, W: Write> Writer<'a, W> {
         };
         for counts in &verdict.cores {
             let core = counts.core as usize;
-            if core >= self.cores.len() || counts.kind != lanescope_trace::Kind::Task {
+            if core >= self.cores.len() || counts.kind != lanescope_trace::Kind::TASK {
                 continue;
             }
             let missing = counts.counts.total.saturating_sub(counts.counts.collected);

@@ -12,6 +12,9 @@ pub trait Collector: Send + fmt::Debug {
     /// The record kind; no two collectors of a profiler have the same.
     fn kind(&self) -> Kind;
 
+    /// Bytes of a record, a multiple of 64.
+    fn record_bytes(&self) -> u32;
+
     /// The shape of its lanes, one per AICPU thread.
     fn lanes(&self) -> LaneSettings;
 

@@ -274,6 +274,7 @@ impl Drain {
         block.lane = lane.index;
         block.thread = lane.thread;
         block.kind = lane.kind;
+        block.record_bytes = lane.record_bytes();
         block.collector = lane.collector;
         block.run_id = self.run_id;
         block.sequence = filled.sequence;
@@ -340,7 +341,7 @@ impl Drain {
         let Returned { block, is_written } = returned;
         if !is_written {
             self.collectors[block.collector].withdraw(block.thread, block.records());
-            self.unwritten += block.bytes as u64 / u64::from(block.kind.record_bytes());
+            self.unwritten += block.bytes as u64 / u64::from(block.record_bytes);
         }
         self.blocks.put(block);
     }

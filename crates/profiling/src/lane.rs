@@ -95,9 +95,14 @@ impl Lane {
         self.retire(text, findings);
     }
 
+    /// Bytes of a record.
+    pub(crate) fn record_bytes(&self) -> u32 {
+        self.config.record_bytes
+    }
+
     /// What messages call it.
     pub(crate) fn name(&self) -> String {
-        format!("lane {} of thread {}", self.kind.name(), self.thread)
+        format!("lane {} of thread {}", self.kind, self.thread)
     }
 
     pub(crate) fn is_retired(&self) -> bool {

@@ -62,9 +62,14 @@ impl CaptureLayout {
             u64::from(shape.ring_size * slot_lines) * LINE_BYTES,
         )?;
         let mut lanes = Vec::new();
-        for &(kind, settings) in &kinds {
+        for &(kind, record_bytes, settings) in &kinds {
             for thread in 0..shape.thread_count {
-                lanes.push(place.queues(kind, thread, &settings, shape.ticks_per_second));
+                lanes.push(place.queues(
+                    (kind, record_bytes),
+                    thread,
+                    &settings,
+                    shape.ticks_per_second,
+                ));
             }
         }
         let buffers_offset_bytes = place.next;
@@ -190,24 +195,26 @@ impl Place {
 
     fn queues(
         &mut self,
-        kind: Kind,
+        (kind, record_bytes): (Kind, u32),
         thread: u32,
         settings: &LaneSettings,
         ticks_per_second: u64,
     ) -> LaneConfig {
         let capacity = u64::from(settings.buffers);
         LaneConfig {
-            kind: kind as u32,
+            kind: kind.raw(),
             thread,
             capacity: settings.buffers,
             records_per_buffer: settings.records_per_buffer,
-            record_bytes: kind.record_bytes(),
+            record_bytes,
             policy: settings.policy as u32,
             block_limit_ticks: ticks(settings.block_limit, ticks_per_second),
             ready_offset_bytes: self.take(capacity * READY_ENTRY_BYTES),
             free_offset_bytes: self.take(capacity * FREE_ENTRY_BYTES),
             buffers_offset_bytes: 0,
-            reserved: 0,
+            arena_offset_bytes: 0,
+            arena_bytes: 0,
+            reserved: [0; 7],
         }
     }
 }
@@ -238,14 +245,14 @@ fn check_shape(shape: &RegionShape) -> Result<()> {
     Ok(())
 }
 
-fn kinds_of(collectors: &[Box<dyn Collector>]) -> Result<Vec<(Kind, LaneSettings)>> {
-    let mut kinds: Vec<(Kind, LaneSettings)> = Vec::new();
+fn kinds_of(collectors: &[Box<dyn Collector>]) -> Result<Vec<(Kind, u32, LaneSettings)>> {
+    let mut kinds: Vec<(Kind, u32, LaneSettings)> = Vec::new();
     for collector in collectors {
         let (kind, settings) = (collector.kind(), collector.lanes());
-        if kinds.iter().any(|&(other, _)| other == kind) {
+        if kinds.iter().any(|&(other, ..)| other == kind) {
             return Err(config(
                 "collectors",
-                format!("two of them collect {} records", kind.name()),
+                format!("two of them collect {} records", kind),
             ));
         }
         if !settings.buffers.is_power_of_two() || settings.buffers > 1 << 16 {
@@ -253,8 +260,7 @@ fn kinds_of(collectors: &[Box<dyn Collector>]) -> Result<Vec<(Kind, LaneSettings
                 "buffers",
                 format!(
                     "{} for each {} lane, expected a power of two in 1..=65536",
-                    settings.buffers,
-                    kind.name()
+                    settings.buffers, kind
                 ),
             ));
         }
@@ -263,12 +269,20 @@ fn kinds_of(collectors: &[Box<dyn Collector>]) -> Result<Vec<(Kind, LaneSettings
                 "records per buffer",
                 format!(
                     "{} for {} records, expected 1..=1048576",
-                    settings.records_per_buffer,
-                    kind.name()
+                    settings.records_per_buffer, kind
                 ),
             ));
         }
-        kinds.push((kind, settings));
+        let record_bytes = collector.record_bytes();
+        if record_bytes == 0 || !u64::from(record_bytes).is_multiple_of(LINE_BYTES) {
+            return Err(config(
+                "record",
+                format!(
+                    "{record_bytes} bytes of a {kind} record, expected a multiple of {LINE_BYTES}"
+                ),
+            ));
+        }
+        kinds.push((kind, record_bytes, settings));
     }
     if kinds.is_empty() {
         return Err(config("collectors", "there is none".to_owned()));

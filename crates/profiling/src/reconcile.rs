@@ -264,12 +264,7 @@ impl LaneJudge<'_> {
     fn add(&mut self, kind: FindingKind, count: u64, text: impl FnOnce() -> String) {
         let lane = self.lane;
         self.findings.add(kind, count, || {
-            format!(
-                "lane {} of thread {}: {}",
-                lane.kind.name(),
-                lane.thread,
-                text()
-            )
+            format!("lane {} of thread {}: {}", lane.kind, lane.thread, text())
         });
     }
 

@@ -170,7 +170,8 @@ impl Region {
             sequence: long(offset_of!(LaneDevice, sequence)),
             waits: long(offset_of!(LaneDevice, waits)),
             blocked_ticks: long(offset_of!(LaneDevice, blocked_ticks)),
-            reserved: [0; 3],
+            arena_tail: long(offset_of!(LaneDevice, arena_tail)),
+            reserved: [0; 2],
         }
     }
 

@@ -25,7 +25,11 @@ impl Swimlane {
 
 impl Collector for Swimlane {
     fn kind(&self) -> Kind {
-        Kind::Task
+        Kind::TASK
+    }
+
+    fn record_bytes(&self) -> u32 {
+        TaskRecord::BYTES
     }
 
     fn lanes(&self) -> LaneSettings {

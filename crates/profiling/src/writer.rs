@@ -18,6 +18,7 @@ pub(crate) struct HostBlock {
     /// Index of the collector that checked it.
     pub(crate) collector: usize,
     pub(crate) kind: Kind,
+    pub(crate) record_bytes: u32,
     pub(crate) thread: u32,
     pub(crate) lane: u32,
     pub(crate) run_id: u32,
@@ -31,7 +32,8 @@ impl HostBlock {
             words: vec![0; capacity_bytes.div_ceil(size_of::<u64>())].into_boxed_slice(),
             bytes: 0,
             collector: 0,
-            kind: Kind::Task,
+            kind: Kind::TASK,
+            record_bytes: 0,
             thread: 0,
             lane: 0,
             run_id: 0,
@@ -88,6 +90,7 @@ pub(crate) fn write_blocks<W: Write>(
             lane: block.lane,
             run_id: block.run_id,
             sequence: block.sequence,
+            record_bytes: block.record_bytes,
             bytes: block.records(),
             checksum: block.checksum,
         });

@@ -192,6 +192,7 @@ fn put_records(from: &[u8], to: &mut CaptureWriter<Sink>) {
                 lane: block.header.lane,
                 run_id: block.header.run_id,
                 sequence: block.header.sequence,
+                record_bytes: kind.record_bytes().unwrap(),
                 bytes: block.payload,
                 checksum: block.header.payload_checksum,
             })

@@ -35,7 +35,7 @@ fn records_of(stopped: &mut Stopped<Sink>) -> Vec<TaskRecord> {
     assert!(run.is_ended());
     assert_eq!(run.verdict(), Some(&stopped.verdict));
     let mut sequences = vec![None; run.session().lanes.len()];
-    for block in run.record_blocks(Kind::Task) {
+    for block in run.record_blocks(Kind::TASK) {
         let before = &mut sequences[block.header.lane as usize];
         assert!(before.is_none_or(|before| before < block.header.sequence));
         *before = Some(block.header.sequence);

@@ -121,7 +121,9 @@ impl ControlRegion {
                 successor_count: u32::try_from(successors.len())
                     .expect("part of a list whose length fits 32 bits"),
                 predecessor_count: order.predecessors[number],
-                reserved: [0; 2],
+                first_tensor: 0,
+                tensor_count: 0,
+                reserved: 0,
             };
             table.write(entry.as_bytes())?;
             args_address += arg_words_of(task.arg_count) * 8;

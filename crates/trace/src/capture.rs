@@ -232,7 +232,7 @@ impl Checked {
         };
         let run_id = run.session().run_id;
         let mut latest = vec![0; session.cores.len()];
-        let blocks = run.record_blocks(lanescope_abi::Kind::Task);
+        let blocks = run.record_blocks(lanescope_abi::Kind::TASK);
         for (block, records) in blocks.zip(run.task_records()) {
             checked.blocks.push(MappedBlock {
                 payload: block.offset + size_of::<lanescope_capture::BlockHeader>() as u64,

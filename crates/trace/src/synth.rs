@@ -224,10 +224,11 @@ fn flush<W: Write>(
 ) -> Result<(), CaptureError> {
     let bytes = records.as_bytes();
     writer.records(&RecordBlock {
-        kind: Kind::Task,
+        kind: Kind::TASK,
         lane,
         run_id: RUN_ID,
         sequence: *sequence,
+        record_bytes: lanescope_abi::TaskRecord::BYTES,
         checksum: RecordBlock::checksum(bytes),
         bytes,
     })?;

@@ -108,10 +108,11 @@ fn capture_of(session: &SessionInfo, tasks: &[Task], edges: &[Edge], ids: &[u64]
     writer.task_ids(3, ids).unwrap();
     writer
         .records(&RecordBlock {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             lane: 0,
             run_id: 3,
             sequence: 0,
+            record_bytes: lanescope_abi::TaskRecord::BYTES,
             checksum: RecordBlock::checksum(bytes),
             bytes,
         })

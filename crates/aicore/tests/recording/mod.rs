@@ -281,6 +281,7 @@ static TABLE: DeviceTable = DeviceTable {
     barrier,
     read_reg,
     write_reg,
+    copy,
     ticks,
     call,
     relax,
@@ -328,6 +329,10 @@ extern "C" fn barrier(barrier: u32) {
 unsafe extern "C" fn read_reg(address: u64) -> u32 {
     // SAFETY: the recorder checks every address.
     with(|recorder| unsafe { recorder.read_reg(address) })
+}
+
+unsafe extern "C" fn copy(_: u64, _: u64, _: u64) {
+    unreachable!("a core copies by its pipes");
 }
 
 unsafe extern "C" fn write_reg(address: u64, value: u32) {

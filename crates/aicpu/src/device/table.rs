@@ -121,6 +121,11 @@ impl Device for TableDevice {
         unsafe { (self.table.write_reg)(address, value) };
     }
 
+    unsafe fn copy(&self, to: u64, from: u64, bytes: u64) {
+        // SAFETY: the table function asks for the same ranges as this method.
+        unsafe { (self.table.copy)(to, from, bytes) };
+    }
+
     #[inline]
     fn ticks(&self) -> u64 {
         (self.table.ticks)()

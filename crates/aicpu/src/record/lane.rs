@@ -49,7 +49,7 @@ impl<'d, D: Device> Lane<'d, D> {
         check_header(control, &region, &header)?;
         for index in (thread..header.lane_count).step_by(header.thread_count as usize) {
             let config: LaneConfig = read(&region, header.lane_configs.at(index));
-            if config.kind == Kind::Task as u32 && config.thread == thread {
+            if config.kind == Kind::TASK.raw() && config.thread == thread {
                 return Self::open(control, region, header, index, config);
             }
         }

@@ -299,7 +299,7 @@ impl Setup {
                 block_limit_ticks,
             } = self.lane;
             LaneConfig {
-                kind: Kind::Task as u32,
+                kind: Kind::TASK.raw(),
                 thread,
                 capacity: buffers,
                 records_per_buffer: records,
@@ -309,7 +309,9 @@ impl Setup {
                 ready_offset_bytes: own.place(buffers, 16).offset_bytes,
                 free_offset_bytes: own.place(buffers, 4).offset_bytes,
                 buffers_offset_bytes: own.place(buffers * records, 64).offset_bytes,
-                reserved: 0,
+                arena_offset_bytes: 0,
+                arena_bytes: 0,
+                reserved: [0; 7],
             }
         });
         let configs = configs.collect();

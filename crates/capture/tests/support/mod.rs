@@ -130,7 +130,7 @@ pub fn two_runs() -> Vec<u8> {
 
 fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
     let lane = |thread| LaneInfo {
-        kind: Kind::Task,
+        kind: Kind::TASK,
         thread,
         buffers: 4,
         records_per_buffer: 4,
@@ -160,10 +160,11 @@ fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
         let records = (0..3).map(|index| record(run_id, lane, sequence, index));
         let records: Vec<TaskRecord> = records.collect();
         let block = RecordBlock {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             lane,
             run_id,
             sequence,
+            record_bytes: TaskRecord::BYTES,
             bytes: records.as_bytes(),
             checksum: RecordBlock::checksum(records.as_bytes()),
         };
@@ -180,14 +181,14 @@ fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
             ..Counts::default()
         };
         verdict.cores.push(CoreCounts {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             thread: core,
             core,
             dispatched: 6,
             counts,
         });
         verdict.lanes.push(LaneCounts {
-            kind: Kind::Task,
+            kind: Kind::TASK,
             thread: core,
             buffers: 2,
             waits: 1,

@@ -234,7 +234,7 @@ fn lost_records_are_marked_where_the_tokens_jump_and_at_the_end() {
     let mut verdict = Verdict::new(1);
     verdict.find(FindingKind::Dropped, 7, "7 records dropped on core 0");
     verdict.cores.push(CoreCounts {
-        kind: Kind::Task,
+        kind: Kind::TASK,
         thread: 0,
         core: 0,
         dispatched: 10,

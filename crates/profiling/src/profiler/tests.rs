@@ -235,6 +235,7 @@ impl<'d> Host<'d> {
                 lane: block.lane,
                 run_id: block.run_id,
                 sequence: block.sequence,
+                record_bytes: block.record_bytes,
                 bytes: block.records(),
                 checksum: block.checksum,
             };

@@ -163,7 +163,7 @@ pub fn read(sink: &Sink, run_id: u32) -> Vec<TaskRecord> {
     let capture = Capture::from_bytes(&sink.bytes).unwrap();
     let run = capture.run(run_id).unwrap().unwrap();
     let mut expected = vec![None; run.session().lanes.len()];
-    for block in run.record_blocks(Kind::Task) {
+    for block in run.record_blocks(Kind::TASK) {
         let expected = &mut expected[block.header.lane as usize];
         let sequence = block.header.sequence;
         assert!(expected.is_none_or(|expected| expected == sequence));

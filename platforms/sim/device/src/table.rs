@@ -42,6 +42,15 @@ pub trait Acting {
     fn read_register(&self, address: u64) -> u32;
     /// See [`lanescope_abi::Device::write_reg`].
     fn write_register(&self, address: u64, value: u32);
+    /// See [`lanescope_abi::Device::copy`].
+    fn copy(&self, to: u64, from: u64, bytes: u64) {
+        for done in 0..bytes {
+            let byte = self.load64((from + done) & !7) >> (8 * ((from + done) & 7)) & 0xFF;
+            let shift = 8 * ((to + done) & 7);
+            let around = self.load64((to + done) & !7) & !(0xFF << shift);
+            self.store64((to + done) & !7, around | byte << shift);
+        }
+    }
     /// See [`lanescope_abi::Device::ticks`].
     fn ticks(&self) -> u64;
     /// See [`DeviceTable::call`].
@@ -152,6 +161,7 @@ pub const fn table<A: Acting>() -> DeviceTable {
         barrier: barrier::<A>,
         read_reg: read_reg::<A>,
         write_reg: write_reg::<A>,
+        copy: copy::<A>,
         ticks: ticks::<A>,
         call: call::<A>,
         relax: relax::<A>,
@@ -203,6 +213,10 @@ unsafe extern "C" fn read_reg<A: Acting>(address: u64) -> u32 {
 
 unsafe extern "C" fn write_reg<A: Acting>(address: u64, value: u32) {
     act(|agent: &A| agent.write_register(address, value));
+}
+
+unsafe extern "C" fn copy<A: Acting>(to: u64, from: u64, bytes: u64) {
+    act(|agent: &A| agent.copy(to, from, bytes));
 }
 
 extern "C" fn ticks<A: Acting>() -> u64 {

@@ -64,6 +64,7 @@ const fn table(table_bytes: u64) -> DeviceTable {
         barrier,
         read_reg,
         write_reg,
+        copy,
         ticks,
         call,
         relax,
@@ -113,6 +114,11 @@ extern "C" fn barrier(_: u32) {
 unsafe extern "C" fn read_reg(address: u64) -> u32 {
     // SAFETY: the device checks every address.
     unsafe { device().read_reg(address) }
+}
+
+unsafe extern "C" fn copy(to: u64, from: u64, bytes: u64) {
+    // SAFETY: the program asks for what it attached.
+    unsafe { device().copy(to, from, bytes) };
 }
 
 unsafe extern "C" fn write_reg(address: u64, value: u32) {
