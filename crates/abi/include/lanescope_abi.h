@@ -145,7 +145,7 @@
  Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
  the build stops when it is not what the layouts say, and the error names the number to write.
  */
-#define LANESCOPE_ABI_HASH 4429423893985658350
+#define LANESCOPE_ABI_HASH 8127332725177083540
 
 /*
  Most counters a chip can count at once.
@@ -281,6 +281,12 @@ enum lanescope_awaited_by
      The host, which may never do so: a launch that is still to come, or an abort.
      */
     LANESCOPE_AWAITED_BY_HOST_SIGNAL = 2,
+    /*
+     The host, and the device cannot go on before it does: room in an arena. The word is the low
+     half of the lane's `arena_head`, `seen` what it must have reached; `pair_address` is the
+     lane's `ready_tail`.
+     */
+    LANESCOPE_AWAITED_BY_HOST_ROOM = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -575,7 +581,7 @@ typedef struct lanescope_awaited_word {
      */
     uint64_t address;
     /*
-     The value that was seen; the wait ends when it is another.
+     The value that was seen; the wait ends when it is another. See [`AwaitedBy::HostRoom`].
      */
     uint32_t seen;
     /*
@@ -1437,11 +1443,12 @@ typedef struct lanescope_phase_record {
      */
     uint32_t round;
     /*
-     Tasks completed or dispatched in it; rounds of an idle stretch.
+     Tasks completed or dispatched in it; of any other stretch, its rounds.
      */
     uint32_t tasks;
     /*
-     Looks at a ready queue that found a task.
+     Looks at a ready queue that found a task, since the thread's last record that counts looks;
+     [`PhaseKind::Complete`] and [`PhaseKind::Blocked`] count none.
      */
     uint32_t hits;
     /*
@@ -1623,6 +1630,11 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_scheduler_words {
      AICPU threads that have entered; each takes its index from it.
      */
     struct lanescope_line_word entered;
+    /*
+     Pieces of tensors that were copied; runs free. A thread that finishes nothing for long looks
+     at it, for a long copy of another one is no standstill.
+     */
+    struct lanescope_line_word copied;
     /*
      Set to a [`DeviceError`] by the first thread that fails; the others then stop too.
      */
@@ -1865,7 +1877,7 @@ typedef struct lanescope_tensor_record {
      */
     uint64_t tensor_bytes;
     /*
-     0, 1, 2 … in the lane, since the region was made.
+     0, 1, 2 … in the lane since the region was made, dropped ones counted.
      */
     uint64_t sequence;
     /*

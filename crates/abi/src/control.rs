@@ -310,6 +310,9 @@ pub struct SchedulerWords {
     pub unfinished: LineWord,
     /// AICPU threads that have entered; each takes its index from it.
     pub entered: LineWord,
+    /// Pieces of tensors that were copied; runs free. A thread that finishes nothing for long looks
+    /// at it, for a long copy of another one is no standstill.
+    pub copied: LineWord,
     /// Set to a [`DeviceError`] by the first thread that fails; the others then stop too.
     pub fault: LineWord,
 }

@@ -34,6 +34,10 @@ pub enum AwaitedBy {
     HostBuffer = 1,
     /// The host, which may never do so: a launch that is still to come, or an abort.
     HostSignal = 2,
+    /// The host, and the device cannot go on before it does: room in an arena. The word is the low
+    /// half of the lane's `arena_head`, `seen` what it must have reached; `pair_address` is the
+    /// lane's `ready_tail`.
+    HostRoom = 3,
 }
 
 /// A 4-byte word that a waiting agent would read next.
@@ -42,7 +46,7 @@ pub enum AwaitedBy {
 pub struct AwaitedWord {
     /// Its address.
     pub address: u64,
-    /// The value that was seen; the wait ends when it is another.
+    /// The value that was seen; the wait ends when it is another. See [`AwaitedBy::HostRoom`].
     pub seen: u32,
     /// [`AwaitedBy`] as a number.
     pub by: u32,
@@ -196,8 +200,10 @@ pub trait Device {
         while done < bytes {
             let (target, source) = (to + done, from + done);
             if (target | source) & 7 == 0 && bytes - done >= 8 {
-                // SAFETY: both are aligned words inside what the caller vouches for.
-                unsafe { self.store64(target, self.load64(source)) };
+                // SAFETY: an aligned word of what the caller vouches for.
+                let word = unsafe { self.load64(source) };
+                // SAFETY: an aligned word of what the caller says this agent writes.
+                unsafe { self.store64(target, word) };
                 done += 8;
                 continue;
             }

@@ -19,7 +19,7 @@ pub const ABI_VERSION: u32 = 2;
 
 /// Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
 /// the build stops when it is not what the layouts say, and the error names the number to write.
-pub const ABI_HASH: u64 = 0x3D78_7990_40A4_85EE;
+pub const ABI_HASH: u64 = 0x70CA_160D_9796_6694;
 
 #[expect(
     clippy::cast_possible_truncation,
@@ -60,7 +60,7 @@ macro_rules! layouts {
             }
             TaskTensor { tensor, raw_bytes, stages }
             TensorShape { address, arg_index, role, dtype, rank, shape, raw_shape, offsets, strides }
-            SchedulerWords { ready_tail, ready_head, unfinished, entered, fault }
+            SchedulerWords { ready_tail, ready_head, unfinished, entered, copied, fault }
             CaptureHeader {
                 magic, abi_hash, capture_bytes, core_count, thread_count, ring_size, slot_lines, lane_count,
                 lane_configs, lane_devices, lane_hosts, counters, staging,

@@ -226,9 +226,10 @@ pub struct PhaseRecord {
     pub thread: u16,
     /// The scheduler's round in which it began; of an orchestrator, the submission.
     pub round: u32,
-    /// Tasks completed or dispatched in it; rounds of an idle stretch.
+    /// Tasks completed or dispatched in it; of any other stretch, its rounds.
     pub tasks: u32,
-    /// Looks at a ready queue that found a task.
+    /// Looks at a ready queue that found a task, since the thread's last record that counts looks;
+    /// [`PhaseKind::Complete`] and [`PhaseKind::Blocked`] count none.
     pub hits: u32,
     /// Looks that found none.
     pub misses: u32,
@@ -260,8 +261,10 @@ pub enum PhaseKind {
     Dispatch = 2,
     /// Nothing to do.
     Idle = 3,
-    /// Waiting for the host to give a buffer back.
+    /// Waiting for the host to give a buffer back, or room in an arena.
     Blocked = 4,
+    /// Copying tensors, one record for one stretch of it.
+    Dump = 5,
     /// The orchestrator waits for something.
     OrchSync = 16,
     /// It allocates.
@@ -286,11 +289,12 @@ impl PhaseKind {
     /// Every one.
     ///
     /// cbindgen:ignore
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Complete,
         Self::Dispatch,
         Self::Idle,
         Self::Blocked,
+        Self::Dump,
         Self::OrchSync,
         Self::OrchAlloc,
         Self::OrchParams,
@@ -400,7 +404,7 @@ pub struct TensorRecord {
     pub payload_bytes: u64,
     /// Bytes of the whole logical tensor.
     pub tensor_bytes: u64,
-    /// 0, 1, 2 … in the lane, since the region was made.
+    /// 0, 1, 2 … in the lane since the region was made, dropped ones counted.
     pub sequence: u64,
     /// [`crate::checksum`] of the payload.
     pub checksum: u64,

@@ -14,6 +14,10 @@
 //! returned since the lane became known is visible exactly the asked time after the lane's k-th
 //! ready entry since then; the engine stops only when that moment has come and the host has not.
 //!
+//! Room in an arena is asked for by the byte that the host must have reached: the engine stops until
+//! it has. With `late-host` that byte, and no other, is visible the asked time after it was first asked
+//! for.
+//!
 //! # What can be lost
 //!
 //! A host that returns nothing for its patience ([`HOST_PATIENCE`] by default) is taken as gone: its lane is not waited for
@@ -81,8 +85,32 @@ pub enum BufferWait {
 pub struct Lanes {
     faults: HostFaults,
     lanes: Vec<Lane>,
-    /// First and last line that holds a free tail.
+    rooms: Vec<Room>,
+    /// First and last line that holds a free tail or the head of an arena.
     free_lines: (u64, u64),
+}
+
+/// Room in an arena that a device asks for, or did.
+#[derive(Debug)]
+struct Room {
+    head: u64,
+    /// What the head must reach.
+    target: u32,
+    since: u64,
+    /// The head when the host was given up.
+    given_up_at: Cell<Option<u32>>,
+}
+
+impl Room {
+    fn is_reached(&self, head: u32) -> bool {
+        head.wrapping_sub(self.target) <= u32::MAX / 2
+    }
+
+    /// The head as a device finds it whose host is late.
+    fn delayed_head(&self, delay: u64, now: u64) -> u32 {
+        let is_early = later(self.since, delay) > now;
+        self.target.wrapping_sub(u32::from(is_early))
+    }
 }
 
 /// One lane.
@@ -108,6 +136,7 @@ impl Lanes {
     pub fn begin_launch(&mut self, faults: HostFaults, raw_word: impl Fn(u64) -> Option<u32>) {
         let goes_on = faults.late.is_some() && faults == self.faults;
         self.faults = faults;
+        self.rooms.clear();
         self.lanes
             .retain(|lane| goes_on && raw_word(lane.ready_tail) == Some(lane.last_ready_tail));
     }
@@ -116,7 +145,38 @@ impl Lanes {
     #[must_use]
     #[inline]
     pub fn may_cover(&self, line: u64) -> bool {
-        !self.lanes.is_empty() && line >= self.free_lines.0 && line <= self.free_lines.1
+        let is_empty = self.lanes.is_empty() && self.rooms.is_empty();
+        !is_empty && line >= self.free_lines.0 && line <= self.free_lines.1
+    }
+
+    /// Notes that the line of `address` holds a word of the host.
+    fn cover(&mut self, address: u64) {
+        let line = address & !(LINE_BYTES - 1);
+        self.free_lines = if self.lanes.is_empty() && self.rooms.is_empty() {
+            (line, line)
+        } else {
+            (self.free_lines.0.min(line), self.free_lines.1.max(line))
+        };
+    }
+
+    /// The room that is asked for at a head, from `now` on if it is another than before.
+    fn ask(&mut self, word: &AwaitedWord, now: u64) -> &Room {
+        let known = self.rooms.iter().position(|room| room.head == word.address);
+        let index = known.unwrap_or_else(|| {
+            self.cover(word.address);
+            self.rooms.push(Room {
+                head: word.address,
+                target: word.seen,
+                since: now,
+                given_up_at: Cell::new(None),
+            });
+            self.rooms.len() - 1
+        });
+        let room = &mut self.rooms[index];
+        if room.target != word.seen {
+            (room.target, room.since) = (word.seen, now);
+        }
+        room
     }
 
     fn find_or_insert(
@@ -131,12 +191,7 @@ impl Lanes {
             .iter()
             .position(|lane| lane.free_tail == word.address);
         let index = known.unwrap_or_else(|| {
-            let line = word.address & !(LINE_BYTES - 1);
-            self.free_lines = if self.lanes.is_empty() {
-                (line, line)
-            } else {
-                (self.free_lines.0.min(line), self.free_lines.1.max(line))
-            };
+            self.cover(word.address);
             self.lanes.push(Lane {
                 free_tail: word.address,
                 ready_tail: word.pair_address,
@@ -199,7 +254,8 @@ impl Engine {
             return BufferWait::Unknown;
         }
         let Some(delay) = late else {
-            let tail = self.await_host(lane, patience, |tail| tail != word.seen);
+            let arrived = |tail| tail != word.seen;
+            let tail = self.await_host(lane.free_tail, &lane.given_up_at, patience, arrived);
             let ahead = tail.wrapping_sub(word.seen);
             let next = word.seen.wrapping_add(ahead.min(1));
             // A tail never goes back: the buffers that the device found when it attached stay.
@@ -225,6 +281,32 @@ impl Engine {
         }
     }
 
+    /// One step of a wait for room in an arena.
+    pub fn await_room(&self, agent: &Agent, word: &AwaitedWord, now: u64) -> BufferWait {
+        let address = word.address;
+        if self.raw_word(address).is_none() || !address.is_multiple_of(8) {
+            self.fail(
+                agent,
+                format!("awaited room with a head at {address:#x}, which is not device memory"),
+            );
+        }
+        let mut lanes = self.lanes.borrow_mut();
+        let HostFaults { late, patience, .. } = lanes.faults;
+        let room = lanes.ask(word, now);
+        if let Some(delay) = late
+            && later(room.since, delay) > now
+        {
+            return BufferWait::At(later(room.since, delay));
+        }
+        let arrived = |head| room.is_reached(head);
+        let head = self.await_host(address, &room.given_up_at, patience, arrived);
+        if arrived(head) {
+            BufferWait::Here
+        } else {
+            BufferWait::Unknown
+        }
+    }
+
     /// An 8-byte word of memory as the AICPU finds it: free tails as they are visible.
     #[cold]
     pub fn word_with_lanes(&self, agent: &Agent, address: u64, word: u64) -> u64 {
@@ -240,12 +322,25 @@ impl Engine {
                 Some(delay) => {
                     let visible = lane.delayed_tail(delay, agent.clock.get());
                     let arrived = |tail: u32| tail.wrapping_sub(visible) <= MOST_BUFFERS;
-                    let tail = self.await_host(lane, lanes.faults.patience, arrived);
+                    let patience = lanes.faults.patience;
+                    let tail =
+                        self.await_host(lane.free_tail, &lane.given_up_at, patience, arrived);
                     if arrived(tail) { visible } else { tail }
                 }
             };
             let shift = 8 * (lane.free_tail & 4);
             word = word & !(0xFFFF_FFFF << shift) | u64::from(tail) << shift;
+        }
+        if let Some(delay) = lanes.faults.late
+            && let Some(room) = lanes.rooms.iter().find(|room| room.head == address)
+        {
+            let visible = room.delayed_head(delay, agent.clock.get());
+            #[expect(clippy::cast_possible_truncation, reason = "the low half is asked for")]
+            let head = word as u32;
+            let ahead = head.wrapping_sub(visible);
+            if ahead <= u32::MAX / 2 {
+                word = word.wrapping_sub(ahead.into());
+            }
         }
         word
     }
@@ -271,12 +366,18 @@ impl Engine {
         }
     }
 
-    /// Stops the engine until the host has moved the free tail to where `arrived` says yes; returns
-    /// the tail, also when the host took too long.
-    fn await_host(&self, lane: &Lane, patience: Duration, arrived: impl Fn(u32) -> bool) -> u32 {
-        let tail = || self.raw_word(lane.free_tail).unwrap_or(0);
+    /// Stops the engine until the host has moved its word to where `arrived` says yes; returns the
+    /// word, also when the host took too long.
+    fn await_host(
+        &self,
+        address: u64,
+        given_up_at: &Cell<Option<u32>>,
+        patience: Duration,
+        arrived: impl Fn(u32) -> bool,
+    ) -> u32 {
+        let tail = || self.raw_word(address).unwrap_or(0);
         let mut now = tail();
-        if arrived(now) || lane.given_up_at.get() == Some(now) {
+        if arrived(now) || given_up_at.get() == Some(now) {
             return now;
         }
         let _waiting = self.progress.wait_for_host();
@@ -284,14 +385,14 @@ impl Engine {
         let mut turns = 0u32;
         while !arrived(now) {
             if begin.elapsed() > patience {
-                lane.given_up_at.set(Some(now));
+                given_up_at.set(Some(now));
                 return now;
             }
             pause(turns);
             turns = turns.saturating_add(1);
             now = tail();
         }
-        lane.given_up_at.set(None);
+        given_up_at.set(None);
         now
     }
 }

@@ -47,8 +47,13 @@ impl Engine {
     fn next_change(&self, agent: &Agent, awaited: &Awaited<'_>, now: u64) -> Option<u64> {
         let mut change = NEVER;
         for word in awaited.words() {
-            if word.by == AwaitedBy::HostBuffer as u32 {
-                match self.await_buffer(agent, word, now) {
+            if is_lanes(word) {
+                let wait = if word.by == AwaitedBy::HostRoom as u32 {
+                    self.await_room(agent, word, now)
+                } else {
+                    self.await_buffer(agent, word, now)
+                };
+                match wait {
                     BufferWait::Here => return None,
                     BufferWait::At(time) => change = change.min(time),
                     BufferWait::Unknown => {}
@@ -131,7 +136,7 @@ impl Engine {
         let mut watches = false;
         let mut filter = self.core_watch_filter.get();
         for word in awaited {
-            if word.by == AwaitedBy::HostBuffer as u32 {
+            if is_lanes(word) {
                 continue;
             }
             words.push(*word);
@@ -243,6 +248,12 @@ impl Engine {
     pub fn cores_may_watch(&self, address: u64) -> bool {
         self.core_watch_filter.get() & filter_bit(address) != 0
     }
+}
+
+/// Whether a word is about a lane, so that the host's speed must not matter.
+#[inline]
+fn is_lanes(word: &AwaitedWord) -> bool {
+    word.by == AwaitedBy::HostBuffer as u32 || word.by == AwaitedBy::HostRoom as u32
 }
 
 #[inline]
