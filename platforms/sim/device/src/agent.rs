@@ -33,6 +33,15 @@ impl Identity {
     pub const fn is_thread(self) -> bool {
         matches!(self, Self::Thread { .. })
     }
+
+    /// The kind of a core; an AICPU thread runs no kernels, and counts as a vector core.
+    #[must_use]
+    pub const fn core_type(self) -> CoreType {
+        match self {
+            Self::Thread { .. } => CoreType::Aiv,
+            Self::Core { core_type, .. } => core_type,
+        }
+    }
 }
 
 impl fmt::Display for Identity {

@@ -9,9 +9,11 @@
 //! Seed 0 is the model exactly. Any other seed changes each cost of each agent by up to a fifth,
 //! and each kernel that states no exact duration by up to a tenth.
 
+use crate::activity::{Activity, UNSTATED};
 use crate::clock::{Clock, GRAINS_PER_NS, LAST_GRAIN};
-use lanescope_abi::Chip;
+use crate::memory::LINE_BYTES;
 use lanescope_abi::launch::KernelCost;
+use lanescope_abi::{Chip, CoreType};
 
 /// From the end of what came before to the start of a launched task.
 pub const LAUNCH_LATENCY: u64 = 4_000 * GRAINS_PER_NS;
@@ -24,6 +26,9 @@ pub const DEFAULT_KERNEL_NS: u64 = 10_000;
 
 const ACCESS_PERCENT: u64 = 20;
 const KERNEL_PERCENT: u64 = 10;
+
+/// Bytes that an AICPU thread copies in a nanosecond.
+const COPY_BYTES_PER_NS: u64 = 4;
 
 /// The cost of each call for one agent, in grains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct Costs {
     pub relax: u32,
     /// `call`, beyond the kernel.
     pub call: u32,
+    /// `copy`, a line.
+    pub copy_line: u32,
 }
 
 impl Costs {
@@ -82,6 +89,9 @@ impl Costs {
             let grains = random.around(ns * GRAINS_PER_NS, ACCESS_PERCENT);
             u32::try_from(grains).unwrap_or(u32::MAX)
         });
+        // Not drawn from the stream itself: kernels draw from it next.
+        let copy_line = LINE_BYTES / COPY_BYTES_PER_NS * GRAINS_PER_NS;
+        let copy_line = random.clone().around(copy_line, ACCESS_PERCENT);
         Self {
             load,
             store,
@@ -94,6 +104,7 @@ impl Costs {
             register_flight,
             relax,
             call,
+            copy_line: u32::try_from(copy_line).unwrap_or(u32::MAX),
         }
     }
 }
@@ -131,29 +142,91 @@ impl KernelModel {
         }
     }
 
-    /// How long a kernel lasts, in grains: its longest pipe plus what is outside every pipe, or
-    /// exactly what it says. `None` is a kernel without a model.
+    /// Runs a kernel once: how long it lasts, in grains, and what it does. `None` is a kernel without
+    /// a model. A kernel lasts as long as its longest pipe plus what is outside every pipe, or exactly
+    /// as long as it says.
     #[must_use]
-    pub fn duration(&self, cost: Option<&KernelCost>, random: &mut Random) -> u64 {
-        let grains = match cost {
+    pub fn run(
+        &self,
+        core_type: CoreType,
+        cost: Option<&KernelCost>,
+        random: &mut Random,
+    ) -> (u64, Activity) {
+        let stated = match cost {
             Some(cost) if cost.exact_ticks != 0 => {
-                return self.clock.time(cost.exact_ticks).min(LAST_GRAIN);
+                let grains = self.clock.time(cost.exact_ticks).min(LAST_GRAIN);
+                return (grains, self.unstated(core_type, grains));
             }
-            Some(cost) => {
-                let cycles = cost
-                    .cube_cycles
-                    .max(cost.vector_cycles)
-                    .max(cost.scalar_cycles);
-                let pipes = scaled(cycles, 1000, self.cycles_per_us)
-                    .max(scaled(cost.read_bytes, 1, self.read_bytes_per_ns))
-                    .max(scaled(cost.write_bytes, 1, self.write_bytes_per_ns));
-                let fixed = cost.fixed_ns.saturating_mul(GRAINS_PER_NS);
-                pipes.saturating_add(fixed).min(LAST_GRAIN)
+            Some(cost) => cost,
+            None => {
+                let grains = random.around(DEFAULT_KERNEL_NS * GRAINS_PER_NS, KERNEL_PERCENT);
+                return (grains, self.unstated(core_type, grains));
             }
-            None => DEFAULT_KERNEL_NS * GRAINS_PER_NS,
         };
-        random.around(grains, KERNEL_PERCENT)
+        let reading = scaled(stated.read_bytes, 1, self.read_bytes_per_ns);
+        let writing = scaled(stated.write_bytes, 1, self.write_bytes_per_ns);
+        let cycles = stated
+            .cube_cycles
+            .max(stated.vector_cycles)
+            .max(stated.scalar_cycles);
+        let pipes = scaled(cycles, 1000, self.cycles_per_us)
+            .max(reading)
+            .max(writing);
+        let fixed = stated.fixed_ns.saturating_mul(GRAINS_PER_NS);
+        let modelled = pipes.saturating_add(fixed).min(LAST_GRAIN);
+        let grains = random.around(modelled, KERNEL_PERCENT);
+        let stretched = |cycles: u64| share(cycles, grains, modelled);
+        let activity = Activity {
+            core_type,
+            cycles: self.cycles(grains),
+            cube: stretched(stated.cube_cycles),
+            vector: stretched(stated.vector_cycles),
+            scalar: stretched(stated.scalar_cycles),
+            reading: stretched(self.cycles(reading)),
+            writing: stretched(self.cycles(writing)),
+            read_bytes: stated.read_bytes,
+            write_bytes: stated.write_bytes,
+        };
+        (grains, activity)
     }
+
+    /// Core cycles in a number of grains.
+    #[must_use]
+    pub fn cycles(&self, grains: u64) -> u64 {
+        share(grains, self.cycles_per_us, 1000 * GRAINS_PER_NS)
+    }
+
+    /// What a kernel did of which only the duration is known.
+    fn unstated(&self, core_type: CoreType, grains: u64) -> Activity {
+        let of = |percent: u64| share(self.cycles(grains), percent, 100);
+        let bytes =
+            |percent: u64, per_ns: u64| share(grains, percent * per_ns, 100 * GRAINS_PER_NS);
+        let [main, scalar, reading, writing] = UNSTATED;
+        let (cube, vector) = match core_type {
+            CoreType::Aic => (of(main), 0),
+            CoreType::Aiv => (0, of(main)),
+        };
+        Activity {
+            core_type,
+            cycles: self.cycles(grains),
+            cube,
+            vector,
+            scalar: of(scalar),
+            reading: of(reading),
+            writing: of(writing),
+            read_bytes: bytes(reading, self.read_bytes_per_ns),
+            write_bytes: bytes(writing, self.write_bytes_per_ns),
+        }
+    }
+}
+
+/// `amount * numerator / denominator`, the amount itself when there is nothing to divide by.
+fn share(amount: u64, numerator: u64, denominator: u64) -> u64 {
+    if denominator == 0 {
+        return amount;
+    }
+    let product = u128::from(amount) * u128::from(numerator);
+    u64::try_from(product / u128::from(denominator)).unwrap_or(u64::MAX)
 }
 
 /// `amount * numerator / denominator` nanoseconds, in grains.
@@ -270,14 +343,16 @@ mod tests {
             ..KernelCost::default()
         };
         let us = 1000 * GRAINS_PER_NS;
-        assert_eq!(model.duration(Some(&cost), &mut random), us + us / 10);
+        let mut lasts = |cost: Option<&KernelCost>| model.run(CoreType::Aiv, cost, &mut random).0;
+        assert_eq!(lasts(Some(&cost)), us + us / 10);
         cost.write_bytes = 64_000;
-        assert_eq!(model.duration(Some(&cost), &mut random), 2 * us + us / 10);
+        assert_eq!(lasts(Some(&cost)), 2 * us + us / 10);
+        assert_eq!(lasts(None), 10 * us);
         cost.exact_ticks = 500;
+        let mut seeded = Random::new(9, &[]);
         assert_eq!(
-            model.duration(Some(&cost), &mut Random::new(9, &[])),
+            model.run(CoreType::Aiv, Some(&cost), &mut seeded).0,
             10 * us
         );
-        assert_eq!(model.duration(None, &mut random), 10 * us);
     }
 }

@@ -10,6 +10,7 @@
 use crate::agent::Agent;
 use crate::engine::{Engine, POLL_SLACK};
 use crate::memory::{Line, half, line_of, with_half, word_of};
+use crate::pmu::{Access, PmuRegister};
 use crate::register_map::{RegisterName, RegisterPlace};
 use std::sync::atomic::Ordering;
 
@@ -217,6 +218,10 @@ impl Engine {
         if place.name == RegisterName::FastPathEnable {
             return registers.fast_path(place.core);
         }
+        if let RegisterName::Pmu(register) = place.name {
+            drop(registers);
+            return self.read_pmu(agent, place.core, register);
+        }
         if is_thread && !registers.is_open(place.core) {
             return 0;
         }
@@ -242,6 +247,10 @@ impl Engine {
         if place.name == RegisterName::FastPathEnable {
             return registers.set_fast_path(place.core, value);
         }
+        if let RegisterName::Pmu(register) = place.name {
+            drop(registers);
+            return self.write_pmu(agent, place.core, register, value);
+        }
         if is_thread != (place.name == RegisterName::DataMainBase) {
             drop(registers);
             self.fail(
@@ -257,6 +266,31 @@ impl Engine {
         drop(registers);
         if let Some(slot) = watcher {
             self.wake(&self.agents[slot], visible);
+        }
+    }
+
+    fn read_pmu(&self, agent: &Agent, core: usize, register: PmuRegister) -> u32 {
+        self.check_pmu(agent, register, Access::Read);
+        agent.only_looked.set(false);
+        let now = self.kernel_model.cycles(agent.clock.get());
+        self.registers.borrow_mut().pmu(core).read(register, now)
+    }
+
+    fn write_pmu(&self, agent: &Agent, core: usize, register: PmuRegister, value: u32) {
+        self.check_pmu(agent, register, Access::Write);
+        let now = self.kernel_model.cycles(agent.clock.get());
+        let mut registers = self.registers.borrow_mut();
+        registers.pmu(core).write(register, value, now);
+    }
+
+    fn check_pmu(&self, agent: &Agent, register: PmuRegister, access: Access) {
+        let registers = self.registers.borrow();
+        let refused = registers
+            .map
+            .refuse_pmu(register, agent.is_thread.get(), access);
+        drop(registers);
+        if let Some(text) = refused {
+            self.fail(agent, text);
         }
     }
 

@@ -172,8 +172,11 @@ impl Engine {
         let cost = kernel.cost(args);
         kernel.run(args);
         let mut random = agent.random.borrow_mut();
-        let duration = self.kernel_model.duration(cost.as_ref(), &mut random);
+        let core_type = agent.identity.get().core_type();
+        let (duration, activity) = self.kernel_model.run(core_type, cost.as_ref(), &mut random);
         drop(random);
         self.advance(agent, duration);
+        let mut registers = self.registers.borrow_mut();
+        registers.pmu(agent.physical.get()).count(&activity);
     }
 }

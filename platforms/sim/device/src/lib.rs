@@ -10,6 +10,7 @@
 //!
 //! - [`launch`], [`program`], [`kernel`], [`loader`]: what the host sent, loaded and called.
 //! - [`memory`], [`view`], [`register_map`]: the state agents see; [`table`]: how they are called.
+//! - [`cost`]: how long things last; [`activity`] and [`pmu`]: what the hardware counters see of it.
 //! - Virtual time: [`engine`] orders agents (AICPU threads and AICores), which are stackful
 //!   coroutines, by one clock; [`machine`] runs them; [`interface`] and [`relax`] say what each
 //!   call does and costs; [`registers`] and [`lanes`] when others see it; [`fault`] what goes wrong
@@ -22,6 +23,7 @@
 //! In virtual time, one seed is one timeline: nothing an agent can read depends on how fast this
 //! process or the host runs. The [`engine`] says how that is kept.
 
+pub mod activity;
 pub mod agent;
 pub mod clock;
 pub mod control;
@@ -39,6 +41,7 @@ pub mod launch;
 pub mod loader;
 pub mod machine;
 pub mod memory;
+pub mod pmu;
 pub mod program;
 pub mod queue;
 pub mod register_map;

@@ -1,5 +1,6 @@
 //! Where the registers of the cores are, for the AICPU and for each core itself.
 
+use crate::pmu::{Access, PmuRegister};
 use lanescope_abi::chip::AIV_PER_CLUSTER;
 use lanescope_abi::{Chip, ChipInfo, CoreType};
 use lanescope_sim_wire::{cluster_cube_core, physical_core, register_window};
@@ -16,6 +17,8 @@ pub enum RegisterName {
     Cond,
     /// `FAST_PATH_ENABLE`.
     FastPathEnable,
+    /// One of the hardware counters'.
+    Pmu(PmuRegister),
 }
 
 /// A register of a core.
@@ -110,8 +113,31 @@ impl RegisterMap {
         } else if map.fast_path_enable.map(u64::from) == Some(offset) {
             Some(RegisterName::FastPathEnable)
         } else {
-            None
+            let offset = u32::try_from(offset).ok()?;
+            PmuRegister::at(&map.pmu, offset).map(RegisterName::Pmu)
         }
+    }
+
+    /// Why an agent may not do that to a register of the hardware counters, if it may not.
+    #[must_use]
+    pub fn refuse_pmu(
+        &self,
+        register: PmuRegister,
+        is_thread: bool,
+        access: Access,
+    ) -> Option<String> {
+        if register.allows(&self.chip.registers.pmu, is_thread, access) {
+            return None;
+        }
+        let verb = match access {
+            Access::Read => "read",
+            Access::Write => "wrote",
+        };
+        let side = if is_thread { "the AICPU" } else { "a core" };
+        Some(format!(
+            "{verb} the hardware counters' {register:?}, which {side} of {} may not",
+            self.chip.name
+        ))
     }
 }
 

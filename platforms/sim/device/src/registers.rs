@@ -12,6 +12,7 @@
 //! A stored value is in flight until its time of visibility; values of one register arrive in the
 //! order they were stored. Registers are never stale otherwise.
 
+use crate::pmu::Pmu;
 use crate::register_map::{RegisterMap, RegisterName, RegisterPlace};
 use lanescope_abi::Chip;
 use lanescope_abi::chip::FAST_PATH_OPEN;
@@ -107,11 +108,12 @@ impl Register {
 }
 
 /// The registers of one physical core. They outlive launches.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct CoreRegisters {
     data_main_base: Register,
     cond: Register,
     fast_path: u32,
+    pmu: Pmu,
 }
 
 /// All registers of the chip.
@@ -127,7 +129,12 @@ impl RegisterFile {
     #[must_use]
     pub fn new(chip: Chip) -> Self {
         let cores = (0..chip.info().physical_cores)
-            .map(|_| CoreRegisters::default())
+            .map(|_| CoreRegisters {
+                data_main_base: Register::default(),
+                cond: Register::default(),
+                fast_path: 0,
+                pmu: Pmu::new(chip.info()),
+            })
             .collect();
         Self {
             map: RegisterMap::new(chip),
@@ -135,13 +142,22 @@ impl RegisterFile {
         }
     }
 
-    /// The register at a place; the gate is none, it has [`Self::fast_path`].
+    /// The hardware counters of a core.
+    #[inline]
+    pub fn pmu(&mut self, core: usize) -> &mut Pmu {
+        &mut self.cores[core].pmu
+    }
+
+    /// The register at a place, of those that carry values from one side to the other; the gate has
+    /// [`Self::fast_path`], the hardware counters [`Self::pmu`].
     #[inline]
     pub fn register(&mut self, place: RegisterPlace) -> &mut Register {
         let core = &mut self.cores[place.core];
         match place.name {
             RegisterName::Cond => &mut core.cond,
-            RegisterName::DataMainBase | RegisterName::FastPathEnable => &mut core.data_main_base,
+            RegisterName::DataMainBase | RegisterName::FastPathEnable | RegisterName::Pmu(_) => {
+                &mut core.data_main_base
+            }
         }
     }
 

@@ -7,9 +7,11 @@ use super::disturbance::Disturbance;
 use super::lines::Lines;
 use super::stores::Stores;
 use crate::agent::Identity;
+use crate::cost::Random;
 use crate::kernel::{Kernel, refuse_args};
 use crate::loader::Loader;
 use crate::memory::{half, line_of, with_half};
+use crate::pmu::{Access, PmuRegister};
 use crate::register_map::{RegisterName, RegisterPlace};
 use crate::table::{Acting, table};
 use lanescope_abi::{Awaited, Barrier, DeviceTable};
@@ -164,6 +166,26 @@ impl ThreadAgent {
         })
     }
 
+    fn check_pmu(&self, register: PmuRegister, access: Access) {
+        let map = &self.board.map;
+        if let Some(text) = map.refuse_pmu(register, self.is_thread(), access) {
+            self.fail(text);
+        }
+    }
+
+    /// Runs a kernel and counts what the cost model says of it: how long it really took means nothing.
+    fn run_counted(&self, core: usize, kernel: &Kernel, args: u64) {
+        let cost = kernel.cost(args);
+        kernel.run(args);
+        let core_type = self.member.identity().core_type();
+        let mut exact = Random::new(0, &[]);
+        let model = &self.board.kernel_model;
+        let (_, activity) = model.run(core_type, cost.as_ref(), &mut exact);
+        let mut pmu = self.board.pmu(core);
+        pmu.count(&activity);
+        pmu.add_cycles(activity.cycles);
+    }
+
     fn is_thread(&self) -> bool {
         self.lines.is_none()
     }
@@ -286,6 +308,10 @@ impl Acting for ThreadAgent {
     fn read_register(&self, address: u64) -> u32 {
         self.begin_call();
         let place = self.place("read", address);
+        if let RegisterName::Pmu(register) = place.name {
+            self.check_pmu(register, Access::Read);
+            return self.board.pmu(place.core).read(register, 0);
+        }
         let is_gate = place.name == RegisterName::FastPathEnable;
         if self.is_thread() && !is_gate && !self.board.is_open(place.core) {
             return 0;
@@ -298,6 +324,10 @@ impl Acting for ThreadAgent {
         self.begin_call();
         self.idle.set(0);
         let place = self.place("wrote", address);
+        if let RegisterName::Pmu(register) = place.name {
+            self.check_pmu(register, Access::Write);
+            return self.board.pmu(place.core).write(register, value, 0);
+        }
         let is_gate = place.name == RegisterName::FastPathEnable;
         if !is_gate && self.is_thread() != (place.name == RegisterName::DataMainBase) {
             self.fail(format!(
@@ -332,7 +362,12 @@ impl Acting for ThreadAgent {
             self.member.hang("the end of its kernel");
             self.stop();
         }
-        kernel.run(args);
+        match self.member.physical() {
+            Some(core) if self.board.pmu(core).is_counting() => {
+                self.run_counted(core, &kernel, args);
+            }
+            _ => kernel.run(args),
+        }
     }
 
     /// Spins, then yields, then sleeps longer and longer: many agents share few CPUs.

@@ -1,14 +1,16 @@
 //! The board: what all agents of thread mode share.
 
+use crate::cost::KernelModel;
 use crate::loader::Loader;
 use crate::memory::Memory;
+use crate::pmu::Pmu;
 use crate::register_map::{RegisterMap, RegisterName, RegisterPlace};
 use crate::threads::agent::TABLE;
 use crate::view::View;
 use lanescope_abi::chip::FAST_PATH_OPEN;
 use lanescope_abi::{Chip, ChipInfo};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What all agents share. It lives as long as the process.
 #[derive(Debug)]
@@ -19,18 +21,21 @@ pub struct Board {
     pub loader: Loader,
     /// Where the registers are.
     pub map: RegisterMap,
+    /// What kernels would last, for the hardware counters.
+    pub kernel_model: KernelModel,
     registers: Vec<CoreRegisters>,
     /// What each physical core has cached while no program of its own runs.
     views: Vec<Mutex<View>>,
 }
 
 /// The registers of one physical core. They outlive launches.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(64))]
 struct CoreRegisters {
     data_main_base: AtomicU32,
     cond: AtomicU32,
     fast_path: AtomicU32,
+    pmu: Mutex<Pmu>,
 }
 
 impl Board {
@@ -42,14 +47,26 @@ impl Board {
             chip: info,
             loader: Loader::new(memory, &TABLE),
             map: RegisterMap::new(chip),
+            kernel_model: KernelModel::new(chip),
             registers: (0..info.physical_cores)
-                .map(|_| CoreRegisters::default())
+                .map(|_| CoreRegisters {
+                    data_main_base: AtomicU32::new(0),
+                    cond: AtomicU32::new(0),
+                    fast_path: AtomicU32::new(0),
+                    pmu: Mutex::new(Pmu::new(info)),
+                })
                 .collect(),
             views: (0..info.physical_cores).map(|_| Mutex::default()).collect(),
         }))
     }
 
-    /// What a register holds.
+    /// The hardware counters of a core; they are no path for anything else, so a lock does no harm.
+    pub fn pmu(&self, core: usize) -> MutexGuard<'_, Pmu> {
+        let pmu = &self.registers[core].pmu;
+        pmu.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a register holds, of those that carry values from one side to the other.
     #[must_use]
     #[inline]
     pub fn read(&self, place: RegisterPlace) -> u32 {
@@ -90,7 +107,7 @@ impl Board {
     fn register(&self, place: RegisterPlace) -> &AtomicU32 {
         let core = &self.registers[place.core];
         match place.name {
-            RegisterName::DataMainBase => &core.data_main_base,
+            RegisterName::DataMainBase | RegisterName::Pmu(_) => &core.data_main_base,
             RegisterName::Cond => &core.cond,
             RegisterName::FastPathEnable => &core.fast_path,
         }
