@@ -211,9 +211,9 @@ pub trait Device {
             let word = unsafe { self.load64(source & !7) };
             let byte = word >> (8 * (source & 7)) & 0xFF;
             let shift = 8 * (target & 7);
-            // SAFETY: as above, and this agent alone writes the target's line.
+            // SAFETY: a whole word of a line that this agent alone writes.
             let around = unsafe { self.load64(target & !7) } & !(0xFF << shift);
-            // SAFETY: as above.
+            // SAFETY: a whole word of a line that this agent alone writes.
             unsafe { self.store64(target & !7, around | byte << shift) };
             done += 1;
         }

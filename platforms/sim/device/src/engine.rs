@@ -27,6 +27,7 @@
 
 use crate::agent::{Agent, Due};
 use crate::clock::{Clock, GRAINS_PER_NS, NEVER};
+use crate::copy::CopiedLines;
 use crate::cost::{KernelModel, Random};
 use crate::fault::Faults;
 use crate::lanes::Lanes;
@@ -80,6 +81,8 @@ pub struct Engine {
     pub registers: RefCell<RegisterFile>,
     /// What the AICPU has cached.
     pub aicpu_view: RefCell<View>,
+    /// What of that only bulk copies have brought in.
+    pub copied_lines: RefCell<CopiedLines>,
     /// What each physical core has cached.
     pub core_views: Vec<RefCell<View>>,
     /// Lanes on which an agent has waited for a buffer.
@@ -158,6 +161,7 @@ impl Engine {
             agents: (0..MAX_AGENTS).map(Agent::new).collect(),
             registers: RefCell::new(RegisterFile::new(chip)),
             aicpu_view: RefCell::default(),
+            copied_lines: RefCell::default(),
             core_views: (0..info.physical_cores)
                 .map(|_| RefCell::default())
                 .collect(),

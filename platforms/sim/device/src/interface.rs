@@ -312,7 +312,7 @@ impl Engine {
 
     /// What the AICPU finds when it reads a line from memory.
     #[inline]
-    fn read_line_as_aicpu(&self, agent: &Agent, line: u64) -> Option<Line> {
+    pub(crate) fn read_line_as_aicpu(&self, agent: &Agent, line: u64) -> Option<Line> {
         let mut words = self.memory.read_line(line)?;
         if self.lanes.borrow().may_cover(line) {
             for (address, word) in (line..).step_by(8).zip(&mut words) {
@@ -353,7 +353,7 @@ impl Engine {
     }
 
     #[inline]
-    fn count_call(&self, agent: &Agent) {
+    pub(crate) fn count_call(&self, agent: &Agent) {
         agent.calls.set(agent.calls.get() + 1);
     }
 }

@@ -12,7 +12,7 @@
 //! - [`memory`], [`view`], [`register_map`]: the state agents see; [`table`]: how they are called.
 //! - [`cost`]: how long things last; [`activity`] and [`pmu`]: what the hardware counters see of it.
 //! - Virtual time: [`engine`] orders agents (AICPU threads and AICores), which are stackful
-//!   coroutines, by one clock; [`machine`] runs them; [`interface`] and [`relax`] say what each
+//!   coroutines, by one clock; [`machine`] runs them; [`interface`], [`copy`] and [`relax`] say what each
 //!   call does and costs; [`registers`] and [`lanes`] when others see it; [`fault`] what goes wrong
 //!   with shared lines; [`device`] when launches start. [`watchdog`] is the last resort.
 //! - [`threads`]: the same agents as real threads.
@@ -27,6 +27,7 @@ pub mod activity;
 pub mod agent;
 pub mod clock;
 pub mod control;
+pub mod copy;
 pub mod cost;
 pub mod device;
 pub mod engine;

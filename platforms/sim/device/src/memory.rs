@@ -171,6 +171,29 @@ impl Memory {
         }
     }
 
+    /// Writes bytes in address order, each word at once; does nothing when they do not all fit. What
+    /// shares a word with the first or the last byte is written back as it was.
+    pub fn write_bytes(&self, address: u64, bytes: &[u8]) {
+        if !self.contains(address, bytes.len() as u64) {
+            return;
+        }
+        for WordPart {
+            address,
+            value,
+            mask,
+        } in words_over(address, bytes)
+        {
+            if let Some(word) = self.word64(address) {
+                let around = if mask == u64::MAX {
+                    0
+                } else {
+                    word.load(Ordering::Relaxed) & !mask
+                };
+                word.store(around | value, Ordering::Release);
+            }
+        }
+    }
+
     /// A copy of `bytes` bytes from `address`, or `None` when they are not all device memory.
     #[must_use]
     pub fn copy(&self, address: u64, bytes: u64) -> Option<Vec<u8>> {
@@ -190,6 +213,53 @@ impl Memory {
         }
         Some(copy)
     }
+}
+
+/// What some bytes are of an aligned word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WordPart {
+    /// Of the word.
+    pub address: u64,
+    /// The bytes, at their place in the word, and zeros.
+    pub value: u64,
+    /// All ones where they are.
+    pub mask: u64,
+}
+
+/// The words that `bytes` at `address` make up, in order.
+pub fn words_over(address: u64, bytes: &[u8]) -> impl Iterator<Item = WordPart> + '_ {
+    let lead = (address & 7) as usize;
+    let begin = address & !7;
+    let count = (lead + bytes.len()).div_ceil(8);
+    (begin..)
+        .step_by(8)
+        .take(count)
+        .enumerate()
+        .map(move |(index, address)| {
+            let whole = (8 * index).checked_sub(lead);
+            if let Some(word) = whole.and_then(|from| bytes.get(from..from + 8)) {
+                let word: [u8; 8] = word.try_into().expect("eight bytes were taken");
+                return WordPart {
+                    address,
+                    value: u64::from_le_bytes(word),
+                    mask: u64::MAX,
+                };
+            }
+            let mut part = [[0; 8]; 2];
+            let [value, mask] = &mut part;
+            for (place, (value, mask)) in value.iter_mut().zip(mask).enumerate() {
+                let byte = (8 * index + place).checked_sub(lead);
+                if let Some(byte) = byte.and_then(|at| bytes.get(at)) {
+                    (*value, *mask) = (*byte, 0xFF);
+                }
+            }
+            let [value, mask] = part.map(u64::from_le_bytes);
+            WordPart {
+                address,
+                value,
+                mask,
+            }
+        })
 }
 
 /// A device address as a pointer: this process maps device memory at its own addresses.
@@ -257,5 +327,24 @@ mod tests {
             .unwrap()
             .store(word, Ordering::Relaxed);
         assert_eq!(memory.copy(memory.base() + 9, 5).unwrap(), b"bcdef");
+    }
+
+    #[test]
+    fn bytes_are_written_at_any_place_and_nothing_beside_them() {
+        let memory = Memory::anonymous(4096).unwrap();
+        let base = memory.base();
+        for from in 0..9 {
+            for length in 0..26usize {
+                memory.write_bytes(base, &[0xEE; 48]);
+                let bytes: Vec<u8> = (1..=26).collect();
+                memory.write_bytes(base + from, &bytes[..length]);
+                let mut expected = [0xEE; 48];
+                let begin = usize::try_from(from).unwrap();
+                expected[begin..begin + length].copy_from_slice(&bytes[..length]);
+                assert_eq!(memory.copy(base, 48).unwrap(), expected, "{from} {length}");
+            }
+        }
+        memory.write_bytes(base + 4090, &[1; 7]);
+        assert_eq!(memory.copy(base + 4088, 8).unwrap(), [0; 8]);
     }
 }

@@ -43,14 +43,7 @@ pub trait Acting {
     /// See [`lanescope_abi::Device::write_reg`].
     fn write_register(&self, address: u64, value: u32);
     /// See [`lanescope_abi::Device::copy`].
-    fn copy(&self, to: u64, from: u64, bytes: u64) {
-        for done in 0..bytes {
-            let byte = self.load64((from + done) & !7) >> (8 * ((from + done) & 7)) & 0xFF;
-            let shift = 8 * ((to + done) & 7);
-            let around = self.load64((to + done) & !7) & !(0xFF << shift);
-            self.store64((to + done) & !7, around | byte << shift);
-        }
-    }
+    fn copy(&self, to: u64, from: u64, bytes: u64);
     /// See [`lanescope_abi::Device::ticks`].
     fn ticks(&self) -> u64;
     /// See [`DeviceTable::call`].
@@ -114,6 +107,10 @@ impl Acting for Current {
     #[inline]
     fn write_register(&self, address: u64, value: u32) {
         self.engine.write_register(self.agent, address, value);
+    }
+
+    fn copy(&self, to: u64, from: u64, bytes: u64) {
+        self.engine.copy(self.agent, to, from, bytes);
     }
 
     #[inline]

@@ -63,6 +63,19 @@ impl View {
         Some(self.lines[slot][word & 7])
     }
 
+    /// Whether the line has been loaded, and not invalidated since.
+    #[must_use]
+    pub fn knows(&mut self, line: u64) -> bool {
+        self.find(line)
+            .is_some_and(|slot| self.keys[slot] & STATE != 0)
+    }
+
+    /// The whole line, as [`Self::load`] finds it.
+    pub fn load_line(&mut self, line: u64, fill: impl FnOnce() -> Option<Line>) -> Option<Line> {
+        let slot = self.copy_of(line, fill)?;
+        Some(self.lines[slot])
+    }
+
     /// Changes word `word` of the line in the copy only.
     #[inline]
     pub fn store_dirty(
@@ -87,6 +100,16 @@ impl View {
         {
             let target = &mut self.lines[slot][word & 7];
             *target = change(*target);
+        }
+    }
+
+    /// Follows a write of many words to memory, which now holds `after`.
+    pub fn overwritten(&mut self, line: u64, after: impl FnOnce() -> Option<Line>) {
+        if let Some(slot) = self.find(line)
+            && self.keys[slot] & COPY != 0
+            && let Some(after) = after()
+        {
+            self.lines[slot] = after;
         }
     }
 
@@ -119,6 +142,13 @@ impl View {
         }
         self.keys[slot] |= LOADED;
         None
+    }
+
+    /// The whole line, as [`Self::load_coherent`] finds it.
+    pub fn load_line_coherent(&mut self, line: u64) -> Option<Line> {
+        self.load_coherent(line, 0)?;
+        let slot = self.find(line)?;
+        Some(self.lines[slot])
     }
 
     /// For the same kind of view: `before` is what memory holds until somebody else writes the

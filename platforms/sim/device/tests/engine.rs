@@ -449,3 +449,116 @@ fn times_never_run_against_the_order_of_atomics() {
         assert!(log.is_sorted_by_key(|(_, ticks, _)| *ticks), "seed {seed}");
     }
 }
+
+fn bytes_in_memory(rig: &Rig, address: u64, bytes: u64) -> Vec<u8> {
+    rig.engine.memory.copy(address, bytes).unwrap()
+}
+
+#[test]
+fn a_bulk_copy_needs_no_alignment_and_costs_a_nanosecond_for_four_bytes() {
+    for chip in Chip::ALL {
+        let mut rig = Rig::new(chip);
+        let (from, to) = (rig.line(10) + 3, rig.line(200) + 6);
+        let source: Vec<u8> = (0..4099u32).map(|i| (i * 7 % 251) as u8).collect();
+        rig.engine.memory.write_bytes(from, &source);
+        rig.threads(vec![body(move || {
+            let before = now_ns();
+            rig::copy(to, from, 4099);
+            let lines = 4099u64.div_ceil(64);
+            assert_eq!(now_ns() - before, 16 * lines + 2);
+            rig::copy(to, from, 0);
+        })]);
+        rig.run();
+        rig.assert_good();
+        assert_eq!(bytes_in_memory(&rig, to, 4099), source, "{chip:?}");
+        assert_eq!(bytes_in_memory(&rig, to - 6, 6), [0; 6]);
+        assert_eq!(bytes_in_memory(&rig, to + 4099, 60), [0; 60]);
+    }
+}
+
+/// What a copy finds of a line that a core writes back after the AICPU has loaded it.
+fn copy_around_a_core_store(chip: Chip, invalidates: bool) -> u8 {
+    let mut rig = Rig::new(chip);
+    let (line, to) = (rig.line(10), rig.line(20));
+    rig.threads(vec![body(move || {
+        assert_eq!(load(line), 0);
+        work_ns(50_000);
+        if invalidates {
+            invalidate(line);
+        }
+        rig::copy(to, line, 64);
+        // What the AICPU has cached of the target follows.
+        assert_eq!(load(to), load(line));
+    })]);
+    rig.cores(vec![body(move || {
+        work_ns(10_000);
+        store(line, 9);
+        clean(line);
+    })]);
+    rig.run();
+    rig.assert_good();
+    bytes_in_memory(&rig, to, 1)[0]
+}
+
+#[test]
+fn a_bulk_copy_sees_what_loads_see() {
+    for chip in Chip::ALL {
+        assert_eq!(copy_around_a_core_store(chip, true), 9, "{chip:?}");
+        assert_eq!(copy_around_a_core_store(chip, false), 0, "{chip:?}");
+    }
+}
+
+#[test]
+fn a_copied_line_is_stale_the_second_time_until_it_is_invalidated() {
+    for chip in Chip::ALL {
+        let mut rig = Rig::new(chip);
+        let (line, to) = (rig.line(10), rig.line(20));
+        rig.threads(vec![body(move || {
+            rig::copy(to, line, 64);
+            work_ns(50_000);
+            rig::copy(to + 64, line, 64);
+            invalidate(line);
+            rig::copy(to + 128, line, 64);
+        })]);
+        rig.cores(vec![body(move || {
+            work_ns(10_000);
+            store(line, 9);
+            clean(line);
+        })]);
+        rig.run();
+        rig.assert_good();
+        let found = [0, 64, 128].map(|at| bytes_in_memory(&rig, to + at, 1)[0]);
+        assert_eq!(found, [0, 0, 9], "{chip:?}");
+    }
+}
+
+#[test]
+fn a_copy_of_more_than_the_cache_holds_is_whole_and_forgets_its_first_lines() {
+    let mut rig = Rig::new(Chip::A2a3);
+    let (from, to) = (rig.line(64), rig.line(64 + 40_000));
+    let source: Vec<u8> = (0..2 << 20).map(|i: u32| (i / 64 % 253) as u8).collect();
+    rig.engine.memory.write_bytes(from, &source);
+    let memory = rig.engine.memory;
+    rig.threads(vec![body(move || {
+        rig::copy(to, from, 2 << 20);
+        memory.write_bytes(from, &[0xAA; 4]);
+        memory.write_bytes(from + (2 << 20) - 64, &[0xAA; 4]);
+        assert_eq!(load(from), 0xAAAA_AAAA, "long gone from the cache");
+        assert_ne!(load(from + (2 << 20) - 64), 0xAAAA_AAAA, "still cached");
+    })]);
+    rig.run();
+    rig.assert_good();
+    assert_eq!(bytes_in_memory(&rig, to, 2 << 20), source);
+}
+
+#[test]
+fn a_copy_outside_of_memory_ends_the_task() {
+    let mut rig = Rig::new(Chip::A5);
+    let inside = rig.line(0);
+    rig.threads(vec![body(move || {
+        rig::copy(inside, inside + (64 << 20) - 32, 64)
+    })]);
+    rig.run();
+    let (_, notes) = rig.outcome();
+    assert!(notes[0].contains("copied 64 bytes from 0x"), "{notes:?}");
+}

@@ -10,7 +10,7 @@ use crate::agent::Identity;
 use crate::cost::Random;
 use crate::kernel::{Kernel, refuse_args};
 use crate::loader::Loader;
-use crate::memory::{half, line_of, with_half};
+use crate::memory::{WordPart, half, line_of, with_half, words_over};
 use crate::pmu::{Access, PmuRegister};
 use crate::register_map::{RegisterName, RegisterPlace};
 use crate::table::{Acting, table};
@@ -150,6 +150,37 @@ impl ThreadAgent {
         self.idle.set(0);
         if !self.board.loader.memory.has_word(address, bytes) {
             self.fail_access("stored to", address, bytes);
+        }
+    }
+
+    /// Both ranges are device memory.
+    fn copy_bytes(&self, to: u64, from: u64, bytes: u64) {
+        let memory = &self.board.loader.memory;
+        let disturbance = &mut *self.disturbance.borrow_mut();
+        let stores = &mut *self.stores.borrow_mut();
+        // An agent sees its own stores.
+        for range in [from..from + bytes, to..to + bytes] {
+            for line in [range.start, range.end - 1] {
+                stores.send_line(line_of(line));
+            }
+        }
+        let copied = memory.copy(from, bytes).unwrap_or_default();
+        for WordPart {
+            address,
+            value,
+            mask,
+        } in words_over(to, &copied)
+        {
+            let around = match mask {
+                u64::MAX => 0,
+                _ => {
+                    memory
+                        .word64(address)
+                        .map_or(0, |word| word.load(Ordering::Relaxed))
+                        & !mask
+                }
+            };
+            stores.store64(disturbance, address, around | value);
         }
     }
 
@@ -338,6 +369,25 @@ impl Acting for ThreadAgent {
             return;
         }
         self.board.write(place, value);
+    }
+
+    fn copy(&self, to: u64, from: u64, bytes: u64) {
+        self.begin_call();
+        self.idle.set(0);
+        if !self.is_thread() {
+            self.fail("copied; only AICPU threads copy".to_owned());
+        }
+        let memory = &self.board.loader.memory;
+        for (what, address) in [("from", from), ("to", to)] {
+            if !memory.contains(address, bytes) {
+                self.fail(format!(
+                    "copied {bytes} bytes {what} {address:#x}, which is not device memory"
+                ));
+            }
+        }
+        if bytes != 0 {
+            self.copy_bytes(to, from, bytes);
+        }
     }
 
     #[inline]

@@ -237,3 +237,8 @@ pub fn word(address: u64, seen: u32, by: lanescope_abi::device::AwaitedBy) -> Aw
         pair_address: 0,
     }
 }
+
+pub fn copy(to: u64, from: u64, bytes: u64) {
+    let Current { engine, agent } = current();
+    engine.copy(agent, to, from, bytes);
+}
