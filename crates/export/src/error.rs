@@ -1,5 +1,7 @@
 //! What can go wrong while a trace is exported.
 
+use lanescope_trace::Chip;
+
 /// A trace could not be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,4 +29,18 @@ pub enum ExportError {
         /// The format's name.
         format: &'static str,
     },
+    /// The trace has no counters.
+    #[error("the trace has no hardware counters: they were not collected in its run")]
+    NoPmu,
+    /// Counters of an event type that the chip does not have have no names.
+    #[error("the {} has no PMU event type {event}", chip.name())]
+    PmuEvent {
+        /// The chip.
+        chip: Chip,
+        /// The number of the event type.
+        event: u32,
+    },
+    /// The trace has no tensors.
+    #[error("the trace has no tensors: they were not dumped in its run")]
+    NoTensors,
 }

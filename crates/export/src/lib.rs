@@ -3,7 +3,7 @@
 //! # Where it sits
 //!
 //! Takes a [`lanescope_trace::Trace`] and writes a file that other tools read. Each module holds one
-//! format and offers `write(trace, options, out)`; nothing here knows where a trace came from.
+//! format and offers a function `write`; nothing here knows where a trace came from.
 //!
 //! # What can be lost
 //!
@@ -14,7 +14,10 @@
 //! [`ExportError`]. On an error the output is incomplete; the caller removes it.
 
 mod error;
+pub mod npy;
 pub mod perfetto;
+pub mod pmu_csv;
 pub mod records_json;
+pub mod tensor_dump;
 
 pub use error::ExportError;

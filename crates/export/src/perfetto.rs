@@ -304,18 +304,30 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     fn phases(&mut self) -> Result<(), ExportError> {
-        for (thread, phases) in self.trace.scheduler_phases().iter().enumerate() {
-            let mut lanes = self.tracks.thread(&mut self.wire, thread, "scheduler");
+        for thread in self.trace.threads() {
+            let mut phases = self.trace.scheduler_phases(thread).peekable();
+            if phases.peek().is_none() {
+                continue;
+            }
+            let mut lanes = self
+                .tracks
+                .thread(&mut self.wire, thread as usize, "scheduler");
             for phase in phases {
-                let arguments = Annotations::of_scheduler(phase);
+                let arguments = Annotations::of_scheduler(&phase);
                 let times = (phase.start_ticks, phase.end_ticks);
                 self.phase(&mut lanes, times, phase.name(), &arguments)?;
             }
         }
-        for (thread, phases) in self.trace.orchestrator_phases().iter().enumerate() {
-            let mut lanes = self.tracks.thread(&mut self.wire, thread, "orchestrator");
+        for thread in self.trace.threads() {
+            let mut phases = self.trace.orchestrator_phases(thread).peekable();
+            if phases.peek().is_none() {
+                continue;
+            }
+            let mut lanes = self
+                .tracks
+                .thread(&mut self.wire, thread as usize, "orchestrator");
             for phase in phases {
-                let arguments = Annotations::of_orchestrator(phase);
+                let arguments = Annotations::of_orchestrator(&phase);
                 let times = (phase.start_ticks, phase.end_ticks);
                 self.phase(&mut lanes, times, phase.name(), &arguments)?;
             }

@@ -8,7 +8,8 @@
 //! # What can be lost
 //!
 //! The format has no receive time, no token, no run, and one number for an unknown time and for the
-//! base: 0. The verdict and loss marks have no place in it.
+//! base: 0. The verdict and loss marks have no place in it, nor has a wait for the host: it lies inside
+//! a phase that is written.
 //!
 //! # Errors
 //!
@@ -103,16 +104,18 @@ impl<'a> Records<'a> {
     #[must_use]
     pub fn of(trace: &'a Trace) -> Self {
         let session = trace.session();
-        let pops = trace.scheduler_phases().iter().flatten();
+        let phases = phases_of(trace);
+        let threads_of = |thread| trace.scheduler_phases(thread);
+        let mut scheduled = trace.threads().flat_map(threads_of);
         let threads = session.cores.iter().map(|core| core.thread);
         let is_assigned = threads.clone().any(|thread| thread.is_some());
         let chip = session.chip.unwrap_or(Chip::A2a3);
         Self {
             ticks_per_second: session.ticks_per_second,
             tasks: trace.tasks().map(|task| task_row(trace, &task)).collect(),
-            phases: phases_of(trace),
+            phases,
             max_threads: chip.info().max_threads as usize,
-            pops: pops.into_iter().any(|phase| phase.pops.is_some()),
+            pops: scheduled.any(|phase| phase.pops.is_some()),
             orchestrator: trace.orchestrator().copied(),
             core_to_thread: is_assigned.then(|| {
                 threads
@@ -165,17 +168,15 @@ fn task_row<'a>(trace: &Trace, task: &Task) -> TaskRow<'a> {
 }
 
 fn phases_of(trace: &Trace) -> Vec<Vec<PhaseRow>> {
-    let scheduler = trace.scheduler_phases();
-    let orchestrator = trace.orchestrator_phases();
-    let threads = scheduler.len().max(orchestrator.len());
-    let mut phases = vec![Vec::new(); threads];
-    for (rows, source) in phases.iter_mut().zip(scheduler) {
-        rows.extend(source.iter().map(scheduler_row));
-    }
-    for (rows, source) in phases.iter_mut().zip(orchestrator) {
-        rows.extend(source.iter().map(orchestrator_row));
-    }
-    phases
+    let rows = |thread| {
+        let scheduler = trace.scheduler_phases(thread);
+        let named = scheduler.filter(|phase| phase.phase < PhaseRow::FIRST_ORCHESTRATOR);
+        let orchestrator = trace.orchestrator_phases(thread);
+        let orchestrator = orchestrator.map(|phase| orchestrator_row(&phase));
+        let rows = named.map(|phase| scheduler_row(&phase));
+        rows.chain(orchestrator).collect()
+    };
+    trace.threads().map(rows).collect()
 }
 
 fn scheduler_row(phase: &SchedulerPhase) -> PhaseRow {

@@ -5,24 +5,26 @@
 //! `lanescope_capture` checks the file; here its rows are checked against the session: each core
 //! must exist, and the rows of a core must come in order of start. Where they do, a trace is a list
 //! of blocks in the mapping and takes no memory per task. Where they do not, the good rows are
-//! copied and sorted, and a [`Note`] says so.
+//! copied and sorted, and a [`Note`] says so. Phases, counters, tensors and payloads always stay where
+//! they are; a record of them that cannot be believed is left out, and noted.
 //!
 //! # Errors
 //!
 //! [`TraceError::Capture`] when the file is no capture or a block of it is malformed,
 //! [`TraceError::NoRun`] when it holds no run. Damage and a missing end are notes, not errors.
 
-use crate::{
-    Core, EdgeTable, Functions, Note, Session, Task, Trace, TraceError, TraceParts,
-    task::order_ticks, trace::Rows,
-};
-use lanescope_abi::TaskRecord;
+mod checked;
+
+use crate::rows::Mapped;
+use crate::task::{mapped_task, order_ticks};
+use crate::trace::Rows;
+use crate::{Core, EdgeTable, Functions, Note, Session, Trace, TraceError, TraceParts};
+use checked::Checked;
 use lanescope_capture::{
-    Capture, CaptureFile, CaptureRun, FindingKind, Outcome, SessionInfo, Verdict,
+    BlockKind, Capture, CaptureFile, CaptureRun, FindingKind, Outcome, SessionInfo, Verdict,
 };
 use std::path::Path;
 use std::sync::Arc;
-use zerocopy::FromBytes;
 
 /// Reads every run of a capture file, in the order in which they began; never an empty list.
 ///
@@ -65,6 +67,7 @@ fn trace_of(
         checked.disordered,
         "records that came after a later one of their core",
     );
+    let collected = checked::collected(file, run, &session, &mut notes);
     let functions = run.functions().iter();
     let functions: Functions = functions
         .map(|function| (function.func_id, function.name.as_str()))
@@ -78,17 +81,16 @@ fn trace_of(
         notes,
         ..TraceParts::default()
     };
-    if checked.foreign == 0 && checked.disordered == 0 {
-        let blocks = MappedRecords {
-            file: Arc::clone(file),
-            blocks: checked.blocks,
-        };
-        return Ok(Trace::with_rows(parts, Rows::Mapped(blocks)));
-    }
-    let tasks = run.task_records().flatten();
-    let tasks = tasks.filter_map(|record| mapped_task(record, &parts.session));
-    let tasks = tasks.collect();
-    Ok(Trace::new(TraceParts { tasks, ..parts }))
+    let rows = if checked.foreign == 0 && checked.disordered == 0 {
+        Rows::Mapped(Mapped::new(file, checked.blocks))
+    } else {
+        let tasks = run.task_records().flatten();
+        let tasks = tasks.filter_map(|record| mapped_task(record, &parts.session));
+        let mut tasks: Vec<_> = tasks.collect();
+        tasks.sort_by_key(order_ticks);
+        Rows::Owned(tasks)
+    };
+    Ok(Trace::with_rows(parts, rows, collected))
 }
 
 fn session(info: &SessionInfo) -> Session {
@@ -143,7 +145,9 @@ fn file_notes(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Vec<Note> {
 /// The run's verdict, no better than the file it stands in: a capture that was cut is `partial`, one
 /// with damaged blocks, or other records than were counted, `broken`.
 fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Verdict {
-    let here: u64 = run.task_records().map(|records| records.len() as u64).sum();
+    let blocks = run.blocks().iter();
+    let records = blocks.filter(|block| matches!(block.kind(), BlockKind::Records(_)));
+    let here: u64 = records.map(|block| u64::from(block.header.count)).sum();
     let mut verdict = run.verdict().cloned().unwrap_or_else(|| {
         let mut verdict = Verdict::new(run.session().run_id);
         verdict.expected_tasks = run.session().task_count;
@@ -211,105 +215,4 @@ fn edge_table(run: &CaptureRun<'_>) -> Result<(EdgeTable, u64), TraceError> {
         last.saturating_add(1)
     };
     EdgeTable::dense(node_count, pairs)
-}
-
-/// What one pass over the records of a run found.
-struct Checked {
-    blocks: Vec<MappedBlock>,
-    foreign: u64,
-    /// Of another run.
-    strange: u64,
-    disordered: u64,
-}
-
-impl Checked {
-    fn of(run: &CaptureRun<'_>, session: &Session) -> Self {
-        let mut checked = Self {
-            blocks: Vec::new(),
-            foreign: 0,
-            strange: 0,
-            disordered: 0,
-        };
-        let run_id = run.session().run_id;
-        let mut latest = vec![0; session.cores.len()];
-        let blocks = run.record_blocks(lanescope_abi::Kind::TASK);
-        for (block, records) in blocks.zip(run.task_records()) {
-            checked.blocks.push(MappedBlock {
-                payload: block.offset + size_of::<lanescope_capture::BlockHeader>() as u64,
-                count: block.header.count,
-            });
-            for record in records {
-                checked.row(record, run_id, &mut latest, session);
-            }
-        }
-        checked
-    }
-
-    fn row(&mut self, record: &TaskRecord, run_id: u32, latest: &mut [u64], session: &Session) {
-        let Some(task) = mapped_task(record, session) else {
-            self.foreign += 1;
-            return;
-        };
-        self.strange += u64::from(record.run_id != run_id);
-        let latest = &mut latest[usize::from(task.core)];
-        match order_ticks(&task) {
-            0 => {}
-            ticks if ticks < *latest => self.disordered += 1,
-            ticks => *latest = ticks,
-        }
-    }
-}
-
-/// Task records that stay in the mapped file.
-#[derive(Clone, Debug)]
-pub(crate) struct MappedRecords {
-    file: Arc<CaptureFile>,
-    blocks: Vec<MappedBlock>,
-}
-
-/// Where a block's records are; proved to lie in the file, aligned, when the capture was read.
-#[derive(Clone, Copy, Debug)]
-struct MappedBlock {
-    payload: u64,
-    count: u32,
-}
-
-impl MappedRecords {
-    pub(crate) fn block_count(&self) -> usize {
-        self.blocks.len()
-    }
-
-    pub(crate) fn task_count(&self) -> u64 {
-        let counts = self.blocks.iter().map(|block| u64::from(block.count));
-        counts.sum()
-    }
-
-    pub(crate) fn records(&self, block: usize) -> &[TaskRecord] {
-        let MappedBlock { payload, count } = self.blocks[block];
-        let start = usize::try_from(payload).expect("a mapped file fits the address space");
-        let bytes = count as usize * size_of::<TaskRecord>();
-        <[TaskRecord]>::ref_from_bytes(&self.file.bytes()[start..start + bytes])
-            .expect("a checked block holds whole records at a multiple of 8")
-    }
-}
-
-/// The task of a record, or `None` when the session has no such core.
-///
-/// A core type that is none is replaced by the core's own.
-#[inline]
-pub(crate) fn mapped_task(record: &TaskRecord, session: &Session) -> Option<Task> {
-    let core_type = session.cores.get(usize::from(record.core))?.core_type;
-    Some(Task {
-        task_id: record.task_id,
-        func_id: record.func_id,
-        core: record.core,
-        core_type,
-        token: record.token,
-        run_id: record.run_id,
-        dispatch_ticks: record.dispatch_ticks,
-        receive_ticks: record.receive_ticks,
-        start_ticks: record.start_ticks,
-        end_ticks: record.end_ticks,
-        finish_ticks: record.finish_ticks,
-    })
 }

@@ -1,6 +1,9 @@
 //! What the AICPU threads did besides running tasks: scheduler and orchestrator phases.
-//!
-//! A capture of today holds none; the reference's files do.
+
+use crate::Session;
+use crate::rows::Row;
+use lanescope_abi::PhaseRecord;
+use lanescope_abi::record::PhaseKind;
 
 /// One step of a scheduler thread's loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,19 +12,27 @@ pub struct SchedulerPhase {
     pub start_ticks: u64,
     /// When it ended.
     pub end_ticks: u64,
-    /// The reference's number: 0 complete, 1 dispatch, 2 scan, 3 idle.
+    /// 0 complete, 1 dispatch, 2 scan, 3 idle, as the reference numbers them; ours is 4 blocked.
     pub phase: u32,
-    /// The loop's round.
+    /// The loop's round in which it began.
     pub loop_iter: u64,
-    /// Tasks completed or dispatched in it.
+    /// Tasks completed or dispatched in it; rounds of an idle stretch.
     pub tasks_processed: u64,
     /// Ready-queue hits and misses, where the source counts them.
     pub pops: Option<(u64, u64)>,
 }
 
 impl SchedulerPhase {
+    /// Reading status, committing, releasing successors.
+    pub const COMPLETE: u32 = 0;
+    /// Taking ready tasks and writing tokens.
+    pub const DISPATCH: u32 = 1;
+    /// Nothing to do; one phase for a whole stretch.
+    pub const IDLE: u32 = 3;
+    /// Waiting for the host to give a buffer back; lies inside another phase.
+    pub const BLOCKED: u32 = 4;
     /// The names, by number.
-    pub const NAMES: [&'static str; 4] = ["complete", "dispatch", "scan", "idle"];
+    pub const NAMES: [&'static str; 5] = ["complete", "dispatch", "scan", "idle", "blocked"];
 
     /// The name of the phase, `unknown` when it has none.
     #[must_use]
@@ -31,6 +42,30 @@ impl SchedulerPhase {
             .and_then(|phase| Self::NAMES.get(phase))
             .copied()
             .unwrap_or("unknown")
+    }
+}
+
+impl Row for SchedulerPhase {
+    type Record = PhaseRecord;
+
+    fn of(record: &PhaseRecord, _thread: u32, _session: &Session) -> Option<Self> {
+        let phase = match PhaseKind::from_raw(record.phase)? {
+            PhaseKind::Complete => Self::COMPLETE,
+            PhaseKind::Dispatch => Self::DISPATCH,
+            PhaseKind::Idle => Self::IDLE,
+            PhaseKind::Blocked => Self::BLOCKED,
+            _ => return None,
+        };
+        let looked = record.hits != 0 || record.misses != 0;
+        let pops = (u64::from(record.hits), u64::from(record.misses));
+        Some(Self {
+            start_ticks: record.begin_ticks,
+            end_ticks: record.end_ticks,
+            phase,
+            loop_iter: u64::from(record.round),
+            tasks_processed: u64::from(record.tasks),
+            pops: (looked || phase == Self::DISPATCH).then_some(pops),
+        })
     }
 }
 
@@ -102,4 +137,30 @@ impl Orchestrator {
         "fanin",
         "scope_end",
     ];
+}
+
+impl Row for OrchestratorPhase {
+    type Record = PhaseRecord;
+
+    fn of(record: &PhaseRecord, _thread: u32, _session: &Session) -> Option<Self> {
+        let kind = PhaseKind::from_raw(record.phase)?;
+        kind.is_of_orchestrator().then(|| Self {
+            start_ticks: record.begin_ticks,
+            end_ticks: record.end_ticks,
+            phase: u32::from(kind as u16),
+            submit_index: u64::from(record.round),
+            task_id: record.task_id,
+        })
+    }
+}
+
+/// Phase records of a thread that are missing before one that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseLoss {
+    /// The AICPU thread.
+    pub thread: u32,
+    /// When the record behind the gap began.
+    pub at_ticks: u64,
+    /// How many are missing.
+    pub count: u64,
 }

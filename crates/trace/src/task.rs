@@ -1,5 +1,6 @@
 //! One executed task on one core.
 
+use crate::Session;
 use lanescope_abi::{CoreType, TaskRecord, Token};
 
 /// One executed task on one core: its key is (run, core, token).
@@ -175,6 +176,27 @@ pub(crate) fn order_ticks(task: &Task) -> u64 {
     .into_iter()
     .find(|&ticks| ticks != 0)
     .unwrap_or(0)
+}
+
+/// The task of a record, or `None` when the session has no such core.
+///
+/// A core type that is none is replaced by the core's own.
+#[inline]
+pub(crate) fn mapped_task(record: &TaskRecord, session: &Session) -> Option<Task> {
+    let core_type = session.cores.get(usize::from(record.core))?.core_type;
+    Some(Task {
+        task_id: record.task_id,
+        func_id: record.func_id,
+        core: record.core,
+        core_type,
+        token: record.token,
+        run_id: record.run_id,
+        dispatch_ticks: record.dispatch_ticks,
+        receive_ticks: record.receive_ticks,
+        start_ticks: record.start_ticks,
+        end_ticks: record.end_ticks,
+        finish_ticks: record.finish_ticks,
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! A decoded run on one clock.
 
-use crate::capture::{MappedRecords, mapped_task};
-use crate::task::order_ticks;
+use crate::phase::PhaseLoss;
+use crate::rows::{Mapped, RowsOf};
+use crate::task::{mapped_task, order_ticks};
+use crate::tensor::Payloads;
 use crate::{
-    EdgeTable, Functions, Orchestrator, OrchestratorPhase, SchedulerPhase, Session, Task,
-    TraceError, capture, records_json,
+    EdgeTable, Functions, Orchestrator, OrchestratorPhase, Payload, PmuRow, SchedulerPhase,
+    Session, Task, TensorRow, TraceError, capture, records_json,
 };
 use lanescope_abi::TaskRecord;
 use lanescope_capture::{CAPTURE_FILE_NAME, Clock, Verdict};
@@ -18,11 +20,13 @@ use std::path::Path;
 /// - a task's core is an index into [`Session::cores`];
 /// - the tasks of one core come in order of start (where that is unknown: of the next time that is
 ///   known), so a consumer needs no sort and no memory;
-/// - an unknown time is 0, and no known time is.
+/// - an unknown time is 0, and no known time is;
+/// - phases, counters and tensors come by AICPU thread, in the order in which it recorded them.
 #[derive(Debug, Default)]
 pub struct Trace {
     parts: TraceParts,
     rows: Rows,
+    collected: Collected,
     bounds_ticks: Option<(u64, u64)>,
 }
 
@@ -43,6 +47,12 @@ pub struct TraceParts {
     pub orchestrator: Option<Orchestrator>,
     /// Orchestrator phases by AICPU thread; empty when the source has none.
     pub orchestrator_phases: Vec<Vec<OrchestratorPhase>>,
+    /// Counters of tasks by AICPU thread; empty when the source has none.
+    pub pmu: Vec<Vec<PmuRow>>,
+    /// Tensors of tasks by AICPU thread; empty when the source has none.
+    pub tensors: Vec<Vec<TensorRow>>,
+    /// Their bytes: thread, position of the first byte in the arena, bytes.
+    pub payloads: Vec<(u32, u64, Vec<u8>)>,
     /// What became of the run's records, when the source says.
     pub verdict: Option<Verdict>,
     /// Readings of the device's and the host's clock at one moment.
@@ -95,14 +105,23 @@ impl Trace {
         let mut tasks = std::mem::take(&mut parts.tasks);
         tasks.sort_by_key(order_ticks);
         parts.session.admit(&tasks);
-        Self::with_rows(parts, Rows::Owned(tasks))
+        let collected = Collected {
+            scheduler: RowsOf::Owned(std::mem::take(&mut parts.scheduler_phases)),
+            orchestrator: RowsOf::Owned(std::mem::take(&mut parts.orchestrator_phases)),
+            phase_losses: Vec::new(),
+            pmu: RowsOf::Owned(std::mem::take(&mut parts.pmu)),
+            tensors: RowsOf::Owned(std::mem::take(&mut parts.tensors)),
+            payloads: Payloads::owned(std::mem::take(&mut parts.payloads)),
+        };
+        Self::with_rows(parts, Rows::Owned(tasks), collected)
     }
 
     /// A trace of rows that keep the promises already.
-    pub(crate) fn with_rows(parts: TraceParts, rows: Rows) -> Self {
+    pub(crate) fn with_rows(parts: TraceParts, rows: Rows, collected: Collected) -> Self {
         let mut trace = Self {
             parts,
             rows,
+            collected,
             bounds_ticks: None,
         };
         trace.bounds_ticks = trace.measure_bounds();
@@ -153,7 +172,7 @@ impl Trace {
     pub fn task_count(&self) -> u64 {
         match &self.rows {
             Rows::Owned(tasks) => tasks.len() as u64,
-            Rows::Mapped(mapped) => mapped.task_count(),
+            Rows::Mapped(mapped) => mapped.record_count(),
         }
     }
 
@@ -172,10 +191,35 @@ impl Trace {
         dangling.count() as u64
     }
 
-    /// Scheduler phases by AICPU thread; empty when the source has none.
+    /// AICPU threads that any row speaks of, and those of the session.
+    pub fn threads(&self) -> std::ops::Range<u32> {
+        let collected = &self.collected;
+        let counts = [
+            collected.scheduler.thread_count(),
+            collected.orchestrator.thread_count(),
+            collected.pmu.thread_count(),
+            collected.tensors.thread_count(),
+        ];
+        let most = counts.into_iter().max().unwrap_or(0);
+        0..most.max(self.parts.session.threads.min(MAX_THREADS))
+    }
+
+    /// Scheduler phases of an AICPU thread; a wait for the host comes before the phase it lies in.
+    pub fn scheduler_phases(&self, thread: u32) -> impl Iterator<Item = SchedulerPhase> + '_ {
+        let phases = &self.collected.scheduler;
+        phases.of_thread(thread, &self.parts.session)
+    }
+
+    /// Orchestrator phases of an AICPU thread.
+    pub fn orchestrator_phases(&self, thread: u32) -> impl Iterator<Item = OrchestratorPhase> + '_ {
+        let phases = &self.collected.orchestrator;
+        phases.of_thread(thread, &self.parts.session)
+    }
+
+    /// Where phase records are missing, as their sequence numbers tell.
     #[must_use]
-    pub fn scheduler_phases(&self) -> &[Vec<SchedulerPhase>] {
-        &self.parts.scheduler_phases
+    pub fn phase_losses(&self) -> &[PhaseLoss] {
+        &self.collected.phase_losses
     }
 
     /// The orchestrator's totals.
@@ -184,10 +228,28 @@ impl Trace {
         self.parts.orchestrator.as_ref()
     }
 
-    /// Orchestrator phases by AICPU thread; empty when the source has none.
+    /// Counters of tasks, thread by thread.
+    pub fn pmu_rows(&self) -> impl Iterator<Item = PmuRow> + '_ {
+        self.threads().flat_map(|thread| self.pmu_rows_of(thread))
+    }
+
+    /// Counters of the tasks that an AICPU thread committed; those of one core in order.
+    pub fn pmu_rows_of(&self, thread: u32) -> impl Iterator<Item = PmuRow> + '_ {
+        self.collected.pmu.of_thread(thread, &self.parts.session)
+    }
+
+    /// Tensors of tasks, thread by thread.
+    pub fn tensors(&self) -> impl Iterator<Item = TensorRow> + '_ {
+        let tensors = &self.collected.tensors;
+        self.threads()
+            .flat_map(|thread| tensors.of_thread(thread, &self.parts.session))
+    }
+
+    /// The bytes of a tensor; `None` when they were overwritten before the host had copied them, or
+    /// are not the ones the device wrote.
     #[must_use]
-    pub fn orchestrator_phases(&self) -> &[Vec<OrchestratorPhase>] {
-        &self.parts.orchestrator_phases
+    pub fn payload(&self, row: &TensorRow) -> Option<Payload<'_>> {
+        self.collected.payloads.of(row)
     }
 
     /// What became of the run's records, when the source says.
@@ -218,8 +280,15 @@ impl Trace {
         let tasks = self
             .tasks()
             .filter_map(|task| Some((task.first_ticks()?, task.last_ticks()?)));
-        let scheduler = self.parts.scheduler_phases.iter().flatten();
-        let orchestrator = self.parts.orchestrator_phases.iter().flatten();
+        let scheduler = self
+            .threads()
+            .flat_map(|thread| self.scheduler_phases(thread));
+        let orchestrator = self
+            .threads()
+            .flat_map(|thread| self.orchestrator_phases(thread));
+        let counted = self.pmu_rows().map(|row| row.ticks);
+        let read = self.tensors().map(|row| row.ticks);
+        let points = counted.chain(read).filter(|&ticks| ticks != 0);
         let totals = self.parts.orchestrator.iter();
         let phases = scheduler
             .map(|phase| (phase.start_ticks, phase.end_ticks))
@@ -228,15 +297,30 @@ impl Trace {
             .filter(|&(start, end)| start != 0 && end >= start);
         tasks
             .chain(phases)
+            .chain(points.map(|ticks| (ticks, ticks)))
             .reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
     }
 }
+
+/// No chip has as many AICPU threads; a number from a file beyond it is not believed.
+pub(crate) const MAX_THREADS: u32 = 256;
 
 /// Where the tasks are.
 #[derive(Debug)]
 pub(crate) enum Rows {
     Owned(Vec<Task>),
-    Mapped(MappedRecords),
+    Mapped(Mapped<TaskRecord>),
+}
+
+/// The rows that are not tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) scheduler: RowsOf<SchedulerPhase>,
+    pub(crate) orchestrator: RowsOf<OrchestratorPhase>,
+    pub(crate) phase_losses: Vec<PhaseLoss>,
+    pub(crate) pmu: RowsOf<PmuRow>,
+    pub(crate) tensors: RowsOf<TensorRow>,
+    pub(crate) payloads: Payloads,
 }
 
 impl Default for Rows {
@@ -250,7 +334,7 @@ impl Default for Rows {
 pub struct Tasks<'a> {
     owned: std::slice::Iter<'a, Task>,
     records: std::slice::Iter<'a, TaskRecord>,
-    mapped: Option<&'a MappedRecords>,
+    mapped: Option<&'a Mapped<TaskRecord>>,
     next_block: usize,
     session: &'a Session,
 }

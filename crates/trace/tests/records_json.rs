@@ -41,14 +41,10 @@ fn the_paged_attention_run_has_its_threads_and_phases() {
     assert_eq!(session.cores[4].thread, Some(1));
     assert_eq!(session.cores[0].core_type, CoreType::Aic);
     assert_eq!((trace.task_count(), trace.edges().len()), (12, 14));
-    assert_eq!(trace.scheduler_phases().len(), 4);
-    assert!(trace.scheduler_phases().iter().any(|rows| !rows.is_empty()));
-    assert!(
-        trace
-            .orchestrator_phases()
-            .iter()
-            .any(|rows| !rows.is_empty())
-    );
+    assert_eq!(trace.threads(), 0..4);
+    assert!(trace.scheduler_phases(0).next().is_some());
+    let orchestrated = |thread| trace.orchestrator_phases(thread).next().is_some();
+    assert!(trace.threads().any(orchestrated));
     assert_eq!(trace.notes(), []);
 }
 

@@ -291,13 +291,10 @@ fn a_reference_run_shows_its_phases() {
             .filter(|slice| decoded.tracks[&slice.track].thread == thread)
             .count()
     };
-    let rows = trace.scheduler_phases().iter().map(Vec::len).sum::<usize>();
-    assert_eq!(on("scheduler"), rows);
-    let rows = trace
-        .orchestrator_phases()
-        .iter()
-        .map(Vec::len)
-        .sum::<usize>();
+    let rows = |thread| trace.scheduler_phases(thread).count();
+    assert_eq!(on("scheduler"), trace.threads().map(rows).sum::<usize>());
+    let rows = |thread| trace.orchestrator_phases(thread).count();
+    let rows = trace.threads().map(rows).sum::<usize>();
     assert_eq!(on("orchestrator"), rows);
     assert!(rows > 0);
 }
