@@ -8,8 +8,8 @@
 //! # What can be lost
 //!
 //! The format has no receive time, no token, no run, and one number for an unknown time and for the
-//! base: 0. The verdict and loss marks have no place in it, nor has a wait for the host: it lies inside
-//! a phase that is written.
+//! base: 0. The verdict and loss marks have no place in it, nor have phases that the reference does not
+//! know: waits for the host and copying of tensors.
 //!
 //! # Errors
 //!

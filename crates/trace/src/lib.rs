@@ -25,6 +25,7 @@ pub mod capture;
 mod edges;
 mod error;
 mod functions;
+mod payload;
 mod phase;
 mod pmu;
 pub mod records_json;

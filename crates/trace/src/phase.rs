@@ -12,11 +12,12 @@ pub struct SchedulerPhase {
     pub start_ticks: u64,
     /// When it ended.
     pub end_ticks: u64,
-    /// 0 complete, 1 dispatch, 2 scan, 3 idle, as the reference numbers them; ours is 4 blocked.
+    /// 0 complete, 1 dispatch, 2 scan, 3 idle, as the reference numbers them; ours are
+    /// 4 blocked and 5 dump.
     pub phase: u32,
     /// The loop's round in which it began.
     pub loop_iter: u64,
-    /// Tasks completed or dispatched in it; rounds of an idle stretch.
+    /// Tasks completed or dispatched in it; rounds of any other stretch.
     pub tasks_processed: u64,
     /// Ready-queue hits and misses, where the source counts them.
     pub pops: Option<(u64, u64)>,
@@ -29,10 +30,13 @@ impl SchedulerPhase {
     pub const DISPATCH: u32 = 1;
     /// Nothing to do; one phase for a whole stretch.
     pub const IDLE: u32 = 3;
-    /// Waiting for the host to give a buffer back; lies inside another phase.
+    /// Waiting for the host to give a buffer or room back; lies inside another phase.
     pub const BLOCKED: u32 = 4;
+    /// Copying tensors; one phase for a whole stretch.
+    pub const DUMP: u32 = 5;
     /// The names, by number.
-    pub const NAMES: [&'static str; 5] = ["complete", "dispatch", "scan", "idle", "blocked"];
+    pub const NAMES: [&'static str; 6] =
+        ["complete", "dispatch", "scan", "idle", "blocked", "dump"];
 
     /// The name of the phase, `unknown` when it has none.
     #[must_use]
@@ -54,6 +58,7 @@ impl Row for SchedulerPhase {
             PhaseKind::Dispatch => Self::DISPATCH,
             PhaseKind::Idle => Self::IDLE,
             PhaseKind::Blocked => Self::BLOCKED,
+            PhaseKind::Dump => Self::DUMP,
             _ => return None,
         };
         let looked = record.hits != 0 || record.misses != 0;

@@ -3,10 +3,7 @@
 use crate::Session;
 use crate::rows::Row;
 use lanescope_abi::record::{Dtype, MAX_RANK, Role, Stage};
-use lanescope_abi::{ArenaMark, Checksum, CoreType, TensorRecord};
-use lanescope_capture::CaptureFile;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use lanescope_abi::{CoreType, TensorRecord};
 
 /// A tensor of a task at one moment: its key is (run, core, token, stage, argument).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +56,37 @@ pub struct TensorRow {
     pub checksum: u64,
     /// When its first byte was read.
     pub ticks: u64,
+}
+
+impl Default for TensorRow {
+    fn default() -> Self {
+        Self {
+            task_id: 0,
+            func_id: 0,
+            core: 0,
+            core_type: CoreType::Aic,
+            thread: 0,
+            token: 0,
+            run_id: 0,
+            stage: Stage::default(),
+            arg_index: 0,
+            role: Role::default(),
+            dtype: Some(Dtype::default()),
+            rank: 0,
+            shape: [0; MAX_RANK],
+            raw_shape: [0; MAX_RANK],
+            offsets: [0; MAX_RANK],
+            strides: [0; MAX_RANK],
+            address: 0,
+            is_truncated: false,
+            payload_begin: 0,
+            payload_bytes: 0,
+            tensor_bytes: 0,
+            sequence: 0,
+            checksum: 0,
+            ticks: 0,
+        }
+    }
 }
 
 impl TensorRow {
@@ -172,6 +200,10 @@ pub struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
+    pub(crate) const fn new(pieces: Vec<&'a [u8]>) -> Self {
+        Self { pieces }
+    }
+
     /// The bytes, piece by piece.
     #[must_use]
     pub fn pieces(&self) -> &[&'a [u8]] {
@@ -194,102 +226,5 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         self.pieces.concat()
-    }
-
-    /// As the device computes it.
-    fn checksum(&self) -> u64 {
-        let mut checksum = Checksum::new();
-        let mut line = [0_u8; LINE_BYTES];
-        let mut filled = 0;
-        for mut piece in self.pieces.iter().copied() {
-            while !piece.is_empty() {
-                let taken = piece.len().min(LINE_BYTES - filled);
-                line[filled..filled + taken].copy_from_slice(&piece[..taken]);
-                (filled, piece) = (filled + taken, &piece[taken..]);
-                if filled == LINE_BYTES {
-                    checksum.line(&zerocopy::transmute!(line));
-                    filled = 0;
-                }
-            }
-        }
-        if filled > 0 {
-            line[filled..].fill(0);
-            checksum.line(&zerocopy::transmute!(line));
-        }
-        checksum.finish()
-    }
-}
-
-const LINE_BYTES: usize = 64;
-
-/// The payloads of a trace, by AICPU thread and position in the arena.
-#[derive(Debug, Default)]
-pub(crate) struct Payloads {
-    file: Option<Arc<CaptureFile>>,
-    /// By thread and position.
-    places: BTreeMap<(u32, u64), Place>,
-}
-
-#[derive(Debug)]
-enum Place {
-    Owned(Vec<u8>),
-    /// Offset and bytes; proved to lie in the file when the capture was read.
-    Mapped(usize, usize),
-}
-
-impl Payloads {
-    /// Payloads in memory: thread, position of the first byte, bytes.
-    pub(crate) fn owned(payloads: Vec<(u32, u64, Vec<u8>)>) -> Self {
-        let places = payloads.into_iter();
-        let places = places.map(|(thread, begin, bytes)| ((thread, begin), Place::Owned(bytes)));
-        Self {
-            file: None,
-            places: places.collect(),
-        }
-    }
-
-    pub(crate) fn mapped(file: &Arc<CaptureFile>) -> Self {
-        Self {
-            file: Some(Arc::clone(file)),
-            places: BTreeMap::new(),
-        }
-    }
-
-    /// Adds a checked block of the mapped file.
-    pub(crate) fn add(&mut self, thread: u32, begin: u64, offset: usize, bytes: usize) {
-        let place = Place::Mapped(offset, bytes);
-        self.places.insert((thread, begin), place);
-    }
-
-    /// The bytes of a row, when all of them are here and are those the device wrote.
-    pub(crate) fn of(&self, row: &TensorRow) -> Option<Payload<'_>> {
-        let mut payload = Payload::default();
-        let mut at = row
-            .payload_begin
-            .checked_add(size_of::<ArenaMark>() as u64)?;
-        let end = at.checked_add(row.payload_bytes)?;
-        while at < end {
-            let until = (row.thread, at);
-            let (&(thread, begin), place) = self.places.range(..=until).next_back()?;
-            let bytes = self.bytes(place);
-            let skipped = usize::try_from(at - begin).ok()?;
-            let rest = bytes.get(skipped..).filter(|rest| !rest.is_empty())?;
-            if thread != row.thread {
-                return None;
-            }
-            let wanted = usize::try_from(end - at).unwrap_or(usize::MAX);
-            let piece = &rest[..rest.len().min(wanted)];
-            payload.pieces.push(piece);
-            at += piece.len() as u64;
-        }
-        (payload.checksum() == row.checksum).then_some(payload)
-    }
-
-    fn bytes<'a>(&'a self, place: &'a Place) -> &'a [u8] {
-        match (place, &self.file) {
-            (Place::Owned(bytes), _) => bytes,
-            (&Place::Mapped(offset, bytes), Some(file)) => &file.bytes()[offset..offset + bytes],
-            (Place::Mapped(..), None) => unreachable!("a mapped place has its file"),
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! A decoded run on one clock.
 
+use crate::payload::Payloads;
 use crate::phase::PhaseLoss;
 use crate::rows::{Mapped, RowsOf};
 use crate::task::{mapped_task, order_ticks};
-use crate::tensor::Payloads;
 use crate::{
     EdgeTable, Functions, Orchestrator, OrchestratorPhase, Payload, PmuRow, SchedulerPhase,
     Session, Task, TensorRow, TraceError, capture, records_json,

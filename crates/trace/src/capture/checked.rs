@@ -1,10 +1,10 @@
 //! One pass over the records of a run: what can be believed, and what is missing.
 
 use super::note;
+use crate::payload::Payloads;
 use crate::phase::PhaseLoss;
 use crate::rows::{Mapped, MappedBlock, Row, RowsOf};
 use crate::task::{mapped_task, order_ticks};
-use crate::tensor::Payloads;
 use crate::trace::{Collected, MAX_THREADS};
 use crate::{Note, PmuRow, Session, TensorRow};
 use lanescope_abi::record::{PhaseKind, Record};
@@ -94,6 +94,10 @@ pub(super) fn collected(
     }
 }
 
+/// The number of a block with payloads.
+const PAYLOAD_BLOCK: u32 = 0x1007;
+const PAYLOAD_HEADER_BYTES: usize = 64;
+
 /// Blocks of one kind whose lane is known, with their records.
 type LaneBlocks<'a, T> = Vec<(MappedBlock, &'a [T])>;
 
@@ -180,8 +184,22 @@ impl<'run> Lanes<'_, 'run> {
         losses
     }
 
-    /// Where the payloads are.
+    /// Where the payloads are: a line that says the position, then lines of the arena.
     fn payloads(&mut self, file: &Arc<CaptureFile>) -> Payloads {
-        Payloads::mapped(file)
+        let mut payloads = Payloads::mapped(file);
+        let blocks = self.run.blocks().iter();
+        for block in blocks.filter(|block| block.header.kind == PAYLOAD_BLOCK) {
+            let Some((header, bytes)) = block.payload.split_at_checked(PAYLOAD_HEADER_BYTES) else {
+                continue;
+            };
+            let Some(thread) = self.thread_of(block, Kind::TENSOR) else {
+                continue;
+            };
+            let position = u64::from_le_bytes(header[..8].try_into().expect("8 bytes"));
+            let begin = usize::try_from(block.offset).expect("a mapped file fits memory");
+            let offset = begin + size_of::<BlockHeader>() + PAYLOAD_HEADER_BYTES;
+            payloads.add(thread, position, offset, bytes.len());
+        }
+        payloads
     }
 }
