@@ -224,6 +224,7 @@ impl Device {
         let start = later(engine.now.get(), LAUNCH_LATENCY);
         let starts = self.launches.agents(engine.chip, &engine.loader, launch)?;
         let settings = &self.launches.settings;
+        engine.registers.borrow_mut().map.has_pmu = !settings.no_pmu;
         if let Some(control_address) = launch.control_address() {
             engine
                 .faults

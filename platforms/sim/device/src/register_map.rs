@@ -37,6 +37,8 @@ pub struct RegisterMap {
     window_base: u64,
     /// Physical id by cube core and sub-core; [`NOWHERE`] where there is no usable core.
     places: Vec<[u32; 3]>,
+    /// Whether the cores have hardware counters: not under the fault `no-pmu`.
+    pub has_pmu: bool,
 }
 
 impl RegisterMap {
@@ -62,6 +64,7 @@ impl RegisterMap {
             chip: info,
             window_base: register_window(chip, 0, CoreType::Aic, 0).unwrap_or(0),
             places,
+            has_pmu: true,
         }
     }
 
@@ -112,6 +115,8 @@ impl RegisterMap {
             Some(RegisterName::DataMainBase)
         } else if map.fast_path_enable.map(u64::from) == Some(offset) {
             Some(RegisterName::FastPathEnable)
+        } else if !self.has_pmu {
+            None
         } else {
             let offset = u32::try_from(offset).ok()?;
             PmuRegister::at(&map.pmu, offset).map(RegisterName::Pmu)

@@ -556,7 +556,7 @@ fn a_copy_outside_of_memory_ends_the_task() {
     let mut rig = Rig::new(Chip::A5);
     let inside = rig.line(0);
     rig.threads(vec![body(move || {
-        rig::copy(inside, inside + (64 << 20) - 32, 64)
+        rig::copy(inside, inside + (64 << 20) - 32, 64);
     })]);
     rig.run();
     let (_, notes) = rig.outcome();

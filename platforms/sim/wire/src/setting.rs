@@ -40,6 +40,8 @@ pub struct DeviceSettings {
     pub corrupt: Option<Corrupt>,
     /// `aicpu-error`: an entry of the AICPU program that returns an error.
     pub aicpu_error: Option<AicpuError>,
+    /// `no-pmu`: the cores have no hardware counters.
+    pub no_pmu: bool,
     /// `threads`: agents are real threads. Counts when the device is opened.
     pub threads: bool,
 }
@@ -206,7 +208,7 @@ pub enum SettingError {
 
 impl DeviceSettings {
     /// Every name, in the order of the documentation.
-    pub const NAMES: [&str; 15] = [
+    pub const NAMES: [&str; 16] = [
         "seed",
         "late-host",
         "host-patience",
@@ -221,6 +223,7 @@ impl DeviceSettings {
         "stale-line",
         "corrupt",
         "aicpu-error",
+        "no-pmu",
         "threads",
     ];
 
@@ -236,6 +239,7 @@ impl DeviceSettings {
             "late-host" => self.late_host_us = text.number(u64::MAX, "a number of µs")?,
             "host-patience" => self.host_patience_ms = text.number(600_000, "at most 600000 ms")?,
             "no-buffer" => self.no_buffer = text.read("all, LANE or LANE:BUFFERS", no_buffer)?,
+            "no-pmu" => self.no_pmu = text.number(1, "0 or 1")? == Some(1),
             "threads" => self.threads = text.number(1, "0 or 1")? == Some(1),
             "dead-core" => self.dead_core = text.core()?,
             "hung-kernel" => self.hung_kernel = text.core()?,
@@ -294,6 +298,7 @@ mod tests {
             ("stale-line", "slot:5"),
             ("corrupt", "ready-tail:2:3"),
             ("aicpu-error", "main:-5:1"),
+            ("no-pmu", "1"),
         ] {
             settings.set(name, value).unwrap();
         }
@@ -317,6 +322,7 @@ mod tests {
         let error = settings.aicpu_error.unwrap();
         assert_eq!((error.when, error.code), (AicpuEntry::Main, -5));
         assert_eq!(error.thread, Some(1));
+        assert!(settings.no_pmu);
         for name in DeviceSettings::NAMES {
             settings.set(name, "off").unwrap();
         }

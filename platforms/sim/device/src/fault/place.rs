@@ -71,7 +71,7 @@ impl Places {
             payloads: in_control(&control.payloads),
             ..Self::default()
         };
-        if control.swimlane_level == 0 {
+        if control.capture_address == 0 {
             return Some(places);
         }
         let region = control.capture_address;
