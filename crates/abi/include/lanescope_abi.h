@@ -1742,6 +1742,9 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_task_slot {
 
 /*
  Type, shape and place of a tensor: a window of a larger one, `raw_shape`, or any view by strides.
+
+ The element with index `i` lies the sum of `(offsets[d] + i[d]) * strides[d]` elements behind
+ `address`; of dimensions from `rank` on nothing is read.
  */
 typedef struct lanescope_tensor_shape {
     /*

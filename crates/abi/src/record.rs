@@ -422,6 +422,9 @@ impl TensorRecord {
 }
 
 /// Type, shape and place of a tensor: a window of a larger one, `raw_shape`, or any view by strides.
+///
+/// The element with index `i` lies the sum of `(offsets[d] + i[d]) * strides[d]` elements behind
+/// `address`; of dimensions from `rank` on nothing is read.
 #[repr(C)]
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,

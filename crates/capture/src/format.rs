@@ -58,11 +58,12 @@ pub struct BlockHeader {
     pub magic: u32,
     /// [`BlockKind`] as a number.
     pub kind: u32,
-    /// The lane the records come from, else [`NO_LANE`].
+    /// The lane that records or a payload come from, else [`NO_LANE`].
     pub lane: u32,
     /// The run the block belongs to, 0 when it belongs to none.
     pub run_id: u32,
-    /// For records the lane's buffer sequence number; for other kinds 0, 1, 2 … per kind and run.
+    /// For records the lane's buffer sequence number; for a payload 0, 1, 2 … per lane and run; for
+    /// other kinds 0, 1, 2 … per kind and run.
     pub sequence: u64,
     /// Place of the block in the file: 0, 1, 2 …
     pub ordinal: u64,
@@ -100,6 +101,8 @@ pub enum BlockKind {
     Verdict,
     /// One [`EndOfRun`]: the run is complete in this file.
     EndOfRun,
+    /// Lines of 64 bytes: a [`PayloadHeader`], then a piece of a lane's arena as the device wrote it.
+    Payload,
     /// A kind this version does not know; readers pass over it.
     Unknown(u32),
 }
@@ -117,6 +120,7 @@ impl BlockKind {
             Self::Clocks => 0x1004,
             Self::Verdict => 0x1005,
             Self::EndOfRun => 0x1006,
+            Self::Payload => 0x1007,
             Self::Unknown(raw) => raw,
         }
     }
@@ -132,6 +136,7 @@ impl BlockKind {
             0x1004 => Self::Clocks,
             0x1005 => Self::Verdict,
             0x1006 => Self::EndOfRun,
+            0x1007 => Self::Payload,
             _ => match Kind::from_raw(raw) {
                 Some(kind) => Self::Records(kind),
                 None => Self::Unknown(raw),
@@ -154,6 +159,7 @@ impl BlockKind {
             Self::Clocks => "clocks",
             Self::Verdict => "verdict",
             Self::EndOfRun => "end-of-run",
+            Self::Payload => "payload",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -172,6 +178,7 @@ impl BlockKind {
             Self::Edges | Self::TaskIds => Some(8),
             Self::Clocks => Some(32),
             Self::EndOfRun => Some(16),
+            Self::Payload => Some(64),
             Self::Session | Self::Functions | Self::Verdict | Self::Unknown(_) => None,
         }
     }
@@ -232,6 +239,21 @@ pub struct EndOfRun {
     pub records: u64,
 }
 
+/// The first line of a payload block; what follows it are the arena's bytes from `position` on.
+///
+/// Blocks of a lane and run follow each other in the order of their positions, and stand before the
+/// records that speak of them. Between two blocks positions may jump: nobody asked for those bytes.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct PayloadHeader {
+    /// Position in the lane's arena of the byte behind this line; runs free.
+    pub position: u64,
+    /// Written as 0.
+    pub reserved: [u64; 7],
+}
+
 /// Bytes of padding behind a payload.
 #[must_use]
 pub const fn padding_bytes(payload_bytes: u64) -> u64 {
@@ -243,3 +265,4 @@ const _: () = assert!(size_of::<BlockHeader>() == 64);
 const _: () = assert!(size_of::<Edge>() == 8);
 const _: () = assert!(size_of::<Clock>() == 32);
 const _: () = assert!(size_of::<EndOfRun>() == 16);
+const _: () = assert!(size_of::<PayloadHeader>() == 64);

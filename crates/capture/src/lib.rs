@@ -35,6 +35,7 @@ mod error;
 mod file;
 pub mod format;
 mod names;
+mod payload;
 mod reader;
 mod run;
 mod session;
@@ -43,14 +44,16 @@ mod writer;
 
 pub use error::{CaptureError, Result};
 pub use file::CaptureFile;
-pub use format::{BlockHeader, BlockKind, Clock, Edge, FileHeader};
+pub use format::{BlockHeader, BlockKind, Clock, Edge, FileHeader, PayloadHeader};
+pub use payload::{Payload, PayloadFault, Payloads};
 pub use reader::{Block, Capture, Damage};
 pub use run::CaptureRun;
 pub use session::{FunctionName, LaneInfo, SessionInfo};
 pub use verdict::{
-    Abandoned, CoreCounts, Counts, Dropped, Finding, FindingKind, LaneCounts, Outcome, Verdict,
+    Abandoned, CoreCounts, Counts, Dropped, Finding, FindingKind, KindCounts, LaneCounts, Outcome,
+    Verdict,
 };
-pub use writer::{CaptureWriter, RecordBlock};
+pub use writer::{CaptureWriter, PayloadBlock, RecordBlock};
 
 /// The name a capture has in an output folder.
 pub const CAPTURE_FILE_NAME: &str = "capture.lanescope";

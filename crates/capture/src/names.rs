@@ -1,5 +1,6 @@
-//! How chips, kinds and core types are spelled in JSON: by name.
+//! How chips, kinds, policies and core types are spelled in JSON: by name.
 
+use lanescope_abi::capture::Policy;
 use lanescope_abi::{Chip, CoreType, Kind};
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -35,6 +36,22 @@ pub(crate) mod kind {
         known
             .or_else(number)
             .ok_or_else(|| D::Error::custom(format!("no record kind is called `{name}`")))
+    }
+}
+
+pub(crate) mod policy {
+    use super::{Deserialize, Deserializer, Error, Policy, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(policy: &Policy, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(policy.name())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Policy, D::Error> {
+        let name = String::deserialize(from)?;
+        (0..)
+            .map_while(Policy::from_raw)
+            .find(|policy| policy.name() == name)
+            .ok_or_else(|| D::Error::custom(format!("no policy is called `{name}`")))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a reader must know to understand the records of a run.
 
 use crate::names;
+use lanescope_abi::capture::Policy;
 use lanescope_abi::{Chip, CoreType, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -30,14 +31,14 @@ pub struct SessionInfo {
     pub ring_size: u32,
     /// Most tokens in flight on a core.
     pub issue_depth: u32,
-    /// Swimlane level, 1..=4.
+    /// Swimlane level, 0 (off) to 4.
     pub swimlane_level: u32,
+    /// Event type of the hardware counters, 0 when they are off.
+    pub pmu_event: u32,
     /// Rate of the raw ticks in the records.
     pub ticks_per_second: u64,
     /// Lanes, in the order of the lane numbers in block headers.
     pub lanes: Vec<LaneInfo>,
-    /// Policy when no buffer is free: `block` or `drop-newest`.
-    pub policy: String,
     /// Name of the workload.
     pub workload: String,
     /// Tasks in the graph, where the host knows it.
@@ -62,9 +63,9 @@ impl Default for SessionInfo {
             ring_size: 0,
             issue_depth: 0,
             swimlane_level: 0,
+            pmu_event: 0,
             ticks_per_second: 0,
             lanes: Vec::new(),
-            policy: String::new(),
             workload: String::new(),
             task_count: None,
             seed: None,
@@ -85,6 +86,15 @@ pub struct LaneInfo {
     pub buffers: u32,
     /// Records a buffer holds.
     pub records_per_buffer: u32,
+    /// Bytes of a record.
+    #[serde(default)]
+    pub record_bytes: u32,
+    /// Bytes of its arena; 0 when its records speak of no payload.
+    #[serde(default)]
+    pub arena_bytes: u64,
+    /// What happens to a record when no buffer is free.
+    #[serde(default, with = "names::policy")]
+    pub policy: Policy,
 }
 
 /// The name of a function.

@@ -45,6 +45,9 @@ pub struct Verdict {
     pub dispatched: u64,
     /// Sums over `cores`.
     pub totals: Counts,
+    /// Sums over `cores` for each kind that was collected.
+    #[serde(default)]
+    pub kinds: Vec<KindCounts>,
     /// Counts per kind, thread and core, where any is not 0.
     pub cores: Vec<CoreCounts>,
     /// Counts per lane.
@@ -69,10 +72,12 @@ impl Verdict {
                 collected: 0,
                 dropped: Dropped {
                     no_buffer: 0,
+                    no_arena: 0,
                     other: 0,
                 },
                 mismatched: 0,
             },
+            kinds: Vec::new(),
             cores: Vec::new(),
             lanes: Vec::new(),
             findings: Vec::new(),
@@ -140,11 +145,7 @@ impl Counts {
     pub const fn add(&mut self, other: &Self) {
         self.total = self.total.saturating_add(other.total);
         self.collected = self.collected.saturating_add(other.collected);
-        self.dropped.no_buffer = self
-            .dropped
-            .no_buffer
-            .saturating_add(other.dropped.no_buffer);
-        self.dropped.other = self.dropped.other.saturating_add(other.dropped.other);
+        self.dropped.add(&other.dropped);
         self.mismatched = self.mismatched.saturating_add(other.mismatched);
     }
 }
@@ -154,15 +155,27 @@ impl Counts {
 pub struct Dropped {
     /// No buffer was free in time.
     pub no_buffer: u64,
+    /// The arena had no room for the payload in time.
+    #[serde(default)]
+    pub no_arena: u64,
     /// Reasons this version does not know.
     pub other: u64,
 }
 
 impl Dropped {
+    /// Adds another part to this one.
+    pub const fn add(&mut self, other: &Self) {
+        self.no_buffer = self.no_buffer.saturating_add(other.no_buffer);
+        self.no_arena = self.no_arena.saturating_add(other.no_arena);
+        self.other = self.other.saturating_add(other.other);
+    }
+
     /// All of them.
     #[must_use]
     pub const fn sum(&self) -> u64 {
-        self.no_buffer.saturating_add(self.other)
+        self.no_buffer
+            .saturating_add(self.no_arena)
+            .saturating_add(self.other)
     }
 }
 
@@ -174,10 +187,25 @@ pub struct CoreCounts {
     pub kind: Kind,
     /// The AICPU thread that committed.
     pub thread: u32,
-    /// The core.
-    pub core: u32,
+    /// The core; `None` for a kind whose records are of the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<u32>,
     /// Tokens written to the core's `DATA_MAIN_BASE`, when this thread owned the core.
     pub dispatched: u64,
+    /// Fate of its commit attempts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// The counts of one kind, over all threads and cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindCounts {
+    /// Record kind.
+    #[serde(with = "names::kind")]
+    pub kind: Kind,
+    /// How many commit attempts there must be, where the host knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
     /// Fate of its commit attempts.
     #[serde(flatten)]
     pub counts: Counts,
@@ -197,6 +225,9 @@ pub struct LaneCounts {
     pub waits: u64,
     /// Ticks spent in those waits.
     pub blocked_ticks: u64,
+    /// Bytes copied out of its arena in this run.
+    #[serde(default)]
+    pub payload_bytes: u64,
 }
 
 /// One thing that is not as it should be.
@@ -218,6 +249,8 @@ pub struct Finding {
 pub enum FindingKind {
     /// Records were dropped and counted.
     Dropped,
+    /// Not all of a tensor fitted; its record says so.
+    Truncated,
     /// Staging slots did not match their token, run or seal.
     Mismatched,
     /// A queue index or entry from the device is out of range.
@@ -228,12 +261,16 @@ pub enum FindingKind {
     WrongIdentity,
     /// A token came twice, or not in order.
     Duplicate,
+    /// A payload was overwritten before the host had copied it, or is not what its record says.
+    Overwritten,
     /// Counted by the device, and neither collected nor dropped nor mismatched.
     SilentLoss,
     /// Dispatched, and not committed although the run ended.
     NeverCommitted,
     /// The number of dispatched tasks is not what the graph demands.
     TaskCount,
+    /// The number of records of a kind is not what the run asked for.
+    RecordCount,
     /// The capture file could not be written.
     WriteFailed,
     /// The device could not be read.
@@ -247,15 +284,17 @@ impl FindingKind {
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
-            Self::Dropped => Outcome::Lossy,
+            Self::Dropped | Self::Truncated => Outcome::Lossy,
             Self::Mismatched
             | Self::Corruption
             | Self::BufferGap
             | Self::WrongIdentity
             | Self::Duplicate
+            | Self::Overwritten
             | Self::SilentLoss
             | Self::NeverCommitted
             | Self::TaskCount
+            | Self::RecordCount
             | Self::WriteFailed
             | Self::ReadFailed => Outcome::Broken,
             Self::NotEnded => Outcome::Partial,

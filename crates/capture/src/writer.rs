@@ -3,7 +3,7 @@
 use crate::error::{CaptureError, Result};
 use crate::format::{
     BLOCK_MAGIC, BlockHeader, BlockKind, Clock, Edge, EndOfRun, FILE_MAGIC, FORMAT_VERSION,
-    FileHeader, MAX_JSON_BYTES, MAX_PAYLOAD_BYTES, NO_LANE, padding_bytes,
+    FileHeader, MAX_JSON_BYTES, MAX_PAYLOAD_BYTES, NO_LANE, PayloadHeader, padding_bytes,
 };
 use crate::{FunctionName, SessionInfo, Verdict};
 use lanescope_abi::Kind;
@@ -54,6 +54,21 @@ pub struct RecordBlock<'a> {
     /// Bytes of a record.
     pub record_bytes: u32,
     /// The records, whole ones, as the device wrote them.
+    pub bytes: &'a [u8],
+    /// CRC-32C of `bytes`; [`RecordBlock::checksum`] makes it.
+    pub checksum: u32,
+}
+
+/// A piece of a lane's arena.
+#[derive(Clone, Copy, Debug)]
+pub struct PayloadBlock<'a> {
+    /// The lane.
+    pub lane: u32,
+    /// The run it belongs to.
+    pub run_id: u32,
+    /// 0, 1, 2 … in the lane and run.
+    pub sequence: u64,
+    /// A [`PayloadHeader`](crate::PayloadHeader) and whole lines of the arena.
     pub bytes: &'a [u8],
     /// CRC-32C of `bytes`; [`RecordBlock::checksum`] makes it.
     pub checksum: u32,
@@ -186,6 +201,36 @@ impl<W: Write> CaptureWriter<W> {
         self.block(kind, header, block.bytes)?;
         self.runs.entry(block.run_id).or_default().records += count;
         Ok(())
+    }
+
+    /// Adds a piece of a lane's arena; pieces that records speak of come before them.
+    ///
+    /// # Errors
+    ///
+    /// See [`CaptureWriter`]; [`CaptureError::BadBlock`] when `bytes` are not whole lines, or the first
+    /// alone.
+    pub fn payload(&mut self, block: &PayloadBlock<'_>) -> Result<()> {
+        let kind = BlockKind::Payload;
+        let line_bytes = bytes_of::<PayloadHeader>();
+        let bytes = block.bytes.len() as u64;
+        if bytes <= u64::from(line_bytes) || !bytes.is_multiple_of(u64::from(line_bytes)) {
+            return Err(bad(
+                kind,
+                &format!("{bytes} bytes are no header and whole lines"),
+            ));
+        }
+        debug_assert_eq!(block.checksum, RecordBlock::checksum(block.bytes));
+        let header = BlockHeader {
+            lane: block.lane,
+            run_id: block.run_id,
+            sequence: block.sequence,
+            count: fit(kind, bytes / u64::from(line_bytes))?,
+            record_bytes: line_bytes,
+            payload_bytes: bytes,
+            payload_checksum: block.checksum,
+            ..BlockHeader::default()
+        };
+        self.block(kind, header, block.bytes)
     }
 
     /// Adds the verdict of a run.

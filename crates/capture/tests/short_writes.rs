@@ -43,6 +43,9 @@ fn write_sample<W: Write>(to: W) -> Result<W, CaptureError> {
             thread: 0,
             buffers: 4,
             records_per_buffer: 16,
+            record_bytes: 64,
+            arena_bytes: 0,
+            policy: lanescope_abi::capture::Policy::Block,
         }],
         ..SessionInfo::default()
     })?;

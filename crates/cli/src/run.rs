@@ -7,7 +7,8 @@ use crate::progress::Progress;
 use crate::results::{self, Results};
 use anyhow::{Context, Result, bail};
 use lanescope::{
-    CAPTURE_FILE_NAME, Limits, OpenOptions, RunOptions, RunOutcome, Session, SessionOptions, Token,
+    CAPTURE_FILE_NAME, Collectors, LaneOptions, Limits, OpenOptions, RunOptions, RunOutcome,
+    Session, SessionOptions, SwimlaneOptions, Token,
 };
 use lanescope_examples::{Built, Target as WorkloadTarget};
 use std::path::{Path, PathBuf};
@@ -115,7 +116,9 @@ impl Prepared {
 
     /// Where the capture goes; none at level 0.
     fn capture_folder(&self) -> Option<&Path> {
-        self.folder.as_deref().filter(|_| self.options.level > 0)
+        self.folder
+            .as_deref()
+            .filter(|_| !self.options.collectors.is_empty())
     }
 
     fn tell_partial_capture(&self) {
@@ -185,13 +188,20 @@ fn run_options(arguments: &RunArguments, target: &Target) -> Result<RunOptions> 
         }
     }
     Ok(RunOptions {
-        level: arguments.swimlane.unwrap_or(0),
+        collectors: Collectors {
+            swimlane: SwimlaneOptions {
+                level: arguments.swimlane.unwrap_or(0),
+                lanes: LaneOptions {
+                    policy: arguments.policy.into(),
+                    buffers: arguments.buffers,
+                    records_per_buffer: arguments.records_per_buffer,
+                },
+            },
+            ..Collectors::default()
+        },
         threads: arguments.threads,
         clusters: arguments.clusters,
         issue_depth: arguments.issue_depth,
-        policy: arguments.policy.into(),
-        buffers: arguments.buffers,
-        records_per_buffer: arguments.records_per_buffer,
         limits,
         seed: target
             .platform

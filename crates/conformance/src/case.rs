@@ -2,8 +2,8 @@
 
 use crate::timeline;
 use lanescope::{
-    Build, Device, LanescopeError, LaunchForm, OpenOptions, RunOptions, RunOutcome, RuntimeError,
-    Session, SessionOptions,
+    Build, Collectors, Device, LanescopeError, LaunchForm, OpenOptions, RunOptions, RunOutcome,
+    RuntimeError, Session, SessionOptions,
 };
 use lanescope_abi::{DEFAULT_RING_SIZE, RING_SIZES};
 use lanescope_examples::{Built, Target, WorkloadOptions};
@@ -73,7 +73,7 @@ impl Case {
             op_limit: None,
             session: SessionOptions::default(),
             run: RunOptions {
-                level: 2,
+                collectors: Collectors::swimlane(2),
                 ..RunOptions::default()
             },
         }

@@ -2,8 +2,8 @@
 //! tolerance, nothing left behind, and a device that opens again.
 
 use lanescope::{
-    Build, CAPTURE_FILE_NAME, LaunchForm, Limits, OpenOptions, Outcome, RunOptions, Session,
-    SessionOptions,
+    Build, CAPTURE_FILE_NAME, Collectors, LaneOptions, LaunchForm, Limits, OpenOptions, Outcome,
+    RunOptions, Session, SessionOptions, SwimlaneOptions,
 };
 use lanescope_capture::CaptureFile;
 use lanescope_conformance::{Folder, Resources, SimulatedDriver, build_folder, chain, exclusive};
@@ -303,11 +303,19 @@ impl Bench {
         let device = lanescope::platform(self.platform)?.open(&self.build, options)?;
         let mut session = Session::open(device, &self.build, &SessionOptions::default())?;
         let options = RunOptions {
-            level: 2,
+            collectors: Collectors {
+                swimlane: SwimlaneOptions {
+                    level: 2,
+                    lanes: LaneOptions {
+                        buffers: Some(4),
+                        records_per_buffer: Some(8),
+                        ..LaneOptions::default()
+                    },
+                },
+                ..Collectors::default()
+            },
             threads: Some(2),
             clusters: Some(2),
-            buffers: Some(4),
-            records_per_buffer: Some(8),
             limits: Limits {
                 block: Duration::from_millis(500),
                 handshake: Duration::from_secs(1),

@@ -24,8 +24,8 @@ fn case(platform: &'static str, tasks: u64) -> Case {
         chains: 100,
     });
     let mut case = Case::new(platform, 2, workload);
-    case.run.records_per_buffer = Some(16);
-    case.run.buffers = Some(4);
+    case.run.collectors.swimlane.lanes.records_per_buffer = Some(16);
+    case.run.collectors.swimlane.lanes.buffers = Some(4);
     case
 }
 

@@ -71,9 +71,11 @@ impl Draw {
             .with_setting("host-patience", 30);
         case.run.threads = Some(1 + self.0.below(3));
         case.run.clusters = Some(3 + self.0.below(4));
-        case.run.records_per_buffer = Some(self.0.one_of(&[1, 4, 16, 64]));
-        case.run.buffers = Some(self.0.one_of(&[2, 4, 8]));
-        case.run.policy = self.0.one_of(&[Policy::Block, Policy::DropNewest]);
+        case.run.collectors.swimlane.lanes.records_per_buffer =
+            Some(self.0.one_of(&[1, 4, 16, 64]));
+        case.run.collectors.swimlane.lanes.buffers = Some(self.0.one_of(&[2, 4, 8]));
+        case.run.collectors.swimlane.lanes.policy =
+            self.0.one_of(&[Policy::Block, Policy::DropNewest]);
         case.run.issue_depth = self.0.one_of(&[None, Some(1)]);
         case.run.limits.block = Duration::from_micros(self.0.one_of(&[20, 1000, 20_000]));
         for _ in 0..=self.0.below(2) {

@@ -26,8 +26,8 @@ fn case(platform: &'static str) -> Case {
     let mut case = Case::new(platform, 2, workload);
     case.run.threads = Some(2);
     case.run.clusters = Some(2);
-    case.run.records_per_buffer = Some(16);
-    case.run.buffers = Some(4);
+    case.run.collectors.swimlane.lanes.records_per_buffer = Some(16);
+    case.run.collectors.swimlane.lanes.buffers = Some(4);
     case
 }
 
@@ -65,7 +65,7 @@ fn a_stale_slot_is_counted_as_mismatched() {
         for core in &verdict.cores {
             // The first look at each of the two slots is a true one.
             let stale = match core.core {
-                CORE => core.counts.total - 2,
+                Some(CORE) => core.counts.total - 2,
                 _ => 0,
             };
             assert_eq!(core.counts.mismatched, stale, "{ran}");
@@ -105,7 +105,7 @@ fn a_stale_payload_is_refused_by_its_core() {
         assert!(error.contains("core 2 failed"), "{ran}");
         assert!(verdict.totals.collected > 0, "{ran}");
         // Two slots were filled once; what came after them was never run.
-        let struck = verdict.cores.iter().find(|core| core.core == CORE);
+        let struck = verdict.cores.iter().find(|core| core.core == Some(CORE));
         assert_eq!(struck.map(|core| core.counts.total), Some(2), "{ran}");
         assert!(
             verdict.abandoned.iter().any(|token| token.core == CORE),
@@ -139,7 +139,7 @@ fn without_a_buffer_block_waits_once_and_then_both_policies_drop() {
         for policy in [Policy::Block, Policy::DropNewest] {
             for (after, collected) in [(0, 64), (3, 112)] {
                 let mut case = case(platform).with_setting("no-buffer", format!("0:{after}"));
-                case.run.policy = policy;
+                case.run.collectors.swimlane.lanes.policy = policy;
                 let ran = run(&case);
                 let verdict = ran.finished();
                 assert_eq!(verdict.outcome, Outcome::Lossy, "{ran}");
@@ -214,7 +214,7 @@ fn corrupt_counters_of_losses_make_the_verdict_broken() {
         let mut dropped = case(platform)
             .with_setting("no-buffer", "all")
             .with_setting("corrupt", "dropped");
-        dropped.run.policy = Policy::DropNewest;
+        dropped.run.collectors.swimlane.lanes.policy = Policy::DropNewest;
         for case in [mismatched, dropped] {
             let ran = run(&case);
             assert_eq!(ran.finished().outcome, Outcome::Broken, "{ran}");
@@ -268,7 +268,7 @@ fn a_dead_core_is_named_at_the_limit_of_the_handshake() {
             "{ran}"
         );
         let mut cores = verdict.cores.iter();
-        assert!(cores.all(|core| core.core != CORE), "{ran}");
+        assert!(cores.all(|core| core.core != Some(CORE)), "{ran}");
     }
 }
 

@@ -30,7 +30,7 @@ fn a_seed_is_a_timeline_and_never_a_result() {
     for platform in PLATFORMS {
         let run = |seed: u32| {
             let mut case = Case::new(platform, 2, vector(3000)).with_setting("seed", seed);
-            case.run.records_per_buffer = Some(64);
+            case.run.collectors.swimlane.lanes.records_per_buffer = Some(64);
             lanes(&case.run_exact())
         };
         let first = run(7);
@@ -47,9 +47,9 @@ fn a_seed_is_a_timeline_and_never_a_result() {
 /// The host returns each buffer 300 µs of device time after it was handed over.
 fn late_host(platform: &'static str, policy: Policy) -> Case {
     let mut case = Case::new(platform, 2, vector(20_000)).with_setting("late-host", 300);
-    case.run.records_per_buffer = Some(16);
-    case.run.buffers = Some(4);
-    case.run.policy = policy;
+    case.run.collectors.swimlane.lanes.records_per_buffer = Some(16);
+    case.run.collectors.swimlane.lanes.buffers = Some(4);
+    case.run.collectors.swimlane.lanes.policy = policy;
     case
 }
 

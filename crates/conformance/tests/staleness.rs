@@ -28,8 +28,8 @@ fn runs_one_after_the_other(platform: &'static str) {
     // Twice the same capture region, then others that take its place: other lanes, other counters.
     for (buffers, records) in [(4, 16), (4, 16), (8, 8), (2, 64)] {
         let mut case = case.clone();
-        case.run.buffers = Some(buffers);
-        case.run.records_per_buffer = Some(records);
+        case.run.collectors.swimlane.lanes.buffers = Some(buffers);
+        case.run.collectors.swimlane.lanes.records_per_buffer = Some(records);
         let finished = case
             .run_in(&mut session, &built)
             .unwrap_or_else(|error| panic!("{platform}, {buffers} x {records}: {error}"));

@@ -52,8 +52,8 @@ fn case(seed: u64) -> Case {
     case.run.issue_depth = Some(1 + choices.below(ring_size));
     // Tiny ones, so that buffers change hands all the time; and those that users get.
     if choices.below(4) != 0 {
-        case.run.records_per_buffer = Some(choices.one_of(&[16, 32, 64]));
-        case.run.buffers = Some(choices.one_of(&[2, 4, 8]));
+        case.run.collectors.swimlane.lanes.records_per_buffer = Some(choices.one_of(&[16, 32, 64]));
+        case.run.collectors.swimlane.lanes.buffers = Some(choices.one_of(&[2, 4, 8]));
     }
     if choices.below(2) == 0 {
         case.session = SessionOptions {
@@ -62,7 +62,7 @@ fn case(seed: u64) -> Case {
         };
     }
     if choices.below(3) == 0 {
-        case.run.policy = Policy::DropNewest;
+        case.run.collectors.swimlane.lanes.policy = Policy::DropNewest;
     }
     case
 }
@@ -81,7 +81,7 @@ fn nothing_is_lost_on_real_threads() {
             let finished = case
                 .run_in(&mut session, &built)
                 .unwrap_or_else(|error| panic!("seed {seed}, run {run}: {case:?}: {error:?}"));
-            let mut faults = match case.run.policy {
+            let mut faults = match case.run.collectors.swimlane.lanes.policy {
                 Policy::DropNewest => Vec::new(),
                 _ => timeline::faults(&finished),
             };
@@ -141,7 +141,7 @@ fn unaccounted(finished: &Finished) -> Vec<String> {
     }
     for core in &verdict.cores {
         let counts = &core.counts;
-        let found = records.remove(&core.core).unwrap_or(0);
+        let found = records.remove(&core.core.unwrap_or(u32::MAX)).unwrap_or(0);
         let adds_up = counts.accounted() == counts.total
             && counts.total == core.dispatched
             && counts.mismatched == 0

@@ -2,7 +2,7 @@
 //! what was captured so far is there, the tasks in flight listed.
 
 use lanescope::{
-    Build, CAPTURE_FILE_NAME, DeviceFailure, LaunchForm, Limits, OpenOptions, Outcome,
+    Build, CAPTURE_FILE_NAME, Collectors, DeviceFailure, LaunchForm, Limits, OpenOptions, Outcome,
     PlatformError, RunOptions, RuntimeError, Session, SessionOptions, Verdict,
 };
 use lanescope_capture::CaptureFile;
@@ -88,7 +88,7 @@ impl Bench {
     /// Runs the graph into an error, recording into `folder`.
     fn failure(&self, session: &mut Session, folder: &Folder, limits: Limits) -> RuntimeError {
         let options = RunOptions {
-            level: 2,
+            collectors: Collectors::swimlane(2),
             clusters: Some(CLUSTERS),
             capture: Some(folder.path().to_owned()),
             limits,
@@ -114,7 +114,7 @@ impl Bench {
     fn check_works(&self) {
         let mut session = self.open(&[]);
         let options = RunOptions {
-            level: 2,
+            collectors: Collectors::swimlane(2),
             clusters: Some(CLUSTERS),
             ..RunOptions::default()
         };

@@ -288,7 +288,7 @@ impl<'a, W: Write> Writer<'a, W> {
             return;
         };
         for counts in &verdict.cores {
-            let core = counts.core as usize;
+            let core = counts.core.map_or(usize::MAX, |core| core as usize);
             if core >= self.cores.len() || counts.kind != lanescope_trace::Kind::TASK {
                 continue;
             }

@@ -21,7 +21,8 @@ use lanescope_abi::capture::Policy;
 use lanescope_capture::Outcome;
 use lanescope_platform::OpenOptions;
 use lanescope_runtime::{
-    Arg, Build, FunctionId, Graph, RunOptions, Session, SessionOptions, TaskId, TensorId,
+    Arg, Build, Collectors, FunctionId, Graph, LaneOptions, RunOptions, Session, SessionOptions,
+    SwimlaneOptions, TaskId, TensorId,
 };
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
@@ -394,14 +395,22 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
         reason: format!("{}, expected 0 (block) or 1 (drop newest)", given.policy),
     })?;
     let chosen = |value: u32| (value != 0).then_some(value);
-    Ok(RunOptions {
-        level: given.level,
-        threads: chosen(given.threads),
-        clusters: chosen(given.clusters),
-        issue_depth: chosen(given.issue_depth),
+    let lanes = LaneOptions {
         policy,
         buffers: chosen(given.buffers),
         records_per_buffer: chosen(given.records_per_buffer),
+    };
+    Ok(RunOptions {
+        collectors: Collectors {
+            swimlane: SwimlaneOptions {
+                level: given.level,
+                lanes,
+            },
+            ..Collectors::default()
+        },
+        threads: chosen(given.threads),
+        clusters: chosen(given.clusters),
+        issue_depth: chosen(given.issue_depth),
         capture: capture.map(PathBuf::from),
         workload: workload.map(str::to_owned),
         ..RunOptions::default()

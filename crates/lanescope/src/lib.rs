@@ -7,7 +7,9 @@
 //! runs graphs in a [`Session`]. C and C++ do the same through `lanescope.h`.
 //!
 //! ```no_run
-//! use lanescope::{Arg, Build, CoreType, Graph, OpenOptions, RunOptions, Session, SessionOptions};
+//! use lanescope::{
+//!     Arg, Build, Collectors, CoreType, Graph, OpenOptions, RunOptions, Session, SessionOptions,
+//! };
 //!
 //! let build = Build::open("target/lanescope/a2a3sim-ring2-release")?;
 //! let device = lanescope::platform("a2a3sim")?.open(&build, OpenOptions::default())?;
@@ -18,7 +20,8 @@
 //! let data = graph.tensor_from("data", &1f32.to_le_bytes());
 //! graph.task(scale, CoreType::Aiv, &[Arg::Tensor(data), Arg::Scalar(1)]);
 //!
-//! let outcome = session.run(&graph, &RunOptions { level: 4, ..RunOptions::default() })?;
+//! let options = RunOptions { collectors: Collectors::swimlane(4), ..RunOptions::default() };
+//! let outcome = session.run(&graph, &options)?;
 //! println!("{} {:?}", outcome.verdict.outcome.name(), session.read(data)?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -50,15 +53,17 @@ mod platforms;
 
 pub use error::{LanescopeError, Result};
 pub use lanescope_abi::capture::Policy;
-pub use lanescope_abi::{Chip, ChipInfo, Token};
+pub use lanescope_abi::{Chip, ChipInfo, Kind, PmuEvent, Token};
 pub use lanescope_capture::{CAPTURE_FILE_NAME, Outcome, VERDICT_FILE_NAME, Verdict};
 pub use lanescope_platform::{
     Capability, Device, DeviceAddress, DeviceInfo, DeviceMemory, Launch, LaunchForm, Mapping,
     MappingExt, OpenOptions, Platform, PlatformError, Programs, StreamKind, Turn,
 };
 pub use lanescope_runtime::{
-    Arg, Build, CoreType, DeviceFailure, FunctionId, Graph, Limits, Manifest, Progress, RunOptions,
-    RunOutcome, RuntimeError, Session, SessionOptions, TaskId, TensorId,
+    Arg, Build, Collectors, CoreType, DeviceFailure, Dtype, DumpOptions, DumpSelection, FunctionId,
+    Graph, LaneOptions, Limits, Manifest, MemoryCost, PmuOptions, Progress, Role, RunOptions,
+    RunOutcome, RuntimeError, Session, SessionOptions, Stage, SwimlaneOptions, TaskId, TensorId,
+    TensorView, pmu_event,
 };
 pub use platforms::{NamedPlatform, default_platform, platform, platforms};
 

@@ -121,17 +121,13 @@ impl Profiler {
         self.region.mapping().copied_bytes()
     }
 
-    /// Fills in what the profiler knows: lanes, policy, ring size, threads, rate of the ticks.
+    /// Fills in what the profiler knows: lanes, ring size, threads, rate of the ticks.
     pub fn describe(&self, session: &mut SessionInfo) {
         session.ring_size = self.shape.ring_size;
         session.thread_count = self.shape.thread_count;
         session.ticks_per_second = self.shape.ticks_per_second;
         let lanes = self.region.layout().lanes();
         session.lanes = lanes.iter().filter_map(lane_info).collect();
-        session.policy = lanes
-            .first()
-            .and_then(|lane| Policy::from_raw(lane.policy))
-            .map_or_else(String::new, |policy| policy.name().to_owned());
     }
 
     /// Starts the two threads for one run. Call it before the launch, with a writer that has been
@@ -323,6 +319,9 @@ fn lane_info(lane: &LaneConfig) -> Option<LaneInfo> {
         thread: lane.thread,
         buffers: lane.capacity,
         records_per_buffer: lane.records_per_buffer,
+        record_bytes: lane.record_bytes,
+        arena_bytes: lane.arena_bytes,
+        policy: Policy::from_raw(lane.policy)?,
     })
 }
 

@@ -131,8 +131,7 @@ impl LaneJudge<'_> {
                     format!("core {core}: {total} commits, yet the core belongs to another thread")
                 });
             }
-            dropped.no_buffer = dropped.no_buffer.saturating_add(counts.dropped.no_buffer);
-            dropped.other = dropped.other.saturating_add(counts.dropped.other);
+            dropped.add(&counts.dropped);
         }
         self.judge_drops(dropped);
         self.judge_sequence(&after.device);
@@ -145,6 +144,7 @@ impl LaneJudge<'_> {
                 .device
                 .blocked_ticks
                 .saturating_sub(before.device.blocked_ticks),
+            payload_bytes: 0,
         });
     }
 
@@ -156,7 +156,7 @@ impl LaneJudge<'_> {
                 self.verdict.cores.push(CoreCounts {
                     kind: self.lane.kind,
                     thread: self.lane.thread,
-                    core,
+                    core: Some(core),
                     dispatched: self.dispatched(core).unwrap_or(0),
                     counts: Counts {
                         collected,
@@ -206,7 +206,7 @@ impl LaneJudge<'_> {
             self.verdict.cores.push(CoreCounts {
                 kind: self.lane.kind,
                 thread: self.lane.thread,
-                core,
+                core: Some(core),
                 dispatched: dispatched.unwrap_or(0),
                 counts: *counts,
             });
@@ -239,10 +239,19 @@ impl LaneJudge<'_> {
     }
 
     fn judge_drops(&mut self, dropped: Dropped) {
-        let Dropped { no_buffer, other } = dropped;
+        let Dropped {
+            no_buffer,
+            no_arena,
+            other,
+        } = dropped;
         if no_buffer != 0 {
             self.add(FindingKind::Dropped, no_buffer, || {
                 format!("{no_buffer} records dropped: no buffer was free in time")
+            });
+        }
+        if no_arena != 0 {
+            self.add(FindingKind::Dropped, no_arena, || {
+                format!("{no_arena} records dropped: the arena had no room in time")
             });
         }
         if other != 0 {
@@ -289,10 +298,10 @@ fn growth(before: &CommitCounters, after: &CommitCounters) -> Option<Counts> {
     };
     for (reason, (&before, &after)) in before.dropped.iter().zip(&after.dropped).enumerate() {
         let dropped = after.checked_sub(before)?;
-        let of_reason = if reason == DropReason::NoBuffer as usize {
-            &mut counts.dropped.no_buffer
-        } else {
-            &mut counts.dropped.other
+        let of_reason = match reason {
+            _ if reason == DropReason::NoBuffer as usize => &mut counts.dropped.no_buffer,
+            _ if reason == DropReason::NoArena as usize => &mut counts.dropped.no_arena,
+            _ => &mut counts.dropped.other,
         };
         *of_reason = of_reason.saturating_add(dropped);
     }

@@ -98,7 +98,7 @@ fn a_lane_that_cannot_be_read_keeps_no_other_from_being_salvaged() {
                 ])
             );
             let collected: Vec<(u32, u64)> = (stopped.verdict.cores.iter())
-                .map(|core| (core.core, core.counts.collected))
+                .map(|core| (core.core.expect("a kind of cores"), core.counts.collected))
                 .collect();
             let expected = [0, 1].map(|core| (core, if core == unreadable { 0 } else { 5 }));
             assert_eq!(collected, expected);

@@ -6,6 +6,7 @@
 //! else once when the region is made (zeros) or as part of the graph; after the launch nothing but
 //! the [`HostLine`](lanescope_abi::HostLine).
 
+use crate::chosen::ChosenTensors;
 use crate::graph::{Graph, Order};
 use crate::layout::{ControlLayout, GraphSizes, arg_words_of};
 use crate::tensors::Tensors;
@@ -96,6 +97,7 @@ impl ControlRegion {
         order: &Order,
         kernels: &[DeviceAddress],
         tensors: &Tensors,
+        chosen: &ChosenTensors,
     ) -> Result<()> {
         let sections = &self.layout.sections;
         let first = sections.scheduler.offset_bytes;
@@ -110,6 +112,7 @@ impl ControlRegion {
         for (number, task) in graph.tasks().iter().enumerate() {
             let function = &graph.functions()[task.function.index()];
             let successors = order.successors_of(number);
+            let (first_tensor, tensor_count) = chosen.of_task(number);
             let entry = GraphTask {
                 task_id: task.task_id,
                 kernel_address: kernels[task.function.index()].0,
@@ -121,8 +124,8 @@ impl ControlRegion {
                 successor_count: u32::try_from(successors.len())
                     .expect("part of a list whose length fits 32 bits"),
                 predecessor_count: order.predecessors[number],
-                first_tensor: 0,
-                tensor_count: 0,
+                first_tensor,
+                tensor_count,
                 reserved: 0,
             };
             table.write(entry.as_bytes())?;
@@ -148,6 +151,10 @@ impl ControlRegion {
                 queued += 1;
             }
             table.zeros((u64::from(section.count) - queued) * 4)?;
+        }
+        table.begin(&sections.tensors)?;
+        for tensor in chosen.tensors(graph, tensors) {
+            table.write(tensor.as_bytes())?;
         }
         table.upload.finish()
     }

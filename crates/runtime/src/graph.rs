@@ -2,8 +2,10 @@
 
 mod contents;
 mod order;
+mod view;
 
 pub(crate) use order::Order;
+pub use view::TensorView;
 
 use crate::{Result, RuntimeError};
 use lanescope_abi::{CoreType, MAX_TASK_ARGS};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 ///
 /// Nothing is checked while it is built; [`Graph::check`] (which every run calls) refuses what
 /// cannot run and names the task. Flat arrays hold it: a task costs 32 bytes, an argument 16, an
-/// edge 8.
+/// edge 8, a described argument 136.
 ///
 /// ```
 /// use lanescope_runtime::{Arg, CoreType, Graph};
@@ -36,6 +38,7 @@ pub struct Graph {
     tasks: Vec<Task>,
     args: Vec<Arg>,
     edges: Vec<(TaskId, TaskId)>,
+    views: Vec<(TaskId, TensorView)>,
 }
 
 /// A function of one graph.
@@ -99,6 +102,7 @@ impl Graph {
             tasks: Vec::new(),
             args: Vec::new(),
             edges: Vec::new(),
+            views: Vec::new(),
         }
     }
 
@@ -202,7 +206,8 @@ impl Graph {
     ///
     /// [`RuntimeError::Graph`], naming the task: no task at all; an unknown function or tensor; an
     /// offset outside its tensor; more than [`MAX_TASK_ARGS`] arguments; a function without a
-    /// kernel; an edge to no task; a cycle. An empty tensor, naming it.
+    /// kernel; an edge to no task; a cycle; a view that does not fit its argument. An empty tensor,
+    /// naming it.
     pub fn check(&self) -> Result<()> {
         self.order().map(drop)
     }
@@ -220,6 +225,7 @@ impl Graph {
         for number in 0..self.tasks.len() {
             self.check_task(number)?;
         }
+        self.check_views()?;
         Order::new(self)
     }
 
@@ -356,7 +362,7 @@ fn index(length: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn one_function() -> (Graph, FunctionId) {
+    pub(super) fn one_function() -> (Graph, FunctionId) {
         let mut graph = Graph::new("test");
         let function = graph.function("f", 3, Arc::from([1u8].as_slice()));
         (graph, function)

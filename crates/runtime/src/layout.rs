@@ -3,11 +3,12 @@
 //! The front part is mapped on the host: first what the host writes, then what the device writes
 //! and the host reads. The rest (payloads, scheduler words, graph) is copied before launch.
 
+use crate::chosen::ChosenTensors;
 use crate::graph::{Graph, Order};
 use crate::{Result, RuntimeError};
 use lanescope_abi::control::{
     ControlHeader, CoreAnswer, CoreConfig, CoreOrder, GraphTask, HostLine, Payload, SchedulerWords,
-    ThreadStatus,
+    TaskTensor, ThreadStatus,
 };
 use lanescope_abi::{ChipInfo, CoreType, LINE_BYTES, Section};
 
@@ -22,10 +23,12 @@ pub(crate) struct GraphSizes {
     pub(crate) arg_words: u32,
     pub(crate) successors: u32,
     pub(crate) by_type: [u32; 2],
+    /// Tensors to record.
+    pub(crate) tensors: u32,
 }
 
 impl GraphSizes {
-    pub(crate) fn new(graph: &Graph, order: &Order) -> Result<Self> {
+    pub(crate) fn new(graph: &Graph, order: &Order, chosen: &ChosenTensors) -> Result<Self> {
         let mut by_type = [0u32; 2];
         let mut arg_words = 0u64;
         for task in graph.tasks() {
@@ -38,6 +41,7 @@ impl GraphSizes {
             arg_words: u32::try_from(arg_words).map_err(|_| too_many("argument words"))?,
             successors: u32::try_from(order.successors.len()).map_err(|_| too_many("edges"))?,
             by_type,
+            tensors: chosen.count(),
         })
     }
 }
@@ -89,6 +93,7 @@ impl ControlLayout {
             let index = core_type as usize;
             sections.ready[index] = next.place(sizes.by_type[index], size_of::<u32>())?;
         }
+        sections.tensors = next.place(sizes.tensors, size_of::<TaskTensor>())?;
         sections.control_bytes = next.end_bytes;
         Ok(Self {
             sections,
@@ -134,6 +139,7 @@ mod tests {
             arg_words: 8000,
             successors: 1777,
             by_type: [400, 600],
+            tensors: 17,
         };
         for chip in Chip::ALL {
             for ring_size in lanescope_abi::RING_SIZES {
@@ -155,6 +161,7 @@ mod tests {
                     s.fan_in,
                     s.ready[0],
                     s.ready[1],
+                    s.tensors,
                 ] {
                     assert!(section.offset_bytes >= end);
                     assert!(section.offset_bytes.is_multiple_of(LINE_BYTES));
@@ -176,6 +183,7 @@ mod tests {
             arg_words: tasks * 8,
             successors: 0,
             by_type: [tasks, 0],
+            tensors: tasks,
         };
         let chip = Chip::A5.info();
         let small = ControlLayout::new(chip, 2, &sizes(1)).expect("fits");

@@ -10,7 +10,9 @@
 //! One enum, [`RuntimeError`]. A graph that cannot run is refused before the device is touched.
 
 mod build;
+mod chosen;
 mod clock;
+mod collectors;
 mod control;
 mod error;
 mod failure;
@@ -26,10 +28,14 @@ mod upload;
 mod watch;
 
 pub use build::{Build, MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES, Manifest, Toolchains};
+pub use collectors::{
+    Collectors, DumpOptions, DumpSelection, LaneOptions, MemoryCost, PmuOptions, SwimlaneOptions,
+    pmu_event,
+};
 pub use error::{Result, RuntimeError};
 pub use failure::{Agent, DeviceFailure, InFlight};
-pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId};
-pub use lanescope_abi::CoreType;
+pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId, TensorView};
+pub use lanescope_abi::{CoreType, Dtype, Role, Stage};
 pub use options::{Limits, RunOptions, SessionOptions};
 pub use outcome::RunOutcome;
 pub use session::Session;

@@ -1,7 +1,6 @@
 //! How a session and a run are set up.
 
-use crate::{Result, RuntimeError};
-use lanescope_abi::capture::Policy;
+use crate::{Collectors, Result, RuntimeError};
 use lanescope_abi::{ChipInfo, Token};
 use lanescope_platform::DeviceInfo;
 use std::path::PathBuf;
@@ -28,23 +27,17 @@ impl Default for SessionOptions {
 /// How to run one graph.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Swimlane level, 0 (off) to 4; from 2 on records carry dispatch and finish.
-    pub level: u32,
+    /// What is recorded.
+    pub collectors: Collectors,
     /// AICPU threads that schedule; by default what the chip is run with.
     pub threads: Option<u32>,
     /// Clusters of one cube and two vector cores; by default all usable ones.
     pub clusters: Option<u32>,
     /// Tokens in flight on a core, 1..=ring size; by default the ring size.
     pub issue_depth: Option<u32>,
-    /// What happens to a record when no buffer is free.
-    pub policy: Policy,
-    /// Buffers of a lane, a power of two; by default the profiler's choice.
-    pub buffers: Option<u32>,
-    /// Records a buffer holds; by default the profiler's choice.
-    pub records_per_buffer: Option<u32>,
     /// The time limits.
     pub limits: Limits,
-    /// Folder (which exists) for `capture.lanescope` and `verdict.json`; needs a level above 0.
+    /// Folder (which exists) for `capture.lanescope` and `verdict.json`; needs a collector.
     pub capture: Option<PathBuf>,
     /// What the capture calls the workload; by default the graph's name.
     pub workload: Option<String>,
@@ -131,27 +124,23 @@ pub(crate) struct Shape {
     pub(crate) threads: u32,
     pub(crate) issue_depth: u32,
     pub(crate) level: u32,
+    /// Event type of the hardware counters, 0 when they are off.
+    pub(crate) pmu_event: u32,
 }
 
 impl Shape {
     pub(crate) fn new(
         options: &RunOptions,
-        chip: &ChipInfo,
+        chip: &'static ChipInfo,
         device: &DeviceInfo,
         ring_size: u32,
     ) -> Result<Self> {
         options.limits.check()?;
-        if options.level > 4 {
-            let level = options.level;
-            return Err(refuse(
-                "swimlane",
-                format!("level {level}, expected 0 to 4"),
-            ));
-        }
-        if options.capture.is_some() && options.level == 0 {
+        options.collectors.check(chip)?;
+        if options.capture.is_some() && options.collectors.is_empty() {
             return Err(refuse(
                 "capture",
-                "nothing is recorded at swimlane level 0; ask for level 1 to 4".to_owned(),
+                "nothing is recorded; ask for a swimlane level of 1 to 4, pmu or dump".to_owned(),
             ));
         }
         let clusters_limit = device.clusters.min(chip.max_clusters);
@@ -163,27 +152,14 @@ impl Shape {
             chip.default_threads,
             threads_limit,
         )?;
-        let issue_depth = choose("issue-depth", options.issue_depth, ring_size, ring_size)?;
-        if let Some(buffers) = options.buffers
-            && !buffers.is_power_of_two()
-        {
-            return Err(refuse(
-                "buffers",
-                format!("{buffers} is not a power of two"),
-            ));
-        }
-        if options.records_per_buffer == Some(0) {
-            return Err(refuse(
-                "records-per-buffer",
-                "0, expected at least 1".to_owned(),
-            ));
-        }
+        let issue_depth = choose_issue_depth(options, chip, ring_size)?;
         Ok(Self {
             clusters,
             cores: chip.core_count(clusters),
             threads,
             issue_depth,
-            level: options.level,
+            level: options.collectors.swimlane.level,
+            pmu_event: options.collectors.pmu.map_or(0, |pmu| pmu.event),
         })
     }
 
@@ -195,6 +171,20 @@ impl Shape {
             (core - self.clusters) / lanescope_abi::chip::AIV_PER_CLUSTER
         };
         cluster * self.threads / self.clusters
+    }
+}
+
+/// Where the AICPU reads the hardware counters of a core, the core has one task at a time: the next
+/// would count before they are read.
+fn choose_issue_depth(options: &RunOptions, chip: &ChipInfo, ring_size: u32) -> Result<u32> {
+    let is_read_between = options.collectors.pmu.is_some() && !chip.registers.pmu.is_read_by_core;
+    match options.issue_depth {
+        None if is_read_between => Ok(1),
+        Some(depth) if is_read_between && depth != 1 => Err(refuse(
+            "issue-depth",
+            format!("{depth}, expected 1 with pmu on {}", chip.name),
+        )),
+        asked => choose("issue-depth", asked, ring_size, ring_size),
     }
 }
 
@@ -246,6 +236,7 @@ mod tests {
             threads: 4,
             issue_depth: 2,
             level: 2,
+            pmu_event: 0,
         };
         let mut owned = [0; 4];
         for core in 0..72 {

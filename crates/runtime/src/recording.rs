@@ -181,14 +181,11 @@ impl Recorder {
             ticks_per_second: run.chip.ticks_per_second,
         };
         let default = LaneSettings::default();
-        let lanes = LaneSettings {
-            buffers: options.buffers.unwrap_or(default.buffers),
-            records_per_buffer: options
-                .records_per_buffer
-                .unwrap_or(default.records_per_buffer),
-            policy: options.policy,
-            block_limit: options.limits.block,
-        };
+        let lanes = options
+            .collectors
+            .swimlane
+            .lanes
+            .settings(default, options.limits.block);
         if !matches!(&self.profiler, Some((for_shape, with, _)) if (for_shape, with) == (&shape, &lanes))
         {
             // The old region is released before the new one is made.
@@ -282,7 +279,7 @@ fn session_info(run: &Run<'_>, platform: &str, graph: &Graph, options: &RunOptio
         issue_depth: run.shape.issue_depth,
         swimlane_level: run.shape.level,
         ticks_per_second: run.chip.ticks_per_second,
-        policy: options.policy.name().to_owned(),
+        pmu_event: run.shape.pmu_event,
         workload: options
             .workload
             .clone()

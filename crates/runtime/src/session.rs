@@ -1,5 +1,6 @@
 //! An opened device that runs graphs, one after the other.
 
+use crate::chosen::ChosenTensors;
 use crate::clock::{self, Bounds};
 use crate::control::ControlRegion;
 use crate::failure::{DeviceFailure, InFlight, duration_to_ticks};
@@ -128,7 +129,8 @@ impl Session {
     /// As [`Session::run`], before anything is uploaded.
     pub fn check(&self, graph: &Graph, options: &RunOptions) -> Result<()> {
         Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
-        graph.check()
+        graph.check()?;
+        ChosenTensors::new(graph, options.collectors.dump.as_ref()).map(drop)
     }
 
     /// Runs a graph to its end.
@@ -143,7 +145,8 @@ impl Session {
         let begin = Instant::now();
         let shape = Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
         let order = graph.order()?;
-        let sizes = GraphSizes::new(graph, &order)?;
+        let chosen = ChosenTensors::new(graph, options.collectors.dump.as_ref())?;
+        let sizes = GraphSizes::new(graph, &order, &chosen)?;
         if self.is_stuck {
             let source = PlatformError::DevicePoisoned {
                 device: self.device.info().logical_id,
@@ -158,7 +161,14 @@ impl Session {
         self.tensors.upload(&*self.device, graph)?;
         self.reserve_control(&sizes)?;
         let control = self.control.as_ref().expect("reserve_control made it");
-        control.upload_graph(&*self.device, graph, &order, &kernels, &self.tensors)?;
+        control.upload_graph(
+            &*self.device,
+            graph,
+            &order,
+            &kernels,
+            &self.tensors,
+            &chosen,
+        )?;
 
         let run_id = self.next_run;
         self.next_run = self.next_run.checked_add(1).unwrap_or(1);
@@ -307,6 +317,12 @@ impl Run<'_> {
             handshake_limit_ticks: ticks(options.limits.handshake),
             scheduler_limit_ticks: ticks(options.limits.scheduler),
             task_count: self.sizes.tasks,
+            pmu_event: self.shape.pmu_event,
+            tensor_piece_bytes: options
+                .collectors
+                .dump
+                .as_ref()
+                .map_or(0, |dump| dump.piece_bytes),
             ..*self.control.sections()
         }
     }

@@ -78,7 +78,7 @@ impl Tensors {
         Ok(content)
     }
 
-    fn address(&self, tensor: TensorId) -> DeviceAddress {
+    pub(crate) fn address(&self, tensor: TensorId) -> DeviceAddress {
         let memory = self
             .memory
             .as_ref()

@@ -11,7 +11,8 @@ use lanescope_abi::{ABI_HASH, Token, token};
 use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome, VERDICT_FILE_NAME};
 use lanescope_platform::{Device, PlatformError, StreamKind};
 use lanescope_runtime::{
-    Arg, CoreType, Graph, Limits, RunOptions, RuntimeError, Session, SessionOptions, TensorId,
+    Arg, Collectors, CoreType, Graph, LaneOptions, Limits, RunOptions, RuntimeError, Session,
+    SessionOptions, SwimlaneOptions, TensorId,
 };
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -254,7 +255,7 @@ fn a_run_that_cannot_be_recorded_leaves_a_capture_that_says_so() {
     let mut session = open(&device, &build);
     let (graph, _) = join();
     let options = RunOptions {
-        level: 2,
+        collectors: Collectors::swimlane(2),
         capture: Some(build.folder().to_owned()),
         ..one_cluster()
     };
@@ -435,12 +436,27 @@ fn options_that_cannot_be_are_refused_by_name() {
     );
     assert!(
         refused(&RunOptions {
-            buffers: Some(3),
+            collectors: Collectors {
+                swimlane: SwimlaneOptions {
+                    level: 2,
+                    lanes: LaneOptions {
+                        buffers: Some(3),
+                        ..LaneOptions::default()
+                    },
+                },
+                ..Collectors::default()
+            },
             ..base()
         })
         .starts_with("buffers: 3")
     );
-    assert!(refused(&RunOptions { level: 5, ..base() }).starts_with("swimlane: level 5"));
+    assert!(
+        refused(&RunOptions {
+            collectors: Collectors::swimlane(5),
+            ..base()
+        })
+        .starts_with("swimlane: level 5")
+    );
     let limits = Limits {
         sync: Duration::from_secs(46),
         ..Limits::default()

@@ -134,6 +134,9 @@ fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
         thread,
         buffers: 4,
         records_per_buffer: 4,
+        record_bytes: 64,
+        arena_bytes: 0,
+        policy: lanescope_abi::capture::Policy::Block,
     };
     let session = SessionInfo {
         run_id,
@@ -183,7 +186,7 @@ fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
         verdict.cores.push(CoreCounts {
             kind: Kind::TASK,
             thread: core,
-            core,
+            core: Some(core),
             dispatched: 6,
             counts,
         });
@@ -193,6 +196,7 @@ fn write_run(writer: &mut CaptureWriter<Vec<u8>>, run_id: u32) {
             buffers: 2,
             waits: 1,
             blocked_ticks: 40,
+            payload_bytes: 0,
         });
     }
     writer.verdict(&verdict).unwrap();

@@ -2,8 +2,8 @@
 
 use crate::footprint::Footprint;
 use lanescope::{
-    CAPTURE_FILE_NAME, Device, Outcome, Policy, RunOptions, RunOutcome, Session, Token,
-    VERDICT_FILE_NAME, Verdict,
+    CAPTURE_FILE_NAME, Collectors, Device, LaneOptions, Outcome, Policy, RunOptions, RunOutcome,
+    Session, SwimlaneOptions, Token, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_capture::CaptureFile;
 use lanescope_conformance::{
@@ -119,12 +119,19 @@ impl Resident {
         let level = [2, 0, 4, 1][number % 4];
         let buffers = [None, Some(4), Some(8)][number % 3];
         RunOptions {
-            level,
+            collectors: Collectors {
+                swimlane: SwimlaneOptions {
+                    level,
+                    lanes: LaneOptions {
+                        policy: [Policy::Block, Policy::DropNewest][number / 2 % 2],
+                        buffers,
+                        records_per_buffer: buffers.map(|_| 16),
+                    },
+                },
+                ..Collectors::default()
+            },
             clusters: Some(clusters),
             threads: Some([1, 2][number % 2].min(clusters)),
-            buffers,
-            records_per_buffer: buffers.map(|_| 16),
-            policy: [Policy::Block, Policy::DropNewest][number / 2 % 2],
             capture: (level > 0).then(|| self.folder.path().to_owned()),
             ..RunOptions::default()
         }
@@ -160,7 +167,7 @@ impl Resident {
             assert_eq!(*first, next.raw(), "run {number}, core {core}");
             *next = next.advance(*dispatched);
         }
-        if options.level > 0 {
+        if options.collectors.swimlane.level > 0 {
             self.check_capture(number, &options, outcome)?;
         }
         Ok(())
@@ -189,7 +196,7 @@ impl Resident {
         let written = std::fs::read_to_string(path.join(VERDICT_FILE_NAME))?;
         let written: Verdict = serde_json::from_str(&written)?;
         assert_eq!(written, outcome.verdict);
-        if options.level >= 2 {
+        if options.collectors.swimlane.level >= 2 {
             let finished = Finished {
                 trace: Trace::open(path)?,
                 folder: Folder::new()?,
@@ -206,7 +213,7 @@ impl Resident {
     /// A run that is refused on its way; nothing of it is dispatched, so the tokens stay.
     fn fail(&mut self, number: usize) -> CaseResult {
         let mut options = self.options(number);
-        options.level = 2;
+        options.collectors.swimlane.level = 2;
         options.capture = Some(self.folder.path().to_owned());
         let built = &self.graphs[number % self.graphs.len()];
         // A shape that no run before has, so that the capture region is made anew.

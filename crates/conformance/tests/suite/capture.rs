@@ -1,6 +1,8 @@
 //! The capture: every record in place, for each workload, level, ring size and corner of the protocol.
 
-use lanescope::{Arg, CoreType, Graph, Outcome, RunOptions, RuntimeError, Session, SessionOptions};
+use lanescope::{
+    Arg, Collectors, CoreType, Graph, Outcome, RunOptions, RuntimeError, Session, SessionOptions,
+};
 use lanescope::{TensorId, Token, VERDICT_FILE_NAME, Verdict};
 use lanescope_abi::token::TOKEN_LAST;
 use lanescope_conformance::{CaseResult, Folder, Need, Stand, SuiteCase, timeline, vector};
@@ -121,7 +123,7 @@ fn a_small_graph_is_exact_at_every_level(stand: &Stand) -> CaseResult {
     for (run_id, level) in (1..).zip([1, 2, 3, 4]) {
         let folder = Folder::new()?;
         let options = RunOptions {
-            level,
+            collectors: Collectors::swimlane(level),
             capture: Some(folder.path().to_owned()),
             ..RunOptions::default()
         };
@@ -278,8 +280,8 @@ fn tokens_wrap_without_losing_a_record(stand: &Stand) -> CaseResult {
 fn small_buffers_rotate_often_and_lose_nothing(stand: &Stand) -> CaseResult {
     const TASKS: u64 = 10_000;
     let mut case = stand.case(vector(TASKS));
-    case.run.records_per_buffer = Some(16);
-    case.run.buffers = Some(4);
+    case.run.collectors.swimlane.lanes.records_per_buffer = Some(16);
+    case.run.collectors.swimlane.lanes.buffers = Some(4);
     let finished = case.run_exact();
     let lanes = &finished.outcome.verdict.lanes;
     let rotations: u64 = lanes.iter().map(|lane| lane.buffers).sum();

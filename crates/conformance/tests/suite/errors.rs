@@ -1,7 +1,7 @@
 //! What is wrong ends in one error that names it, and leaves the device as it should be left.
 
 use lanescope::{
-    Arg, Build, CAPTURE_FILE_NAME, Capability, CoreType, Graph, LanescopeError, Limits,
+    Arg, Build, CAPTURE_FILE_NAME, Capability, Collectors, CoreType, Graph, LanescopeError, Limits,
     OpenOptions, Outcome, PlatformError, RunOptions, RuntimeError, Session, SessionOptions,
 };
 use lanescope_capture::CaptureFile;
@@ -252,7 +252,7 @@ const TOO_SHORT: Duration = Duration::from_micros(1);
 
 fn too_short_to_start() -> RunOptions {
     RunOptions {
-        level: 2,
+        collectors: Collectors::swimlane(2),
         limits: Limits {
             handshake: TOO_SHORT,
             ..Limits::default()

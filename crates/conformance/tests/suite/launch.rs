@@ -1,7 +1,8 @@
 //! Launches: both forms, any number of threads and clusters, any depth, and what is refused.
 
 use lanescope::{
-    Capability, DeviceAddress, Launch, LaunchForm, PlatformError, RunOptions, RuntimeError,
+    Capability, Collectors, DeviceAddress, LaneOptions, Launch, LaunchForm, PlatformError,
+    RunOptions, RuntimeError, SwimlaneOptions,
 };
 use lanescope_conformance::{CaseResult, Need, Stand, SuiteCase, vector};
 use std::sync::Arc;
@@ -143,15 +144,23 @@ fn a_shape_that_cannot_be_is_refused_by_name(stand: &Stand) -> CaseResult {
         (
             "swimlane",
             RunOptions {
-                level: 5,
+                collectors: Collectors::swimlane(5),
                 ..options()
             },
         ),
         (
             "buffers",
             RunOptions {
-                level: 1,
-                buffers: Some(3),
+                collectors: Collectors {
+                    swimlane: SwimlaneOptions {
+                        level: 1,
+                        lanes: LaneOptions {
+                            buffers: Some(3),
+                            ..LaneOptions::default()
+                        },
+                    },
+                    ..Collectors::default()
+                },
                 ..options()
             },
         ),

@@ -236,13 +236,14 @@ fn lost_records_are_marked_where_the_tokens_jump_and_at_the_end() {
     verdict.cores.push(CoreCounts {
         kind: Kind::TASK,
         thread: 0,
-        core: 0,
+        core: Some(0),
         dispatched: 10,
         counts: Counts {
             total: 10,
             collected: 3,
             dropped: Dropped {
                 no_buffer: 7,
+                no_arena: 0,
                 other: 0,
             },
             mismatched: 0,
