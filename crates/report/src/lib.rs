@@ -21,11 +21,13 @@
 //! # Ok::<(), lanescope_trace::TraceError>(())
 //! ```
 
+mod collectors;
 mod column;
 mod measure;
 mod report;
 mod text;
 
 pub use report::{
-    CoreReport, CoreTypeReport, FunctionReport, Report, SessionReport, Spread, VerdictReport,
+    CoreReport, CoreTypeReport, DumpReport, FunctionReport, PhaseReport, PmuCounterReport,
+    PmuFunctionReport, PmuReport, Report, SchedulerReport, SessionReport, Spread, VerdictReport,
 };

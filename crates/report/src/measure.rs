@@ -1,5 +1,6 @@
 //! One pass over the tasks, then the quantiles.
 
+use crate::collectors;
 use crate::column::Column;
 use crate::report::{
     CoreReport, CoreTypeReport, FunctionReport, Report, SessionReport, Spread, VerdictReport,
@@ -24,6 +25,9 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
         core_types: core_type_reports(trace.session(), &tally, &cores, scale),
         functions: function_reports(trace, tally.functions, scale),
         cores,
+        schedulers: collectors::schedulers(trace, scale),
+        pmu: collectors::pmu(trace),
+        dump: collectors::dump(trace),
         notes: trace
             .notes()
             .iter()
@@ -137,12 +141,12 @@ impl Tally {
 
 /// How ticks become nanoseconds: rounded down once, at the end.
 #[derive(Clone, Copy)]
-struct Scale {
+pub(crate) struct Scale {
     ticks_per_second: u64,
 }
 
 impl Scale {
-    fn nanoseconds(self, ticks: u128) -> u64 {
+    pub(crate) fn nanoseconds(self, ticks: u128) -> u64 {
         let ns = ticks.saturating_mul(1_000_000_000) / u128::from(self.ticks_per_second);
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
@@ -155,7 +159,7 @@ impl Scale {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio has no exact form")]
-fn ratio(part: u128, whole: u128) -> f64 {
+pub(crate) fn ratio(part: u128, whole: u128) -> f64 {
     if whole == 0 {
         return 0.0;
     }

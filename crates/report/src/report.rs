@@ -19,6 +19,12 @@ pub struct Report {
     pub core_types: Vec<CoreTypeReport>,
     /// By core index, idle ones included.
     pub cores: Vec<CoreReport>,
+    /// By AICPU thread; empty below swimlane level 3.
+    pub schedulers: Vec<SchedulerReport>,
+    /// Hardware counters, when they were collected.
+    pub pmu: Option<PmuReport>,
+    /// Tensors, when they were dumped.
+    pub dump: Option<DumpReport>,
     /// What the reader of the trace could not place or had to assume.
     pub notes: Vec<String>,
 }
@@ -151,6 +157,114 @@ pub struct CoreReport {
     pub busy_ns: u64,
     /// Kernel time over makespan.
     pub utilisation: f64,
+}
+
+/// What one AICPU thread did between its first and its last phase.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SchedulerReport {
+    /// The thread.
+    pub thread: u32,
+    /// Rounds of its loop.
+    pub loops: u64,
+    /// From the begin of its first phase to the end of its last.
+    pub span_ns: u64,
+    /// Tasks it saw finished.
+    pub completed: u64,
+    /// Tasks it dispatched.
+    pub dispatched: u64,
+    /// Tasks it saw finished in a round, on average.
+    pub completed_per_loop: f64,
+    /// Looks at a ready queue that found a task.
+    pub pop_hits: u64,
+    /// Looks that found none.
+    pub pop_misses: u64,
+    /// Hits over looks, when there was any look.
+    pub pop_hit_rate: Option<f64>,
+    /// Phase records that are missing.
+    pub lost_phases: u64,
+    /// Its time by phase. `blocked` lies inside the others.
+    pub phases: Vec<PhaseReport>,
+}
+
+/// One kind of phase of one thread.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PhaseReport {
+    /// `complete`, `dispatch`, `idle`, `blocked` and so on.
+    pub name: &'static str,
+    /// How many records of it there are.
+    pub count: u64,
+    /// Their time.
+    pub sum_ns: u64,
+    /// Their part of the thread's span, 0..=1.
+    pub share: f64,
+}
+
+/// Hardware counters by function.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PmuReport {
+    /// The event type.
+    pub event: u32,
+    /// Its name.
+    pub event_name: &'static str,
+    /// Rows.
+    pub rows: u64,
+    /// Rows of another event type, which are in no sum.
+    pub rows_of_other_events: u64,
+    /// By function id.
+    pub functions: Vec<PmuFunctionReport>,
+}
+
+/// The counters of one function's tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PmuFunctionReport {
+    /// The function.
+    pub func_id: u32,
+    /// Its name, or `func_<id>`.
+    pub name: String,
+    /// Tasks with counters.
+    pub rows: u64,
+    /// Cycles of all of them.
+    pub cycles: u64,
+    /// By column of the event type.
+    pub counters: Vec<PmuCounterReport>,
+}
+
+/// One counter over one function's tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PmuCounterReport {
+    /// Its column.
+    pub column: &'static str,
+    /// Its sum.
+    pub sum: u64,
+    /// What `rate` is: `utilisation` (0..=1), `bytes per cycle` or `events per 1000 cycles`.
+    pub unit: &'static str,
+    /// The sum over the cycles.
+    pub rate: f64,
+}
+
+/// Tensors that were dumped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DumpReport {
+    /// How many.
+    pub tensors: u64,
+    /// Bytes that were kept.
+    pub bytes: u64,
+    /// Bytes that the whole tensors have.
+    pub tensor_bytes: u64,
+    /// Recorded before their task was dispatched.
+    pub before_dispatch: u64,
+    /// Recorded after it had finished.
+    pub after_completion: u64,
+    /// That their task reads.
+    pub inputs: u64,
+    /// That it writes.
+    pub outputs: u64,
+    /// That it reads and writes.
+    pub inouts: u64,
+    /// Of which not all was kept.
+    pub truncated: u64,
+    /// Whose bytes were overwritten before the host had copied them, as the verdict says.
+    pub overwritten: u64,
 }
 
 impl Report {

@@ -1,5 +1,7 @@
 //! A report as text: plain columns, no colour, no width of a terminal.
 
+mod collectors;
+
 use crate::report::{Report, Spread, VerdictReport};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
@@ -11,6 +13,9 @@ pub(crate) fn text(report: &Report) -> String {
     heading(&mut out, report);
     functions(&mut out, report);
     cores(&mut out, report);
+    collectors::schedulers(&mut out, &report.schedulers);
+    collectors::pmu(&mut out, report.pmu.as_ref());
+    collectors::dump(&mut out, report.dump.as_ref());
     unknown(&mut out, report);
     for note in &report.notes {
         line(&mut out, &format!("note: {note}"));

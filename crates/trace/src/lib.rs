@@ -43,7 +43,7 @@ pub use lanescope_abi::record::{Dtype, MAX_RANK, PMU_COUNTERS, Role, Stage};
 pub use lanescope_abi::{Chip, CoreType, Kind, PmuCounter, PmuEvent};
 pub use lanescope_capture::{Clock, FindingKind, Outcome, Verdict};
 pub use phase::{Orchestrator, OrchestratorPhase, PhaseLoss, SchedulerPhase};
-pub use pmu::{JoinedPmu, JoinedTask, PmuRow};
+pub use pmu::{JoinedPmu, JoinedTask, PmuRow, PmuUnit};
 pub use session::{Core, Session};
 pub use task::{Task, lost_before, lost_between};
 pub use tensor::{Payload, TensorRow};

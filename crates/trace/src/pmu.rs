@@ -2,7 +2,7 @@
 
 use crate::rows::Row;
 use crate::{Session, Trace};
-use lanescope_abi::{CoreType, PmuRecord, record::PMU_COUNTERS};
+use lanescope_abi::{CoreType, PmuEvent, PmuRecord, record::PMU_COUNTERS};
 use std::collections::HashMap;
 
 /// What the hardware counters of a core said of one task: its key is (run, core, token).
@@ -140,5 +140,58 @@ impl JoinedPmu {
     pub fn incomplete(&self) -> u64 {
         let tasks = self.tasks.iter();
         tasks.filter(|task| task.rows.contains(&None)).count() as u64
+    }
+}
+
+/// What one count of a hardware counter stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PmuUnit {
+    /// A cycle in which something was busy or stood still.
+    Cycles,
+    /// A request of so many bytes.
+    Bytes(u32),
+    /// Something that happened once.
+    Events,
+}
+
+impl PmuUnit {
+    /// The unit of a column of an event type.
+    ///
+    /// The vendor documents no size of a request. These are the ones that the simulator's model counts
+    /// with, `docs/simulator.md`: 256 bytes at the L0 buffers, 64 elsewhere.
+    #[must_use]
+    pub fn of(event: &PmuEvent, column: &str) -> Self {
+        let is_count = column.starts_with("icache") || column.ends_with("ins_iss_cnt");
+        match event.number {
+            1 | 2 | 6 if !is_count => Self::Cycles,
+            4 | 5 | 7 if column.contains("l0") => Self::Bytes(256),
+            4 | 5 | 7 => Self::Bytes(64),
+            _ => Self::Events,
+        }
+    }
+
+    /// Its name in a report, of a count by cycle.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cycles => "utilisation",
+            Self::Bytes(_) => "bytes per cycle",
+            Self::Events => "events per 1000 cycles",
+        }
+    }
+
+    /// Counts over cycles, in the unit of [`Self::name`]; utilisation is 1 at most.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a ratio has no exact form")]
+    pub fn rate(self, counts: u128, cycles: u128) -> f64 {
+        if cycles == 0 {
+            return 0.0;
+        }
+        let ratio = counts as f64 / cycles as f64;
+        match self {
+            Self::Cycles => ratio,
+            Self::Bytes(bytes) => ratio * f64::from(bytes),
+            Self::Events => ratio * 1000.0,
+        }
     }
 }

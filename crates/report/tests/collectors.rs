@@ -1,0 +1,155 @@
+//! Scheduler phases, counters and tensors against numbers worked out by hand.
+
+use lanescope_report::Report;
+use lanescope_trace::{
+    Chip, Functions, PmuRow, Role, SchedulerPhase, Session, Stage, TensorRow, Trace, TraceParts,
+};
+
+fn phase(phase: u32, times: (u64, u64), round: u64, tasks: u64) -> SchedulerPhase {
+    SchedulerPhase {
+        start_ticks: times.0,
+        end_ticks: times.1,
+        phase,
+        loop_iter: round,
+        tasks_processed: tasks,
+        pops: (phase == SchedulerPhase::DISPATCH).then_some((tasks, 3)),
+    }
+}
+
+fn counted(func_id: u32, total_cycles: u64, counters: [u32; 10]) -> PmuRow {
+    PmuRow {
+        func_id,
+        event: 2,
+        total_cycles,
+        counters,
+        ..PmuRow::default()
+    }
+}
+
+fn parts() -> TraceParts {
+    let mut session = Session::named("a2a3sim", 50_000_000);
+    session.chip = Some(Chip::A2a3);
+    let tensor = TensorRow {
+        role: Role::Output,
+        stage: Stage::AfterCompletion,
+        payload_bytes: 4,
+        tensor_bytes: 4,
+        ..TensorRow::default()
+    };
+    let cut = TensorRow {
+        is_truncated: true,
+        tensor_bytes: 10,
+        ..TensorRow::default()
+    };
+    TraceParts {
+        session,
+        functions: Functions::from_iter([(3, "add")]),
+        scheduler_phases: vec![
+            Vec::new(),
+            vec![
+                phase(SchedulerPhase::DISPATCH, (100, 150), 0, 2),
+                phase(SchedulerPhase::IDLE, (150, 350), 1, 7),
+                phase(SchedulerPhase::BLOCKED, (360, 370), 8, 1),
+                phase(SchedulerPhase::COMPLETE, (350, 400), 8, 2),
+                phase(SchedulerPhase::DISPATCH, (400, 500), 9, 1),
+            ],
+        ],
+        pmu: vec![vec![
+            counted(3, 100, [50, 0, 25, 0, 10, 5, 1, 40, 9, 9]),
+            counted(3, 300, [100, 0, 75, 0, 30, 15, 3, 40, 9, 9]),
+            PmuRow {
+                event: 4,
+                ..counted(3, 1 << 40, [1; 10])
+            },
+            counted(5, 0, [0; 10]),
+        ]],
+        tensors: vec![vec![tensor, cut]],
+        ..TraceParts::default()
+    }
+}
+
+#[test]
+fn a_scheduler_by_hand() {
+    let report = Report::of(&Trace::new(parts()));
+    let [scheduler] = &report.schedulers[..] else {
+        panic!("only thread 1 has phases: {:?}", report.schedulers);
+    };
+    assert_eq!((scheduler.thread, scheduler.span_ns), (1, 400 * 20));
+    // Rounds 0 to 9: the idle stretch holds seven of them.
+    assert_eq!(scheduler.loops, 10);
+    assert_eq!((scheduler.completed, scheduler.dispatched), (2, 3));
+    assert!((scheduler.completed_per_loop - 0.2).abs() < 1e-12);
+    assert_eq!((scheduler.pop_hits, scheduler.pop_misses), (3, 6));
+    let phases: Vec<_> = scheduler
+        .phases
+        .iter()
+        .map(|phase| (phase.name, phase.count, phase.sum_ns, phase.share))
+        .collect();
+    let expected = [
+        ("complete", 1, 1000, 0.125),
+        ("dispatch", 2, 3000, 0.375),
+        ("idle", 1, 4000, 0.5),
+        ("blocked", 1, 200, 0.025),
+    ];
+    assert_eq!(phases, expected);
+}
+
+#[test]
+fn counters_by_hand() {
+    let report = Report::of(&Trace::new(parts()));
+    let pmu = report.pmu.expect("there are rows");
+    assert_eq!((pmu.event, pmu.event_name), (2, "pipe-utilization"));
+    assert_eq!((pmu.rows, pmu.rows_of_other_events), (4, 1));
+    let [add, other] = &pmu.functions[..] else {
+        panic!("two functions: {:?}", pmu.functions);
+    };
+    assert_eq!((add.name.as_str(), add.rows, add.cycles), ("add", 2, 400));
+    let rates: Vec<_> = add
+        .counters
+        .iter()
+        .map(|counter| (counter.column, counter.sum, counter.rate))
+        .collect();
+    assert_eq!(rates[0], ("vec_busy_cycles", 150, 0.375));
+    assert_eq!(rates[6], ("icache_miss", 4, 10.0));
+    assert_eq!(rates[7], ("icache_req", 80, 200.0));
+    assert_eq!(rates.len(), 8);
+    assert!(other.counters.iter().all(|counter| counter.rate == 0.0));
+}
+
+#[test]
+fn requests_are_bytes() {
+    let mut parts = parts();
+    let row = PmuRow {
+        event: 4,
+        ..counted(3, 640, [10, 0, 5, 0, 0, 0, 0, 0, 0, 0])
+    };
+    parts.pmu = vec![vec![row]];
+    let report = Report::of(&Trace::new(parts));
+    let pmu = report.pmu.expect("there are rows");
+    let first = &pmu.functions[0].counters[0];
+    assert_eq!(
+        (first.column, first.unit),
+        ("ub_read_req", "bytes per cycle")
+    );
+    assert!((first.rate - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn the_text_shows_all_three() {
+    let text = Report::of(&Trace::new(parts())).text();
+    let expected = "
+AICPU threads: time by phase (blocked lies inside the others)
+ thread  span µs  complete  dispatch    idle  blocked  loops  completed  per loop  dispatched  pop hits
+ 1         8.000    12.5 %    37.5 %  50.0 %    2.5 %     10          2     0.200           3    33.3 %
+
+Hardware counters: event type 2 (pipe-utilization) over cycles; % busy, B bytes a cycle, k events in 1000
+ function  tasks  cycles  vec_busy  cube_busy  scalar_busy  mte1_busy  mte2_busy  mte3_busy  icache_miss  icache_req
+ add           2     400    37.5 %      0.0 %       25.0 %      0.0 %     10.0 %      5.0 %      10.00 k    200.00 k
+ func_5        1       0     0.0 %      0.0 %        0.0 %      0.0 %      0.0 %      0.0 %       0.00 k      0.00 k
+of another event type, and left out above: 1 rows
+
+Tensors: 2 with 4 bytes, 1 before dispatch and 1 after completion
+  1 truncated, 10 bytes left out
+";
+    assert!(text.contains(expected), "{text}");
+}
