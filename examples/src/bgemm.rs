@@ -6,11 +6,12 @@
 
 use crate::check::Comparison;
 use crate::content::{FLOAT_BYTES, Sequence, bytes_of, floats, floats_in, index};
+use crate::describe::Describe;
 use crate::options::{expect_between, expect_few, expect_fits};
 use crate::workload::ResultTensor;
 use crate::{Built, Check, Result, Target, Tolerance, Workload};
 use lanescope_abi::CoreType;
-use lanescope_runtime::{Arg, Graph, TaskId};
+use lanescope_runtime::{Arg, Graph, Role, TaskId};
 
 const NAME: &str = "bgemm";
 /// The inputs are multiples of one over this.
@@ -168,6 +169,17 @@ impl Workload for Bgemm {
                                 Arg::Scalar(u64::from(before.is_none())),
                             ],
                         );
+                        Describe::new(&mut graph, product_task)
+                            .dense(0, Role::Output, &[rows, columns])
+                            .rows(1, Role::Input, [rows, depth], k)
+                            .rows(3, Role::Input, [depth, columns], n);
+                        let c_role = match before {
+                            None => Role::Output,
+                            Some(_) => Role::Inout,
+                        };
+                        Describe::new(&mut graph, sum_task)
+                            .rows(0, c_role, [rows, columns], n)
+                            .dense(2, Role::Input, &[rows, columns]);
                         graph.edge(product_task, sum_task);
                         if let Some(before) = before {
                             graph.edge(before, sum_task);

@@ -27,6 +27,7 @@
 mod bgemm;
 mod check;
 mod content;
+mod describe;
 mod error;
 mod options;
 mod paged_attention;

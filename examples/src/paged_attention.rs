@@ -12,12 +12,13 @@
 mod inputs;
 
 use crate::content::{FLOAT_BYTES, bytes_of};
+use crate::describe::Describe;
 use crate::options::{expect_between, expect_few, expect_fits};
 use crate::workload::ResultTensor;
 use crate::{Built, Result, Target, Tolerance, Workload};
 use inputs::Inputs;
 use lanescope_abi::{CoreType, LINE_BYTES};
-use lanescope_runtime::{Arg, FunctionId, Graph, TaskId, TensorId};
+use lanescope_runtime::{Arg, FunctionId, Graph, Role, TaskId, TensorId};
 
 const NAME: &str = "paged-attention";
 /// Results lie in -1..=1. f32 sums of the lengths that are allowed stay well inside this.
@@ -202,8 +203,9 @@ impl Workload for PagedAttention {
                         block,
                         step,
                     };
+                    let entry = inputs.entry(&shape, sequence, block);
                     before = Some(add_step(
-                        &mut graph, &shape, functions, tensors, place, before,
+                        &mut graph, &shape, functions, tensors, place, entry, before,
                     ));
                     step += 1;
                 }
@@ -288,13 +290,15 @@ struct Place {
     step: u64,
 }
 
-/// Adds the four tasks of a step; returns the last, given that of the block before.
+/// Adds the four tasks of a step; returns the last, given that of the block before. `entry` is where
+/// the table says that its keys and values are.
 fn add_step(
     graph: &mut Graph,
     shape: &PagedAttentionOptions,
     functions: Functions,
     tensors: Tensors,
     place: Place,
+    entry: u64,
     before: Option<TaskId>,
 ) -> TaskId {
     let piece =
@@ -350,6 +354,8 @@ fn add_step(
         CoreType::Aiv,
         &[out, running, output, stats, rows, head_dim, first, last],
     );
+    let tasks = [qk, softmax, pv, update];
+    describe_step(graph, shape, tasks, place, entry);
     graph.edge(qk, softmax);
     graph.edge(softmax, pv);
     graph.edge(pv, update);
@@ -357,6 +363,56 @@ fn add_step(
         graph.edge(before, update);
     }
     update
+}
+
+/// Says what the arguments of a step's tasks are. Rows are dense, but for scores and weights of a
+/// block that is not full; of the pools only the keys that the step reads are told.
+fn describe_step(
+    graph: &mut Graph,
+    shape: &PagedAttentionOptions,
+    [qk, softmax, pv, update]: [TaskId; 4],
+    place: Place,
+    entry: u64,
+) {
+    let PagedAttentionOptions {
+        head_dim,
+        block_size,
+        ..
+    } = *shape;
+    let Place {
+        sequence,
+        rows,
+        block,
+        ..
+    } = place;
+    let keys = shape.keys(sequence, block);
+    let blocks = shape.blocks(sequence);
+    let pool = [shape.pool_blocks(), block_size, head_dim];
+    let (read, begin) = ([1, keys, head_dim], [entry, 0, 0]);
+    let stats = [2, rows];
+    Describe::new(graph, qk)
+        .rows(0, Role::Output, [rows, keys], block_size)
+        .dense(1, Role::Input, &[rows, head_dim])
+        .window(2, Role::Input, &read, &pool, &begin)
+        .indices(3, blocks);
+    Describe::new(graph, softmax)
+        .rows(0, Role::Output, [rows, keys], block_size)
+        .dense(1, Role::Output, &stats)
+        .rows(2, Role::Input, [rows, keys], block_size);
+    Describe::new(graph, pv)
+        .dense(0, Role::Output, &[rows, head_dim])
+        .rows(1, Role::Input, [rows, keys], block_size)
+        .window(2, Role::Input, &read, &pool, &begin)
+        .indices(3, blocks);
+    let running = match block {
+        0 => Role::Output,
+        _ => Role::Inout,
+    };
+    Describe::new(graph, update)
+        .dense(0, running, &[rows, head_dim])
+        .dense(1, running, &stats)
+        .dense(2, Role::Input, &[rows, head_dim])
+        .dense(3, Role::Input, &stats);
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@
 
 use crate::check::Comparison;
 use crate::content::{FLOAT_BYTES, Sequence, bytes_of, floats, floats_in, index};
+use crate::describe::Describe;
 use crate::options::expect_between;
 use crate::workload::ResultTensor;
 use crate::{Built, Check, Result, Target, Tolerance, Workload};
 use lanescope_abi::CoreType;
-use lanescope_runtime::{Arg, Graph, TaskId};
+use lanescope_runtime::{Arg, Graph, Role, TaskId};
 
 const NAME: &str = "vector";
 /// How far the terms of the multiplications and additions are apart.
@@ -126,7 +127,13 @@ impl Workload for Vector {
                     (add, &[own, own, next, count])
                 }
             };
-            graph.task_with_id(function, CoreType::Aiv, args, task);
+            let task = graph.task_with_id(function, CoreType::Aiv, args, task);
+            let mut describe = Describe::new(&mut graph, task);
+            describe.dense(0, Role::Output, &[shape.tile]);
+            // The count is the last argument; all before it and behind the result are read.
+            for input in (1u16..).take(args.len() - 2) {
+                describe.dense(input, Role::Input, &[shape.tile]);
+            }
         }
         shape.edges(|from, to| graph.edge(task_id(from), task_id(to)));
         let compare = move |found: &[u8]| inputs.compare(&shape, found);

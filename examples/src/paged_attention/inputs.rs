@@ -45,11 +45,15 @@ impl Inputs {
         inputs
     }
 
+    /// Which block of the pools is that block of a sequence.
+    pub(super) fn entry(&self, shape: &PagedAttentionOptions, sequence: u64, block: u64) -> u64 {
+        self.table[index(sequence * shape.table_entries() + block)].into()
+    }
+
     /// Where a token of a sequence is in the pools.
     fn token(&self, shape: &PagedAttentionOptions, sequence: u64, token: u64) -> usize {
         let (block, place) = (token / shape.block_size, token % shape.block_size);
-        let entry = self.table[index(sequence * shape.table_entries() + block)];
-        index((u64::from(entry) * shape.block_size + place) * shape.head_dim)
+        index((self.entry(shape, sequence, block) * shape.block_size + place) * shape.head_dim)
     }
 
     pub(super) fn compare(&self, shape: &PagedAttentionOptions, found: &[u8]) -> Result<Check> {
