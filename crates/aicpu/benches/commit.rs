@@ -81,7 +81,7 @@ fn commit_ns(level: u32) -> f64 {
         let world = &mut *world;
         world.host.drain(&world.memory);
         for lane in &mut world.host.lanes {
-            lane.records.clear();
+            lane.bytes.clear();
         }
     }
     // The median leaves out rounds in which something else had the CPU.

@@ -5,7 +5,7 @@ use crate::{Failure, MAX_CORES};
 use core::mem::offset_of;
 use lanescope_abi::control::{
     AbiField, CONTROL_MAGIC, ControlHeader, CoreAnswer, CoreConfig, CoreOrder, DeviceError,
-    GraphTask, HostLine, Payload, Phase, SchedulerWords, ThreadStatus,
+    GraphTask, HostLine, Payload, Phase, SchedulerWords, TaskTensor, ThreadStatus,
 };
 use lanescope_abi::{ABI_HASH, ABI_VERSION, Chip, ChipInfo, CoreType, Device, Token, is_mutant};
 use zerocopy::{FromBytes, IntoBytes};
@@ -130,7 +130,8 @@ impl<'d, D: Device> Control<'d, D> {
     /// Most tokens in flight on a core.
     #[inline]
     pub(crate) fn issue_depth(&self) -> u32 {
-        self.header.issue_depth + u32::from(is_mutant("depth-overrun"))
+        let reads_late = is_mutant("pmu-read-after-token") && self.header.pmu_event != 0;
+        self.header.issue_depth + u32::from(is_mutant("depth-overrun") || reads_late)
     }
 
     /// What is known of the chip.
@@ -226,8 +227,7 @@ impl<'d, D: Device> Control<'d, D> {
             && cores as usize <= MAX_CORES
             && header.payloads.stride_bytes as usize == size_of::<Payload>()
             && header.run_id != 0
-            && header.swimlane_level <= 4
-            && (header.swimlane_level == 0 || header.capture_address != 0);
+            && self.are_collectors_sane();
         if !is_sane || !self.are_sections_apart() {
             return Err(DeviceError::BadLayout.into());
         }
@@ -240,6 +240,27 @@ impl<'d, D: Device> Control<'d, D> {
             self.region.invalidate_range(section.offset_bytes, bytes);
         }
         Ok(())
+    }
+
+    /// Whether what is on is known, and has a capture region.
+    fn are_collectors_sane(&self) -> bool {
+        let (header, chip) = (&self.header, self.chip);
+        let is_on =
+            header.swimlane_level != 0 || header.pmu_event != 0 || header.tensors.count != 0;
+        let is_pmu_sane = match header.pmu_event {
+            0 => true,
+            // Who reads the counters after FIN must not find the next task's in them.
+            _ if !chip.registers.pmu.is_read_by_core && header.issue_depth != 1 => false,
+            event => chip.pmu_event(event).is_some(),
+        };
+        let are_tensors_sane = header.tensors.count == 0
+            || header.tensors.stride_bytes as usize == size_of::<TaskTensor>()
+                && self.region.holds::<TaskTensor>(&header.tensors, 1)
+                && header.tensor_piece_bytes != 0;
+        header.swimlane_level <= 4
+            && (!is_on || header.capture_address != 0)
+            && is_pmu_sane
+            && are_tensors_sane
     }
 
     /// Whether no section, each of which is known to lie inside, lies over another.
@@ -263,7 +284,13 @@ impl<'d, D: Device> Control<'d, D> {
             vector,
         ]
         .map(place);
-        are_apart(size_of::<ControlHeader>() as u64, &places)
+        let tensors = match header.tensors.count {
+            0 => (0, 0),
+            _ => place(&header.tensors),
+        };
+        let mut all = [tensors; 15];
+        all[1..].copy_from_slice(&places);
+        are_apart(size_of::<ControlHeader>() as u64, &all)
     }
 }
 

@@ -20,12 +20,22 @@
 //! buffer always stays.
 
 mod buffers;
+mod capture;
+mod finished;
 mod lane;
+mod lanes;
+mod own;
+mod phases;
+mod pmu;
 mod queues;
 mod recorder;
 mod state;
 mod status;
+mod tasks;
 
-pub use recorder::{Finished, Recorder};
+pub use finished::Finished;
+pub use own::OwnLane;
+pub use phases::Phase;
+pub use recorder::Recorder;
 pub use state::{RecordState, Task};
 pub use status::Status;

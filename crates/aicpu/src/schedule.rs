@@ -21,6 +21,7 @@
 mod cores;
 mod executor;
 mod graph;
+mod rounds;
 mod shared;
 
 use crate::record::{RecordState, Recorder};

@@ -17,6 +17,7 @@ fn setup() -> Setup {
     let mut setup = Setup::new(independent(0));
     setup.ring_size = 1;
     setup.issue_depth = 1;
+    setup.level = 2;
     setup.lane.records = RECORDS;
     setup.lane.block_limit_ticks = 100;
     setup.host = HostMode::Absent;

@@ -37,6 +37,8 @@ pub(crate) struct Buffers<'d, D> {
     sequence: u64,
     waits: u64,
     blocked_ticks: u64,
+    /// The last wait, as (begin, end) ticks, until it is taken.
+    last_wait: Option<(u64, u64)>,
 }
 
 impl<'d, D: Device> Buffers<'d, D> {
@@ -81,6 +83,7 @@ impl<'d, D: Device> Buffers<'d, D> {
             sequence: load(offset_of!(LaneDevice, sequence)),
             waits: load(offset_of!(LaneDevice, waits)),
             blocked_ticks: load(offset_of!(LaneDevice, blocked_ticks)),
+            last_wait: None,
         };
         buffers.store_filling();
         Ok(buffers)
@@ -175,12 +178,10 @@ impl<'d, D: Device> Buffers<'d, D> {
             }
         };
         if may_wait {
-            let blocked = device.ticks().saturating_sub(begin);
-            if polls > 1 || blocked > self.wait_floor_ticks {
-                self.waits += 1;
-                self.blocked_ticks += blocked;
-                self.store(offset_of!(LaneDevice, waits), self.waits);
-                self.store(offset_of!(LaneDevice, blocked_ticks), self.blocked_ticks);
+            let end = device.ticks();
+            if polls > 1 || end.saturating_sub(begin) > self.wait_floor_ticks {
+                self.note_wait(begin, end);
+                self.last_wait = Some((begin, end));
             }
         }
         self.is_dropping = !is_free;
@@ -193,6 +194,20 @@ impl<'d, D: Device> Buffers<'d, D> {
             _ => return Err(DeviceError::CorruptQueue),
         }
         Ok(true)
+    }
+
+    /// Counts a wait for the host.
+    pub(crate) fn note_wait(&mut self, begin_ticks: u64, end_ticks: u64) {
+        self.waits += 1;
+        self.blocked_ticks += end_ticks.saturating_sub(begin_ticks);
+        self.store(offset_of!(LaneDevice, waits), self.waits);
+        self.store(offset_of!(LaneDevice, blocked_ticks), self.blocked_ticks);
+    }
+
+    /// The last wait for a buffer, as (begin, end) ticks, unless it was taken before.
+    #[inline]
+    pub(crate) fn take_wait(&mut self) -> Option<(u64, u64)> {
+        self.last_wait.take()
     }
 
     fn open(&mut self, buffer: u32) {

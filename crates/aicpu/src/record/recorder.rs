@@ -1,12 +1,14 @@
 //! The recorder of one AICPU thread.
 
-use super::lane::{Lane, Outcome};
+use super::capture::{Capture, slot_lines};
+use super::finished::Finished;
+use super::lanes::Lanes;
+use super::phases::Phase;
 use super::state::{Core, Dispatched, RecordState, Task, ring_size};
 use super::status::Status;
+use super::tasks::Outcome;
 use crate::{Control, Failure};
-use core::fmt;
-use core::mem::{MaybeUninit, offset_of};
-use core::ops::Deref;
+use core::mem::offset_of;
 use lanescope_abi::control::{CoreAnswer, CoreOrder, DeviceError};
 use lanescope_abi::{Barrier, CoreType, Device, LINE_BYTES, Token, is_mutant};
 
@@ -18,57 +20,17 @@ use lanescope_abi::{Barrier, CoreType, Device, LINE_BYTES, Token, is_mutant};
 pub struct Recorder<'a, D, const RING: usize> {
     control: &'a Control<'a, D>,
     state: &'a mut RecordState<RING>,
-    lane: Option<Lane<'a, D>>,
+    lanes: Lanes<'a, D>,
     status: Status<'a, D>,
     /// Whether `dispatch` and `finish` are taken.
     is_timed: bool,
+    /// Bytes of a staging slot.
+    slot_bytes: u64,
     completed: u64,
 }
 
-/// The tags of the tasks that a `COND` has proven finished, oldest first.
-#[derive(Clone, Copy)]
-pub struct Finished<const RING: usize> {
-    /// Written up to `count`. JUSTIFICATION: one is made for every `COND` that is read; clearing 16
-    /// tags would cost a sixth of a commit.
-    tags: [MaybeUninit<u32>; RING],
-    count: usize,
-}
-
-impl<const RING: usize> Finished<RING> {
-    #[inline]
-    const fn new() -> Self {
-        Self {
-            tags: [MaybeUninit::uninit(); RING],
-            count: 0,
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, tag: u32) {
-        self.tags[self.count].write(tag);
-        self.count += 1;
-    }
-}
-
-impl<const RING: usize> Deref for Finished<RING> {
-    type Target = [u32];
-
-    #[inline]
-    fn deref(&self) -> &[u32] {
-        let written = &self.tags[..self.count];
-        // SAFETY: `push` wrote every tag below `count`.
-        unsafe { written.assume_init_ref() }
-    }
-}
-
-impl<const RING: usize> fmt::Debug for Finished<RING> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
-    /// Attaches as AICPU thread `thread`: finds its cores and its lane, and fills the order line of
+    /// Attaches as AICPU thread `thread`: finds its cores and its lanes, and fills the order line of
     /// each core up to, but not including, `ready_run`.
     ///
     /// # Errors
@@ -85,13 +47,14 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
             return Err(DeviceError::Internal.into());
         }
         let mut status = Status::new(control, thread);
-        match open_lane_and_cores(control, thread, state) {
-            Ok(lane) => Ok(Self {
+        match open_lanes_and_cores(control, thread, state) {
+            Ok(lanes) => Ok(Self {
                 control,
                 state,
-                lane,
+                lanes,
                 status,
                 is_timed: control.header.swimlane_level >= 2,
+                slot_bytes: u64::from(slot_lines(control)) * LINE_BYTES,
                 completed: 0,
             }),
             Err(failure) => {
@@ -220,16 +183,65 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         self.commit_oldest(core, proven)
     }
 
+    /// Whether phases are recorded: from swimlane level 3 on.
+    #[inline]
+    #[must_use]
+    pub fn records_phases(&self) -> bool {
+        self.lanes.phases.is_some()
+    }
+
+    /// Enters a round of the scheduler, for the record of a wait that a commit takes in it.
+    #[inline]
+    pub fn enter_round(&mut self, round: u32) {
+        if let Some(phases) = &mut self.lanes.phases {
+            phases.enter_round(round);
+        }
+    }
+
+    /// Records what the thread did; nothing below swimlane level 3.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::CorruptQueue`].
+    pub fn phase(&mut self, phase: &Phase) -> Result<(), Failure> {
+        match &mut self.lanes.phases {
+            Some(phases) => Ok(phases.commit(phase)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Programs the hardware counters of `core`, whose register window is at `window`, and switches them
+    /// on; nothing while they are off in this run. Called before the core is told that its registers are
+    /// initialised.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Internal`].
+    pub fn open_counters(&mut self, core: u32, window: u64) -> Result<(), Failure> {
+        self.core(core)?;
+        if let Some(pmu) = &self.lanes.pmu {
+            pmu.open(&mut self.state.cores[core as usize].pmu, window);
+        }
+        Ok(())
+    }
+
+    /// Puts the switches of all cores' counters back: when the cores have left, and before any error
+    /// return.
+    pub fn close_counters(&mut self) {
+        if let Some(pmu) = &self.lanes.pmu {
+            for core in &mut self.state.cores {
+                pmu.close(&mut core.pmu);
+            }
+        }
+    }
+
     /// Hands over what is left in the buffers.
     ///
     /// # Errors
     ///
     /// [`DeviceError::CorruptQueue`].
     pub fn flush(&mut self) -> Result<(), Failure> {
-        match &mut self.lane {
-            Some(lane) => Ok(lane.flush()?),
-            None => Ok(()),
-        }
+        Ok(self.lanes.flush()?)
     }
 
     /// Tasks seen finished on this thread's cores.
@@ -263,17 +275,18 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         if !is_mutant("cond-unfenced") {
             region.barrier(Barrier::Load);
         }
-        let finish_ticks = if self.is_timed {
+        let now = if self.is_timed || self.lanes.pmu.is_some() {
             region.device().ticks()
         } else {
             0
         };
+        let finish_ticks = if self.is_timed { now } else { 0 };
         let mut result = Ok(());
         for _ in 0..proven {
             let token = core.oldest;
             let slot = token.slot(ring_size::<RING>());
             let Dispatched { task, ticks } = core.in_flight[slot as usize];
-            if let Some(lane) = &mut self.lane {
+            if self.lanes.are_on() {
                 let outcome = Outcome {
                     task_id: task.task_id,
                     func_id: task.func_id,
@@ -282,7 +295,8 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
                     dispatch_ticks: ticks,
                     finish_ticks,
                 };
-                let committed = lane.commit(core, slot, &outcome);
+                let slot = core.ring + u64::from(slot) * self.slot_bytes;
+                let committed = self.lanes.commit(core, slot, &outcome, now);
                 result = result.and(committed);
             }
             core.oldest = token.next();
@@ -311,15 +325,13 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
     }
 }
 
-fn open_lane_and_cores<'a, D: Device, const RING: usize>(
+fn open_lanes_and_cores<'a, D: Device, const RING: usize>(
     control: &Control<'a, D>,
     thread: u32,
     state: &mut RecordState<RING>,
-) -> Result<Option<Lane<'a, D>>, Failure> {
-    let lane = match control.header.swimlane_level {
-        0 => None,
-        _ => Some(Lane::attach(control, thread)?),
-    };
+) -> Result<Lanes<'a, D>, Failure> {
+    let capture = Capture::attach(control)?;
+    let lanes = Lanes::attach(control, capture.as_ref(), thread)?;
     *state = RecordState::new();
     for index in 0..control.header.core_count {
         let assigned = control.core_config(index)?;
@@ -331,10 +343,17 @@ fn open_lane_and_cores<'a, D: Device, const RING: usize>(
         core.core_type = assigned.core_type;
         core.oldest = assigned.first_token;
         core.order = control.header.orders.at(index);
-        if let Some(lane) = &lane {
-            core.staged = lane.staged(index);
+        if let Some(tasks) = &lanes.tasks {
+            core.counters = tasks.counters(index);
         }
-        let staging_address = lane.as_ref().map_or(0, |lane| lane.staging_address(index));
+        if let Some(pmu) = &lanes.pmu {
+            core.pmu.counters = pmu.counters(index);
+        }
+        let mut staging_address = 0;
+        if let Some(capture) = &capture {
+            core.ring = capture.header.staging.at(index);
+            staging_address = capture.region.address(core.ring);
+        }
         fill_order(
             control,
             thread,
@@ -343,7 +362,7 @@ fn open_lane_and_cores<'a, D: Device, const RING: usize>(
             staging_address,
         );
     }
-    Ok(lane)
+    Ok(lanes)
 }
 
 /// Fills a core's order line, but for the two words that set the core going.
@@ -369,6 +388,8 @@ fn fill_order<D: Device>(
     store64(offset_of!(CoreOrder, dispatched), 0);
     store64(offset_of!(CoreOrder, completed), 0);
     store32(offset_of!(CoreOrder, thread), thread);
+    store32(offset_of!(CoreOrder, pmu_event), header.pmu_event);
+    store32(offset_of!(CoreOrder, slot_lines), slot_lines(control));
     if !is_mutant("order-line-unfenced") {
         region.barrier(Barrier::Store);
     }

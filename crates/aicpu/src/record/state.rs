@@ -1,5 +1,7 @@
 //! What a recorder keeps of its cores: tokens in flight and counters.
 
+use super::lane::Counters;
+use super::pmu::CoreCounters;
 use crate::MAX_CORES;
 use lanescope_abi::token::CoreState;
 use lanescope_abi::{CoreType, Token, is_mutant};
@@ -60,19 +62,11 @@ pub(crate) struct Core<const RING: usize> {
     pub(crate) order: u64,
     pub(crate) dispatched: u64,
     pub(crate) completed: u64,
-    pub(crate) staged: Staged,
-}
-
-/// Where a core stages its records and what became of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Staged {
     /// Offset of the core's staging ring in the capture region.
     pub(crate) ring: u64,
-    /// Offset of its counters.
-    pub(crate) counters: u64,
-    pub(crate) total: u64,
-    pub(crate) mismatched: u64,
-    pub(crate) no_buffer: u64,
+    /// What became of its task records.
+    pub(crate) counters: Counters,
+    pub(crate) pmu: CoreCounters,
 }
 
 /// A token in flight.
@@ -98,13 +92,9 @@ impl<const RING: usize> Core<RING> {
             order: 0,
             dispatched: 0,
             completed: 0,
-            staged: Staged {
-                ring: 0,
-                counters: 0,
-                total: 0,
-                mismatched: 0,
-                no_buffer: 0,
-            },
+            ring: 0,
+            counters: Counters::NONE,
+            pmu: CoreCounters::NONE,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The cores of one AICPU thread: handshake, registers, exit.
 
 use super::shared::Shared;
+use crate::record::Recorder;
 use crate::{Control, Failure, MAX_CORES};
 use core::mem::offset_of;
 use lanescope_abi::chip::{FAST_PATH_CLOSE, FAST_PATH_OPEN};
@@ -68,11 +69,12 @@ impl Cores {
     ///
     /// Each core is opened as soon as it has answered, so that when another one does not, the exit
     /// of those that did needs no time-out of theirs.
-    pub(crate) fn open<D: Device>(
+    pub(crate) fn open<D: Device, const RING: usize>(
         &mut self,
-        control: &Control<'_, D>,
+        recorder: &mut Recorder<'_, D, RING>,
         shared: &Shared<'_>,
     ) -> Result<(), Failure> {
+        let control = recorder.control();
         let (region, header) = (control.region, &control.header);
         let limit = header.handshake_limit_ticks;
         let deadline = control.device().ticks().saturating_add(limit);
@@ -84,7 +86,7 @@ impl Cores {
         region.barrier(Barrier::Store);
         for core in self.as_mut_slice() {
             core.await_answer(control, shared, deadline)?;
-            core.open(control)?;
+            core.open(recorder)?;
         }
         for core in self.as_mut_slice() {
             core.await_idle(control, deadline, shared)?;
@@ -190,7 +192,11 @@ impl OwnedCore {
     }
 
     /// Checks the answer, finds the register window and opens it.
-    fn open<D: Device>(&mut self, control: &Control<'_, D>) -> Result<(), Failure> {
+    fn open<D: Device, const RING: usize>(
+        &mut self,
+        recorder: &mut Recorder<'_, D, RING>,
+    ) -> Result<(), Failure> {
+        let control = recorder.control();
         let (region, header, chip) = (control.region, &control.header, control.chip);
         let device = control.device();
         let line = header.answers.at(self.index);
@@ -219,6 +225,7 @@ impl OwnedCore {
         self.cond_address = window + u64::from(chip.registers.cond);
         self.write_fast_path(control, FAST_PATH_OPEN);
         self.write_data_main_base(device, DISPATCH_IDLE);
+        recorder.open_counters(self.index, window)?;
         region.barrier(Barrier::Store);
         let order = header.orders.at(self.index);
         let registers_run = order + offset_of!(CoreOrder, registers_run) as u64;

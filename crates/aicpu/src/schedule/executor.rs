@@ -2,13 +2,14 @@
 
 use super::cores::Cores;
 use super::graph::Graph;
+use super::rounds::Rounds;
 use super::shared::Shared;
 use crate::record::{Recorder, Task};
 use crate::{Control, Failure, MAX_CORES};
 use core::mem::offset_of;
 use lanescope_abi::control::{DeviceError, GraphTask, Payload, Phase};
 use lanescope_abi::device::AwaitedBy;
-use lanescope_abi::{Awaited, AwaitedWord, Barrier, CoreType, Device, Token, is_mutant};
+use lanescope_abi::{Awaited, AwaitedWord, Barrier, CoreType, Device, PhaseKind, Token, is_mutant};
 
 /// A thread that is never idle still looks for an abort once in so many rounds.
 const ROUNDS_BETWEEN_ABORT_CHECKS: u32 = 256;
@@ -22,6 +23,7 @@ pub(crate) struct Executor<'a, D, const RING: usize> {
     graph: Graph<'a>,
     cores: Cores,
     stall: Stall,
+    rounds: Rounds,
 }
 
 /// When a task last finished anywhere.
@@ -39,6 +41,7 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
     ) -> Self {
         let control = recorder.control();
         let cores = Cores::new(recorder.cores());
+        let rounds = Rounds::new(recorder.records_phases());
         Self {
             control,
             recorder,
@@ -49,19 +52,21 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                 unfinished: u32::MAX,
                 since_ticks: 0,
             },
+            rounds,
         }
     }
 
     /// Handshake, tasks, flush, exit.
     pub(crate) fn execute(&mut self) -> Result<(), Failure> {
         self.recorder.status().enter(Phase::Handshake);
-        self.cores.open(self.control, self.shared)?;
+        self.cores.open(&mut self.recorder, self.shared)?;
         self.recorder.status().enter(Phase::Running);
         self.run_tasks()?;
         self.recorder.status().enter(Phase::Flush);
         self.recorder.flush()?;
         self.recorder.status().enter(Phase::Exit);
         self.cores.close(self.control)?;
+        self.recorder.close_counters();
         self.recorder.status().leave();
         Ok(())
     }
@@ -72,11 +77,13 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
         self.shared.fail(failure.error);
         self.recorder.status().fail(&failure);
         // What fails now is a consequence; the first failure is the one to report.
+        let _ = self.rounds.finish(&mut self.recorder);
         let _ = self.recorder.flush();
         let _ = self.cores.close(self.control);
         for core in self.cores.as_slice() {
             let _ = self.recorder.commit_after_exit(core.index);
         }
+        self.recorder.close_counters();
         let _ = self.recorder.flush();
         self.recorder.status().leave();
         failure
@@ -87,31 +94,38 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
         let mut rounds = 0u32;
         loop {
             let seen = Seen::now(self.shared);
+            self.rounds.begin(&mut self.recorder);
             if seen.unfinished == 0 {
-                return Ok(());
+                return self.rounds.finish(&mut self.recorder);
             }
-            let has_finished = self.collect_finished()?;
-            let has_dispatched = self.dispatch_ready()?;
+            let finished = self.collect_finished()?;
+            self.rounds
+                .done(&mut self.recorder, PhaseKind::Complete, finished)?;
+            let dispatched = self.dispatch_ready()?;
+            self.rounds
+                .done(&mut self.recorder, PhaseKind::Dispatch, dispatched)?;
             if self.shared.is_faulty() {
                 return Err(DeviceError::Sibling.into());
             }
             rounds = rounds.wrapping_add(1);
-            let is_idle = !has_finished && !has_dispatched;
+            let is_idle = finished == 0 && dispatched == 0;
             if (is_idle || rounds.is_multiple_of(ROUNDS_BETWEEN_ABORT_CHECKS))
                 && self.control.is_aborted()
             {
                 return Err(DeviceError::Aborted.into());
             }
             if is_idle {
+                self.rounds.stretch(&mut self.recorder, PhaseKind::Idle)?;
                 self.idle(&seen)?;
             }
         }
     }
 
     /// Reads the `COND` of every core in use and releases the successors of what has finished.
-    fn collect_finished(&mut self) -> Result<bool, Failure> {
+    /// How many that are.
+    fn collect_finished(&mut self) -> Result<u32, Failure> {
         let device = self.control.device();
-        let mut has_finished = false;
+        let mut count = 0;
         for core in self.cores.as_mut_slice() {
             if self.recorder.in_flight(core.index)? == 0 {
                 continue;
@@ -122,14 +136,15 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
             for &task in finished.iter() {
                 self.graph.complete(self.shared, task)?;
             }
-            has_finished |= !finished.is_empty();
+            count += finished.count();
         }
-        Ok(has_finished)
+        Ok(count)
     }
 
     /// Hands out ready tasks: to idle cores first, then behind the tokens already in flight.
-    fn dispatch_ready(&mut self) -> Result<bool, Failure> {
-        let mut has_dispatched = false;
+    /// How many that are.
+    fn dispatch_ready(&mut self) -> Result<u32, Failure> {
+        let mut count = 0;
         for depth in 0..self.control.issue_depth() {
             for core_type in CoreType::ALL {
                 for position in 0..self.cores.as_slice().len() {
@@ -138,15 +153,17 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                     {
                         continue;
                     }
-                    let Some((index, task)) = self.graph.pop(self.shared, core_type)? else {
+                    let popped = self.graph.pop(self.shared, core_type)?;
+                    self.rounds.look(popped.is_some());
+                    let Some((index, task)) = popped else {
                         break;
                     };
                     self.dispatch(position, index, task)?;
-                    has_dispatched = true;
+                    count += 1;
                 }
             }
         }
-        Ok(has_dispatched)
+        Ok(count)
     }
 
     fn dispatch(&mut self, position: usize, index: u32, task: &GraphTask) -> Result<(), Failure> {

@@ -21,6 +21,7 @@ fn setup(buffers: u32, records: u32) -> Setup {
     setup.only_cores = Some(1);
     setup.ring_size = 1;
     setup.issue_depth = 1;
+    setup.level = 2;
     setup.lane.buffers = buffers;
     setup.lane.records = records;
     setup.lane.block_limit_ticks = u64::MAX;

@@ -21,6 +21,7 @@ fn setup(ring_size: u32, issue_depth: u32, tasks: u32) -> Setup {
     setup.only_cores = Some(1);
     setup.ring_size = ring_size;
     setup.issue_depth = issue_depth;
+    setup.level = 2;
     setup.lane.buffers = 4;
     setup.lane.records = 4;
     setup

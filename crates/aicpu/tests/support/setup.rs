@@ -10,10 +10,11 @@ use lanescope_abi::capture::{
 };
 use lanescope_abi::control::{
     CONTROL_MAGIC, ControlHeader, CoreAnswer, CoreConfig, CoreOrder, GraphTask, HostLine, Payload,
-    SchedulerWords, ThreadStatus,
+    SchedulerWords, TaskTensor, ThreadStatus,
 };
 use lanescope_abi::{
-    ABI_HASH, ABI_VERSION, Chip, CoreType, Kind, ReadyEntry, Section, TaskRecord, Token,
+    ABI_HASH, ABI_VERSION, Chip, CoreType, Kind, PhaseRecord, PmuRecord, ReadyEntry, Record,
+    Section, TaskRecord, TensorRecord, Token,
 };
 use lanescope_aicpu::{Failure, schedule};
 use std::collections::HashMap;
@@ -65,6 +66,15 @@ pub struct Setup {
     pub level: u32,
     pub first_token: u32,
     pub lane: Lane,
+    /// Event type of the hardware counters, 0 for none.
+    pub pmu_event: u32,
+    /// Tensors to record, by task; addresses are offsets in `tensor_memory`.
+    pub tensors: Vec<(u32, TaskTensor)>,
+    /// What the tensors are windows of.
+    pub tensor_memory: Vec<u8>,
+    pub tensor_lane: Lane,
+    pub arena_bytes: u64,
+    pub piece_bytes: u32,
     pub host: HostMode,
     pub graph: Graph,
     pub faults: Vec<(u32, Fault)>,
@@ -78,8 +88,13 @@ pub struct Outcome {
     pub orders: Vec<CoreOrder>,
     pub ran: Vec<Ran>,
     pub records: Vec<TaskRecord>,
-    /// Summed over lanes and cores.
+    pub phases: Vec<PhaseRecord>,
+    pub pmu: Vec<PmuRecord>,
+    pub tensors: Vec<(TensorRecord, Vec<u8>)>,
+    /// Of task records, summed over lanes and cores.
     pub counters: CommitCounters,
+    /// The same by kind.
+    pub by_kind: HashMap<Kind, CommitCounters>,
     pub lanes: Vec<LaneDevice>,
     pub entries: Vec<Vec<ReadyEntry>>,
     pub has_left: Vec<bool>,
@@ -102,6 +117,17 @@ impl Setup {
                 policy: Policy::Block,
                 block_limit_ticks: 100_000,
             },
+            pmu_event: 0,
+            tensors: Vec::new(),
+            tensor_memory: Vec::new(),
+            tensor_lane: Lane {
+                buffers: 4,
+                records: 4,
+                policy: Policy::Block,
+                block_limit_ticks: 100_000,
+            },
+            arena_bytes: 4096,
+            piece_bytes: 256,
             host: HostMode::Prompt,
             graph,
             faults: Vec::new(),
@@ -112,20 +138,44 @@ impl Setup {
         self.only_cores.unwrap_or(self.clusters * 3)
     }
 
+    /// The kinds whose lanes the launch has, in the order of the lanes.
+    pub fn kinds(&self) -> Vec<Kind> {
+        let kinds = [
+            (self.level >= 1, Kind::TASK),
+            (self.level >= 3, Kind::PHASE),
+            (self.pmu_event != 0, Kind::PMU),
+            (!self.tensors.is_empty(), Kind::TENSOR),
+        ];
+        let on = kinds.into_iter().filter(|(is_on, _)| *is_on);
+        on.map(|(_, kind)| kind).collect()
+    }
+
+    fn slot_lines(&self) -> u32 {
+        let is_staged = self.chip.info().registers.pmu.is_read_by_core;
+        1 + u32::from(self.pmu_event != 0 && is_staged)
+    }
+
     /// Builds the device with both regions in place.
     pub fn build(&self) -> (TestDevice, ControlHeader) {
         let mut next = Placer { end: 0 };
         let header = self.control_header(&mut next);
         let (capture, configs) = self.capture_header(&mut next);
+        let tensor_memory = next.place(1, self.tensor_memory.len()).offset_bytes;
         let memory = Memory::new(next.end);
         let base = memory.base();
         let capture_base = base + header.capture_address;
         let header = ControlHeader {
-            capture_address: if self.level == 0 { 0 } else { capture_base },
+            capture_address: if self.kinds().is_empty() {
+                0
+            } else {
+                capture_base
+            },
             ..header
         };
         memory.write(base, &header);
         self.write_control(&memory, &header);
+        memory.write(base + tensor_memory, self.tensor_memory.as_slice());
+        self.write_tensors(&memory, &header, base + tensor_memory);
         let lanes = self.write_capture(&memory, capture_base, &capture, &configs);
         let cores = (0..self.cores()).map(|index| {
             let core_type = self.chip.info().core_type(self.clusters, index);
@@ -186,15 +236,20 @@ impl Setup {
         let world = &mut *world;
         world.host.drain(&world.memory);
         let (memory, base) = (&world.memory, world.memory.base());
-        let mut counters = CommitCounters::default();
-        if self.level != 0 {
+        let mut by_kind: HashMap<Kind, CommitCounters> = HashMap::new();
+        if header.capture_address != 0 {
             let capture: CaptureHeader = memory.read(header.capture_address);
             for item in 0..capture.counters.count {
+                let lane = item / header.core_count;
+                let kind = self.kinds()[(lane / self.threads) as usize];
                 let address = header.capture_address + capture.counters.at(item);
                 let part: CommitCounters = memory.read(address);
+                let counters = by_kind.entry(kind).or_default();
                 counters.total += part.total;
                 counters.mismatched += part.mismatched;
-                counters.dropped[0] += part.dropped[0];
+                for (sum, dropped) in counters.dropped.iter_mut().zip(part.dropped) {
+                    *sum += dropped;
+                }
             }
         }
         let lanes = &world.host.lanes;
@@ -211,8 +266,16 @@ impl Setup {
                 .map(|core| memory.read(base + header.orders.at(core)))
                 .collect(),
             ran,
-            records: lanes.iter().flat_map(|lane| lane.records.clone()).collect(),
-            counters,
+            records: records(lanes),
+            phases: records(lanes),
+            pmu: records(lanes),
+            tensors: lanes
+                .iter()
+                .filter(|lane| lane.config.kind == Kind::TENSOR.raw())
+                .flat_map(|lane| lane.records().into_iter().zip(lane.payloads.clone()))
+                .collect(),
+            counters: by_kind.get(&Kind::TASK).copied().unwrap_or_default(),
+            by_kind,
             lanes: lanes.iter().map(|lane| memory.read(lane.device)).collect(),
             entries: lanes.iter().map(|lane| lane.entries.clone()).collect(),
             has_left: world.cores.iter().map(SimCore::has_left).collect(),
@@ -244,6 +307,8 @@ impl Setup {
             thread_count: self.threads,
             run_id: 7,
             swimlane_level: self.level,
+            pmu_event: self.pmu_event,
+            tensor_piece_bytes: self.piece_bytes,
             handshake_limit_ticks: 50_000,
             // The clock runs with the calls of all threads, also while one waits for a CPU.
             scheduler_limit_ticks: if self.threads == 1 { 200_000 } else { 1 << 40 },
@@ -261,6 +326,10 @@ impl Setup {
             successors: next.place(u32::try_from(edges).unwrap(), 4),
             fan_in: next.place(tasks, 4),
             ready: CoreType::ALL.map(|kind| next.place(of_type(kind), 4)),
+            tensors: next.place(
+                u32::try_from(self.tensors.len()).unwrap(),
+                size_of::<TaskTensor>(),
+            ),
             ..ControlHeader::default()
         };
         header.control_bytes = next.end;
@@ -274,7 +343,11 @@ impl Setup {
     /// The capture header with offsets from its own start, and the lanes.
     fn capture_header(&self, next: &mut Placer) -> (CaptureHeader, Vec<LaneConfig>) {
         let mut own = Placer { end: 0 };
-        let (cores, lanes) = (self.cores(), self.threads);
+        let kinds = self.kinds();
+        let (cores, lanes) = (
+            self.cores(),
+            u32::try_from(kinds.len()).unwrap() * self.threads,
+        );
         own.place(1, size_of::<CaptureHeader>());
         let mut header = CaptureHeader {
             magic: CAPTURE_MAGIC,
@@ -282,35 +355,47 @@ impl Setup {
             core_count: cores,
             thread_count: self.threads,
             ring_size: self.ring_size,
-            slot_lines: 1,
+            slot_lines: self.slot_lines(),
             lane_count: lanes,
             lane_configs: own.place(lanes, size_of::<LaneConfig>()),
             lane_devices: own.place(lanes, size_of::<LaneDevice>()),
             lane_hosts: own.place(lanes, size_of::<LaneHost>()),
             counters: own.place(lanes * cores, size_of::<CommitCounters>()),
-            staging: own.place(cores, self.ring_size as usize * 64),
+            staging: own.place(cores, (self.ring_size * self.slot_lines()) as usize * 64),
             ..CaptureHeader::default()
         };
-        let configs = (0..lanes).map(|thread| {
+        let configs = (0..lanes).map(|index| {
+            let kind = kinds[(index / self.threads) as usize];
+            let is_tensors = kind == Kind::TENSOR;
             let Lane {
                 buffers,
                 records,
                 policy,
                 block_limit_ticks,
-            } = self.lane;
+            } = if is_tensors {
+                self.tensor_lane
+            } else {
+                self.lane
+            };
+            let record_bytes = kind.record_bytes().unwrap();
+            let arena_bytes = if is_tensors { self.arena_bytes } else { 0 };
             LaneConfig {
-                kind: Kind::TASK.raw(),
-                thread,
+                kind: kind.raw(),
+                thread: index % self.threads,
                 capacity: buffers,
                 records_per_buffer: records,
-                record_bytes: TaskRecord::BYTES,
+                record_bytes,
                 policy: policy as u32,
                 block_limit_ticks,
                 ready_offset_bytes: own.place(buffers, 16).offset_bytes,
                 free_offset_bytes: own.place(buffers, 4).offset_bytes,
-                buffers_offset_bytes: own.place(buffers * records, 64).offset_bytes,
-                arena_offset_bytes: 0,
-                arena_bytes: 0,
+                buffers_offset_bytes: own
+                    .place(buffers * records, record_bytes as usize)
+                    .offset_bytes,
+                arena_offset_bytes: own
+                    .place(1, usize::try_from(arena_bytes).unwrap())
+                    .offset_bytes,
+                arena_bytes,
                 reserved: [0; 7],
             }
         });
@@ -318,6 +403,22 @@ impl Setup {
         header.capture_bytes = own.end;
         next.end += own.end;
         (header, configs)
+    }
+
+    fn write_tensors(&self, memory: &Memory, header: &ControlHeader, tensor_memory: u64) {
+        let base = memory.base();
+        for (index, (task, tensor)) in (0u32..).zip(&self.tensors) {
+            let mut tensor = *tensor;
+            tensor.tensor.address += tensor_memory;
+            memory.write(base + header.tensors.at(index), &tensor);
+            let task = base + header.tasks.at(*task);
+            let count = task + offset_of!(GraphTask, tensor_count) as u64;
+            if memory.load32(count) == 0 {
+                let first = task + offset_of!(GraphTask, first_tensor) as u64;
+                memory.store32(first, index);
+            }
+            memory.store32(count, memory.load32(count) + 1);
+        }
     }
 
     fn write_control(&self, memory: &Memory, header: &ControlHeader) {
@@ -403,7 +504,8 @@ impl Setup {
                 ready_head: 0,
                 free_tail: config.capacity,
                 entries: Vec::new(),
-                records: Vec::new(),
+                bytes: Vec::new(),
+                payloads: Vec::new(),
             }
         };
         (0u32..).zip(configs).map(lane).collect()
@@ -436,6 +538,10 @@ impl Outcome {
             for successor in successors {
                 assert!(ran.end <= ends[&(1000 + u64::from(*successor))].begin);
             }
+        }
+        for (kind, counters) in &self.by_kind {
+            assert_eq!(counters.mismatched, 0, "{kind}");
+            assert_eq!(counters.dropped, [0; 4], "{kind}");
         }
         if setup.level == 0 {
             return;
@@ -483,6 +589,13 @@ impl Outcome {
             .find(is_failed)
             .expect("a thread failed")
     }
+}
+
+fn records<R: Record>(lanes: &[HostLane]) -> Vec<R> {
+    let of_kind = lanes
+        .iter()
+        .filter(|lane| lane.config.kind == R::KIND.raw());
+    of_kind.flat_map(HostLane::records).collect()
 }
 
 /// Hands out line-aligned sections.

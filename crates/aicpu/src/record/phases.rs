@@ -1,0 +1,117 @@
+//! The phase lane: what an AICPU thread did between tasks.
+
+use super::capture::Capture;
+use super::lane::{Counters, Lane};
+use crate::{Control, Failure};
+use lanescope_abi::control::DeviceError;
+use lanescope_abi::{Device, PhaseKind, PhaseRecord};
+
+/// One stretch of what an AICPU thread did; see [`lanescope_abi::PhaseRecord`].
+#[derive(Clone, Copy, Debug)]
+pub struct Phase {
+    /// What it did.
+    pub kind: PhaseKind,
+    /// When it began.
+    pub begin_ticks: u64,
+    /// When it ended.
+    pub end_ticks: u64,
+    /// The scheduler's round in which it began.
+    pub round: u32,
+    /// Tasks completed or dispatched in it; of any other stretch, its rounds.
+    pub tasks: u32,
+    /// Looks at a ready queue that found a task.
+    pub hits: u32,
+    /// Looks that found none.
+    pub misses: u32,
+}
+
+/// The phase lane of one AICPU thread.
+#[derive(Debug)]
+pub(crate) struct Phases<'d, D> {
+    lane: Lane<'d, D, PhaseRecord>,
+    counters: Counters,
+    run_id: u32,
+    thread: u32,
+    sequence: u32,
+    round: u32,
+}
+
+impl<'d, D: Device> Phases<'d, D> {
+    pub(crate) fn attach(
+        control: &Control<'d, D>,
+        capture: &Capture<'d, D>,
+        thread: u32,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(found) = capture.find::<PhaseRecord>(thread)? else {
+            return Ok(None);
+        };
+        let lane: Lane<'d, D, PhaseRecord> = Lane::open(capture, &found)?;
+        Ok(Some(Self {
+            counters: lane.counters(0),
+            lane,
+            run_id: control.header.run_id,
+            thread,
+            sequence: 0,
+            round: 0,
+        }))
+    }
+
+    /// Waits that are noted from now on began in this round.
+    pub(crate) fn enter_round(&mut self, round: u32) {
+        self.round = round;
+    }
+
+    /// Commits a phase, and behind it the wait that this took. A wait for room for a record of a wait is
+    /// counted, but is no record itself: it would be one more to wait for.
+    pub(crate) fn commit(&mut self, phase: &Phase) -> Result<(), DeviceError> {
+        self.commit_one(phase)?;
+        match self.lane.buffers.take_wait() {
+            Some(wait) => self.blocked(wait),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits a wait for the host, in the lane of any kind, as (begin, end) ticks.
+    #[cold]
+    pub(crate) fn blocked(
+        &mut self,
+        (begin_ticks, end_ticks): (u64, u64),
+    ) -> Result<(), DeviceError> {
+        let phase = Phase {
+            kind: PhaseKind::Blocked,
+            begin_ticks,
+            end_ticks,
+            round: self.round,
+            tasks: 1,
+            hits: 0,
+            misses: 0,
+        };
+        self.commit_one(&phase)?;
+        self.lane.buffers.take_wait();
+        Ok(())
+    }
+
+    fn commit_one(&mut self, phase: &Phase) -> Result<(), DeviceError> {
+        let record = PhaseRecord {
+            begin_ticks: phase.begin_ticks,
+            end_ticks: phase.end_ticks,
+            sequence: self.sequence,
+            run_id: self.run_id,
+            phase: phase.kind as u16,
+            thread: u16::try_from(self.thread).expect("a chip has few AICPU threads"),
+            round: phase.round,
+            tasks: phase.tasks,
+            hits: phase.hits,
+            misses: phase.misses,
+            task_id: u64::MAX,
+            ..PhaseRecord::default()
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.lane.commit(&mut self.counters, &record)?;
+        Ok(())
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), DeviceError> {
+        self.lane.flush()
+    }
+}
