@@ -21,6 +21,18 @@ struct Core {
     uint64_t limit_ticks;
 };
 
+// What a core measures of its tasks.
+struct Measured {
+    // Its staging ring; 0 when nothing is published.
+    uint64_t staging;
+    bool has_times;
+    // Whether the gate of its counters is opened for a kernel.
+    bool is_counted;
+    // Whether it reads them itself, and where its registers are.
+    bool reads_counters;
+    uint64_t window;
+};
+
 // A token wait looks for an abort once in so many polls.
 constexpr uint32_t polls_between_abort_checks = 1024;
 
@@ -133,10 +145,22 @@ LANESCOPE_DEVICE bool await_token(Core &core, uint32_t token) {
     }
 }
 
+// Reads, and so clears, the core's own counters; the gate is closed.
+LANESCOPE_DEVICE void read_counters(uint64_t window, Counters &counters) {
+    for (uint32_t counter = 0; counter < LANESCOPE_PMU_COUNTERS; ++counter) {
+        const uint32_t offset = counter < 8    ? LANESCOPE_A5_PMU_COUNTER_0 + counter * LANESCOPE_A5_PMU_COUNTER_STEP
+                                : counter == 8 ? LANESCOPE_A5_PMU_COUNTER_8
+                                               : LANESCOPE_A5_PMU_COUNTER_9;
+        counters.values[counter] = read_counter(window, offset);
+    }
+    const uint64_t low = read_counter(window, LANESCOPE_A5_PMU_TOTAL_LOW);
+    counters.total_cycles = static_cast<uint64_t>(read_counter(window, LANESCOPE_A5_PMU_TOTAL_HIGH)) << 32 | low;
+}
+
 // Runs one task: ACK, kernel, publish, FIN. False when its payload is not its own.
-LANESCOPE_DEVICE bool run_task(const Core &core, uint32_t token, uint64_t payloads, uint64_t staging) {
+LANESCOPE_DEVICE bool run_task(const Core &core, uint32_t token, uint64_t payloads, const Measured &measured) {
     Times times = {0, 0, 0};
-    if (staging != 0) {
+    if (measured.has_times) {
         times.receive = ticks();
     }
     write_cond(token);
@@ -157,13 +181,25 @@ LANESCOPE_DEVICE bool run_task(const Core &core, uint32_t token, uint64_t payloa
             invalidate(line);
         }
     }
-    if (staging != 0) {
+    if (measured.has_times) {
         times.start = ticks();
     }
+    if (measured.is_counted) {
+        open_gate();
+    }
     call(kernel, args);
-    if (staging != 0) {
+    if (measured.is_counted) {
+        close_gate();
+    }
+    if (measured.has_times) {
         times.end = ticks();
-        publish(staging, token, core.run_id, times);
+    }
+    if (measured.reads_counters) {
+        Counters counters = {};
+        read_counters(measured.window, counters);
+        publish_counted(measured.staging, token, core.run_id, measured.has_times, times, counters);
+    } else if (measured.has_times) {
+        publish(measured.staging, token, core.run_id, times);
     } else {
         store_barrier();
     }
@@ -183,7 +219,18 @@ LANESCOPE_DEVICE bool take_part(Core &core) {
     const uint32_t level = load32(LANESCOPE_FIELD(core.order, lanescope_core_order, swimlane_level));
     const uint64_t payloads = load64(LANESCOPE_FIELD(core.order, lanescope_core_order, payload_address));
     const uint64_t ring = load64(LANESCOPE_FIELD(core.order, lanescope_core_order, staging_address));
-    const uint64_t staging = level == 0 ? 0 : ring;
+    const uint32_t pmu_event = load32(LANESCOPE_FIELD(core.order, lanescope_core_order, pmu_event));
+    Measured measured = {};
+    measured.staging = ring;
+    measured.has_times = level != 0 && ring != 0;
+    measured.is_counted = pmu_event != 0;
+    measured.reads_counters = !is_a2a3 && pmu_event != 0 && ring != 0;
+    if (measured.reads_counters) {
+        const uint64_t registers = offsetof(lanescope_control_header, registers);
+        const uint64_t window = section_item(core.control, registers, physical_core());
+        invalidate(window);
+        measured.window = load64(window);
+    }
     write_answer(core, false);
     if (!await_order(core, LANESCOPE_FIELD(core.order, lanescope_core_order, registers_run), "the registers of a core",
                      limit)) {
@@ -194,7 +241,7 @@ LANESCOPE_DEVICE bool take_part(Core &core) {
     write_cond(LANESCOPE_COND_IDLE);
     while (await_token(core, token)) {
         core.last_token = token;
-        if (!run_task(core, token, payloads, staging)) {
+        if (!run_task(core, token, payloads, measured)) {
             core.error = LANESCOPE_DEVICE_ERROR_INTERNAL;
             break;
         }

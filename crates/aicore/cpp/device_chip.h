@@ -23,6 +23,11 @@ __aicore__ inline uint32_t read_data_main_base() {
     return static_cast<uint32_t>(value);
 }
 __aicore__ inline void write_cond(uint32_t value) { set_cond(value); }
+__aicore__ inline void open_gate() { set_ctrl(static_cast<uint64_t>(get_ctrl()) | 1); }
+__aicore__ inline void close_gate() { set_ctrl(static_cast<uint64_t>(get_ctrl()) & ~1ull); }
+__aicore__ inline uint32_t read_counter(uint64_t window, uint32_t offset) {
+    return static_cast<uint32_t>(ld_dev(reinterpret_cast<__gm__ uint32_t *>(window + offset), 0));
+}
 __aicore__ inline uint64_t ticks() { return static_cast<uint64_t>(get_sys_cnt()); }
 
 // The kernel has ended when all its pipes have.

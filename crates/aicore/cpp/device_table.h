@@ -7,6 +7,8 @@ namespace lanescope {
 constexpr uint64_t data_main_base = is_a2a3 ? LANESCOPE_A2A3_DATA_MAIN_BASE : LANESCOPE_A5_DATA_MAIN_BASE;
 constexpr uint64_t cond = is_a2a3 ? LANESCOPE_A2A3_COND : LANESCOPE_A5_COND;
 
+constexpr uint64_t gate = LANESCOPE_PMU_GATE;
+
 static const lanescope_device_table *table = nullptr;
 
 inline uint32_t load32(uint64_t address) { return table->load32(address); }
@@ -19,6 +21,9 @@ inline void store_barrier() { table->barrier(static_cast<uint32_t>(LANESCOPE_BAR
 inline void load_barrier() { table->barrier(static_cast<uint32_t>(LANESCOPE_BARRIER_LOAD)); }
 inline uint32_t read_data_main_base() { return table->read_reg(data_main_base); }
 inline void write_cond(uint32_t value) { table->write_reg(cond, value); }
+inline void open_gate() { table->write_reg(gate, table->read_reg(gate) | 1); }
+inline void close_gate() { table->write_reg(gate, table->read_reg(gate) & ~1u); }
+inline uint32_t read_counter(uint64_t, uint32_t offset) { return table->read_reg(offset); }
 inline uint64_t ticks() { return table->ticks(); }
 inline void call(uint64_t kernel, uint64_t args) { table->call(kernel, args); }
 inline uint32_t core_index(bool) { return table->core_index(); }

@@ -9,8 +9,8 @@ use lanescope_abi::control::{
 use lanescope_abi::token::{
     COND_EXITED, COND_FIN, COND_IDLE, DISPATCH_EXIT, DISPATCH_IDLE, TOKEN_FIRST, TOKEN_LAST,
 };
-use lanescope_abi::{ABI_HASH, Chip, LINE_BYTES, RING_SIZES, Section, TaskSlot, Token};
-use lanescope_aicore::{Times, publish};
+use lanescope_abi::{ABI_HASH, Chip, LINE_BYTES, PmuSlot, RING_SIZES, Section, TaskSlot, Token};
+use lanescope_aicore::{Counters, Times, publish, publish_counted};
 use recording::{Call, Program, Recording};
 use std::mem::offset_of;
 
@@ -54,10 +54,150 @@ fn cpp_and_rust_publish_the_same_bytes_by_the_same_calls() {
     }
 }
 
+#[test]
+fn cpp_and_rust_publish_counters_as_they_do_times() {
+    type Publish = unsafe extern "C" fn(u64, u32, u32, *const u64, u64, *const u32);
+    let values = [1, 2, 3, 5, 7, 11, 13, 17, u32::MAX, 0x8000_0001];
+    let counters = Counters {
+        total_cycles: 0x1_0000_0002,
+        values,
+    };
+    let times = [3, u64::MAX - 7, 1 << 40];
+    for (ring_size, has_times) in RING_SIZES
+        .into_iter()
+        .zip([true, false].into_iter().cycle())
+    {
+        let program = Program::build("tests/publish.cpp", Chip::A5, ring_size);
+        for token in [TOKEN_FIRST, TOKEN_FIRST + 5, TOKEN_LAST] {
+            let cpp = program.record(|memory| {
+                // SAFETY: the entry has this type.
+                let entry = unsafe { program.entry::<Publish>("test_publish_counted") };
+                let times = if has_times {
+                    times.as_ptr()
+                } else {
+                    std::ptr::null()
+                };
+                let total_cycles = counters.total_cycles;
+                // SAFETY: the ring lies in the recording's memory; null or three times, ten counters.
+                unsafe { entry(memory, token, 9, times, total_cycles, values.as_ptr()) };
+            });
+            let [receive, start, end] = times;
+            let times = Times {
+                receive,
+                start,
+                end,
+            };
+            let rust = Recording::new(|recorder, memory| {
+                let token = Token::new(token).expect("a token");
+                let times = has_times.then_some(&times);
+                // SAFETY: the memory holds the largest ring.
+                unsafe {
+                    publish_counted(recorder, memory, ring_size, token, 9, times, &counters);
+                };
+            });
+            assert_eq!(cpp.calls, rust.calls);
+            assert_eq!(cpp.bytes, rust.bytes);
+            let at = (token % ring_size) as usize * 128;
+            let slot = TaskSlot {
+                token,
+                run_id: 9,
+                receive_ticks: receive,
+                start_ticks: start,
+                end_ticks: end,
+                seal: token,
+                ..TaskSlot::default()
+            };
+            let slot = if has_times { slot } else { TaskSlot::default() };
+            let expected: [u8; 64] = zerocopy::transmute!(slot);
+            assert_eq!(cpp.bytes[at..at + 64], expected);
+            let slot = PmuSlot {
+                token,
+                run_id: 9,
+                total_cycles: counters.total_cycles,
+                counters: values,
+                seal: token,
+                ..PmuSlot::default()
+            };
+            let expected: [u8; 64] = zerocopy::transmute!(slot);
+            assert_eq!(cpp.bytes[at + 64..at + 128], expected);
+        }
+    }
+}
+
+/// The calls of the one token of a run between its ACK and its FIN.
+fn calls_of_token<'a>(run: &'a Recording, chip: &ChipInfo) -> &'a [Call] {
+    let cond = u64::from(chip.registers.cond);
+    let ack = run.position(|call| *call == Call::WriteReg(cond, TOKEN_FIRST));
+    let fin = run.position(|call| *call == Call::WriteReg(cond, COND_FIN | TOKEN_FIRST));
+    &run.calls[ack + 1..fin]
+}
+
+#[test]
+fn the_gate_is_open_for_the_kernel_alone_and_a_core_that_can_stages_its_counters() {
+    for chip in Chip::ALL {
+        let info = chip.info();
+        let pmu = &info.registers.pmu;
+        let program = Program::build("cpp/aicore.cpp", chip, 2);
+        for level in [0, 1] {
+            let mut memory = memory(info, 2, TOKEN_FIRST, level);
+            let order = CoreOrder {
+                pmu_event: 2,
+                slot_lines: 1 + u32::from(pmu.is_read_by_core),
+                ..order(TOKEN_FIRST, level)
+            };
+            put(&mut memory, ORDER, &order);
+            let run = program.run(memory, info, &[TOKEN_FIRST, DISPATCH_EXIT]);
+            let calls = calls_of_token(&run, info);
+            let gate = u64::from(pmu.gate);
+            let kernel = calls
+                .iter()
+                .position(|call| matches!(call, Call::Kernel(..)));
+            let kernel = kernel.expect("the kernel runs");
+            let opens = [Call::ReadReg(gate), Call::WriteReg(gate, GATE | 1)];
+            let closes = [Call::ReadReg(gate), Call::WriteReg(gate, GATE)];
+            assert_eq!(calls[kernel - 2..kernel], opens);
+            assert_eq!(calls[kernel + 1..kernel + 3], closes);
+            let mut rest = &calls[kernel + 3..];
+            if level != 0 {
+                assert_eq!(rest[0], Call::Ticks, "the end tick");
+                rest = &rest[1..];
+            }
+            if !pmu.is_read_by_core {
+                let is_counter = |call: &&Call| matches!(call, Call::ReadReg(_));
+                assert_eq!(rest.iter().find(is_counter), None, "the AICPU reads them");
+                continue;
+            }
+            let offsets = pmu.counters.iter().chain(&pmu.total);
+            let reads: Vec<Call> = offsets.map(|at| Call::ReadReg(u64::from(*at))).collect();
+            assert_eq!(rest[..reads.len()], reads, "once each, behind the gate");
+            assert_eq!(rest.last(), Some(&Call::Barrier(1)));
+            let slot: PmuSlot = run.read(STAGING + 64);
+            let [low, high] = pmu.total.map(|at| recording::register(u64::from(at)));
+            let expected = PmuSlot {
+                token: TOKEN_FIRST,
+                run_id: RUN,
+                total_cycles: u64::from(high) << 32 | u64::from(low),
+                counters: std::array::from_fn(|at| {
+                    recording::register(u64::from(pmu.counters[at]))
+                }),
+                seal: TOKEN_FIRST,
+                ..PmuSlot::default()
+            };
+            assert_eq!(slot, expected);
+            let slot: TaskSlot = run.read(STAGING);
+            assert_eq!(slot.token, if level == 0 { 0 } else { TOKEN_FIRST });
+        }
+    }
+}
+
+/// What the gate's register holds beside the gate.
+const GATE: u32 = 0x50;
+
 /// Offsets in the recording's memory.
 const ORDER: u64 = 1024;
 const ANSWER: u64 = 1088;
 const HOST: u64 = 1152;
+const REGISTERS: u64 = 1216;
 const PAYLOADS: u64 = 2048;
 const STAGING: u64 = 3072;
 const ARGS: u64 = 3584;
@@ -279,19 +419,11 @@ fn memory(chip: &ChipInfo, ring_size: u32, first_token: u32, level: u32) -> Vec<
         host: section(HOST, 64),
         orders: section(ORDER, 64),
         answers: section(ANSWER, 64),
+        registers: section(REGISTERS, 8),
         ..ControlHeader::default()
     };
     put(&mut memory, 0, &header);
-    let order = CoreOrder {
-        ready_run: RUN,
-        registers_run: RUN,
-        first_token,
-        swimlane_level: level,
-        staging_address: recording::BASE + STAGING,
-        payload_address: recording::BASE + PAYLOADS,
-        ..CoreOrder::default()
-    };
-    put(&mut memory, ORDER, &order);
+    put(&mut memory, ORDER, &order(first_token, level));
     let mut token = Token::new(first_token).expect("a token");
     for _ in 0..ring_size {
         let slot = u64::from(token.slot(ring_size));
@@ -303,6 +435,19 @@ fn memory(chip: &ChipInfo, ring_size: u32, first_token: u32, level: u32) -> Vec<
         token = token.next();
     }
     memory
+}
+
+fn order(first_token: u32, level: u32) -> CoreOrder {
+    CoreOrder {
+        ready_run: RUN,
+        registers_run: RUN,
+        first_token,
+        swimlane_level: level,
+        staging_address: recording::BASE + STAGING,
+        payload_address: recording::BASE + PAYLOADS,
+        slot_lines: 1,
+        ..CoreOrder::default()
+    }
 }
 
 fn payload(token: u32) -> Payload {
