@@ -1,5 +1,6 @@
 //! What the command line takes.
 
+use crate::collect::CollectorArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lanescope::Policy;
 use lanescope_examples::WorkloadOptions;
@@ -36,11 +37,10 @@ pub(crate) struct RunArguments {
     pub(crate) workload: WorkloadOptions,
     #[command(flatten)]
     pub(crate) target: TargetArguments,
-    /// Record the swimlane, at level 1 (core times) to 4; without a level, everything
-    #[arg(long, global = true, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "4", value_parser = clap::value_parser!(u32).range(0..=4))]
-    pub(crate) swimlane: Option<u32>,
-    /// Folder for capture, verdict, report and trace [default with --swimlane: out/WORKLOAD]
+    #[command(flatten)]
+    pub(crate) collect: CollectorArguments,
+    /// Folder for capture, verdict, report and trace [default when something is collected:
+    /// out/WORKLOAD]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Seed of the simulated chip; 0 is the exact cost model
@@ -55,15 +55,6 @@ pub(crate) struct RunArguments {
     /// Tasks in flight on a core, at most the ring size [default: the ring size]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) issue_depth: Option<u32>,
-    /// What happens to a record when no buffer is free
-    #[arg(long, global = true, value_name = "POLICY", default_value = "block")]
-    pub(crate) policy: PolicyName,
-    /// Buffers of each lane, a power of two
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) buffers: Option<u32>,
-    /// Records a buffer holds
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) records_per_buffer: Option<u32>,
     /// A time limit: block, handshake, scheduler, op, sync or write
     #[arg(long = "limit", global = true, value_name = "NAME=SECONDS", value_parser = limit)]
     pub(crate) limits: Vec<(String, Duration)>,
@@ -124,12 +115,15 @@ pub(crate) struct InfoArguments {
     pub(crate) target: TargetArguments,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+/// What happens to a record when no buffer is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PolicyName {
-    /// Wait, up to the block limit
+    /// Wait, up to the block limit.
     Block,
-    /// Lose the newest record
+    /// Lose the newest record.
     DropNewest,
+    /// Of a tensor keep what fits.
+    Truncate,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -146,6 +140,10 @@ pub(crate) enum FormatName {
     Perfetto,
     /// The `l2_perf_records.json` of the reference runtime
     RecordsJson,
+    /// The `pmu.csv` of the reference runtime
+    PmuCsv,
+    /// The folder `tensor_dump` of the reference runtime: manifest and payload
+    TensorDump,
 }
 
 impl From<PolicyName> for Policy {
@@ -153,6 +151,7 @@ impl From<PolicyName> for Policy {
         match name {
             PolicyName::Block => Self::Block,
             PolicyName::DropNewest => Self::DropNewest,
+            PolicyName::Truncate => Self::Truncate,
         }
     }
 }
@@ -210,12 +209,12 @@ mod tests {
     #[test]
     fn options_stand_before_and_behind_the_workload() {
         let before = parse("lanescope run --platform a5sim --swimlane vector --tasks 20");
-        assert_eq!(before.swimlane, Some(4));
+        assert_eq!(before.collect.swimlane, Some(4));
         assert_eq!(before.target.platform.as_deref(), Some("a5sim"));
         let behind =
             parse("lanescope run vector --tasks 20 --platform a5sim --swimlane=2 --seed 3");
-        assert_eq!((behind.swimlane, behind.seed), (Some(2), Some(3)));
-        assert_eq!(parse("lanescope run bgemm").swimlane, None);
+        assert_eq!((behind.collect.swimlane, behind.seed), (Some(2), Some(3)));
+        assert_eq!(parse("lanescope run bgemm").collect.swimlane, None);
     }
 
     #[test]

@@ -21,7 +21,13 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
             to.display()
         );
     }
-    if to == Path::new("-") {
+    if arguments.format == FormatName::TensorDump {
+        if to == Path::new("-") {
+            bail!("tensor-dump is a folder; name one with --output");
+        }
+        results::write_tensor_dump(&trace, &to)?;
+        output::note(format!("wrote {}", to.display()));
+    } else if to == Path::new("-") {
         export_to_stdout(&trace, arguments.format)?;
     } else {
         results::write_file(&to, |file| write(&trace, arguments.format, file))?;
@@ -51,6 +57,8 @@ fn write(trace: &Trace, format: FormatName, to: &mut dyn Write) -> Result<()> {
     match format {
         FormatName::Perfetto => results::write_perfetto(trace, to),
         FormatName::RecordsJson => results::write_records_json(trace, to),
+        FormatName::PmuCsv => results::write_pmu(trace, to),
+        FormatName::TensorDump => unreachable!("a folder is written by itself"),
     }
 }
 
@@ -80,5 +88,7 @@ fn beside(run: &Path, format: FormatName) -> PathBuf {
     folder.join(match format {
         FormatName::Perfetto => results::TRACE_FILE_NAME,
         FormatName::RecordsJson => results::RECORDS_FILE_NAME,
+        FormatName::PmuCsv => results::PMU_FILE_NAME,
+        FormatName::TensorDump => results::DUMP_FOLDER_NAME,
     })
 }

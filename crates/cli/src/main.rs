@@ -5,6 +5,7 @@
 
 mod arguments;
 mod build_folder;
+mod collect;
 mod export;
 mod info;
 mod output;

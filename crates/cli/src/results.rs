@@ -3,9 +3,9 @@
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
-use lanescope_export::{perfetto, records_json};
+use lanescope_export::{perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
-use lanescope_trace::Trace;
+use lanescope_trace::{Chip, JoinedPmu, Trace};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -18,40 +18,79 @@ pub(crate) const REPORT_FILE_NAME: &str = "report.json";
 /// The records of a run as the reference runtime writes them.
 pub(crate) const RECORDS_FILE_NAME: &str = lanescope_trace::records_json::FILE_NAME;
 
+/// The counters of a run as the reference runtime writes them.
+pub(crate) const PMU_FILE_NAME: &str = pmu_csv::FILE_NAME;
+/// The folder with the tensors of a run as the reference runtime writes them.
+pub(crate) const DUMP_FOLDER_NAME: &str = tensor_dump::FOLDER_NAME;
+
 /// Every file that a run leaves.
-const FILE_NAMES: [&str; 4] = [
+const FILE_NAMES: [&str; 6] = [
     CAPTURE_FILE_NAME,
     VERDICT_FILE_NAME,
     REPORT_FILE_NAME,
     TRACE_FILE_NAME,
+    PMU_FILE_NAME,
+    pmu_csv::JOINED_FILE_NAME,
 ];
 
 /// The files made from the capture of a run.
 #[derive(Debug)]
 pub(crate) struct Results {
+    trace: Trace,
     report: Report,
-    trace_path: PathBuf,
+    /// What was written, for the user.
+    written: Vec<&'static str>,
 }
 
 impl Results {
-    /// Reads the capture of a folder and writes report and trace beside it.
+    /// Reads the capture of a folder and writes beside it what can be made of it.
     pub(crate) fn write(folder: &Path) -> Result<Self> {
         let trace = Trace::open(folder.join(CAPTURE_FILE_NAME))?;
         let report = report(&trace);
         write_file(&folder.join(REPORT_FILE_NAME), |file| {
             Ok(file.write_all(report.to_json().as_bytes())?)
         })?;
-        let trace_path = folder.join(TRACE_FILE_NAME);
-        write_file(&trace_path, |file| write_perfetto(&trace, file))?;
-        Ok(Self { report, trace_path })
+        write_file(&folder.join(TRACE_FILE_NAME), |file| {
+            write_perfetto(&trace, file)
+        })?;
+        let mut written = vec!["capture", "verdict", "report", "trace"];
+        if report.pmu.is_some() {
+            write_file(&folder.join(PMU_FILE_NAME), |file| write_pmu(&trace, file))?;
+            written.push(PMU_FILE_NAME);
+        }
+        if report.dump.is_some() {
+            write_tensor_dump(&trace, &folder.join(DUMP_FOLDER_NAME))?;
+            written.push(DUMP_FOLDER_NAME);
+        }
+        Ok(Self {
+            trace,
+            report,
+            written,
+        })
     }
 
     pub(crate) fn report(&self) -> &Report {
         &self.report
     }
 
-    pub(crate) fn trace_path(&self) -> &Path {
-        &self.trace_path
+    /// The names of what was written, as a list.
+    pub(crate) fn written(&self) -> String {
+        self.written.join(", ")
+    }
+
+    /// Joins the counters of this run with those in other folders, each of another event type.
+    pub(crate) fn join_pmu(&self, folders: &[PathBuf], to: &Path) -> Result<JoinedPmu> {
+        let mut others = Vec::new();
+        for folder in folders {
+            others.push(Trace::open(folder.join(CAPTURE_FILE_NAME))?);
+        }
+        let runs = others.iter().chain(std::iter::once(&self.trace));
+        let joined = JoinedPmu::of(runs);
+        let chip = self.trace.session().chip.unwrap_or(Chip::A2a3);
+        write_file(&to.join(pmu_csv::JOINED_FILE_NAME), |file| {
+            Ok(pmu_csv::write_joined(chip, &joined, file)?)
+        })?;
+        Ok(joined)
     }
 }
 
@@ -67,7 +106,12 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
 /// else lies there, a recording above all, is not ours.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for name in FILE_NAMES {
+    let dumped = [
+        tensor_dump::MANIFEST_FILE_NAME,
+        tensor_dump::PAYLOAD_FILE_NAME,
+    ];
+    let dumped = dumped.map(|name| Path::new(DUMP_FOLDER_NAME).join(name));
+    for name in FILE_NAMES.map(PathBuf::from).into_iter().chain(dumped) {
         let path = folder.join(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -139,6 +183,22 @@ pub(crate) fn write_records_json(trace: &Trace, to: &mut dyn Write) -> Result<()
     Ok(())
 }
 
+pub(crate) fn write_pmu(trace: &Trace, to: &mut dyn Write) -> Result<()> {
+    pmu_csv::write(trace, to)?;
+    Ok(())
+}
+
+/// Writes manifest and payload into a folder, which is made.
+pub(crate) fn write_tensor_dump(trace: &Trace, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    write_file(&folder.join(tensor_dump::PAYLOAD_FILE_NAME), |payload| {
+        write_file(&folder.join(tensor_dump::MANIFEST_FILE_NAME), |manifest| {
+            tensor_dump::write(trace, payload, manifest)?;
+            Ok(())
+        })
+    })
+}
+
 /// What there is to say of a run that was not recorded.
 pub(crate) fn summary(outcome: &RunOutcome) -> String {
     let seconds = |ticks: u64| ticks as f64 / outcome.ticks_per_second as f64;
@@ -150,7 +210,7 @@ pub(crate) fn summary(outcome: &RunOutcome) -> String {
     );
     let _ = writeln!(
         text,
-        "verdict: {} (swimlane off: only dispatched tasks were counted)",
+        "verdict: {} (nothing collected: only dispatched tasks were counted)",
         outcome.verdict.outcome.name()
     );
     for finding in &outcome.verdict.findings {

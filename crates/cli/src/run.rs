@@ -7,8 +7,8 @@ use crate::progress::Progress;
 use crate::results::{self, Results};
 use anyhow::{Context, Result, bail};
 use lanescope::{
-    CAPTURE_FILE_NAME, Collectors, LaneOptions, Limits, OpenOptions, RunOptions, RunOutcome,
-    Session, SessionOptions, SwimlaneOptions, Token,
+    CAPTURE_FILE_NAME, Limits, OpenOptions, PmuEvent, RunOptions, RunOutcome, Session,
+    SessionOptions, Token,
 };
 use lanescope_examples::{Built, Target as WorkloadTarget};
 use std::path::{Path, PathBuf};
@@ -17,11 +17,19 @@ use std::process::ExitCode;
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let prepared = Prepared::new(arguments)?;
     let mut session = prepared.open(arguments)?;
+    let earlier = prepared.earlier_events(&mut session)?;
     let outcome = prepared.execute(&mut session, arguments.repeat)?;
     let right = check_numbers(&prepared.built, &session)?;
     drop(session);
-    let verdict = report(&prepared, &outcome)?;
-    Ok(if right { verdict } else { ExitCode::from(1) })
+    let verdict = report(&prepared, &outcome, &earlier)?;
+    let worst = earlier.iter().map(|run| run.exit_code).max().unwrap_or(0);
+    Ok(ExitCode::from(verdict.max(worst).max(u8::from(!right))))
+}
+
+/// A run with another event type, before the one that is reported.
+struct EarlierRun {
+    folder: PathBuf,
+    exit_code: u8,
 }
 
 /// Everything that can be checked before a device is opened or a file written.
@@ -31,6 +39,7 @@ struct Prepared {
     options: RunOptions,
     session: SessionOptions,
     folder: Option<PathBuf>,
+    earlier_events: Vec<&'static PmuEvent>,
 }
 
 impl Prepared {
@@ -42,7 +51,7 @@ impl Prepared {
                 target.platform.name()
             );
         }
-        let options = run_options(arguments, &target)?;
+        let (options, earlier_events) = run_options(arguments, &target)?;
         options.limits.check()?;
         let session = session_options(arguments, &target)?;
         let workload = arguments.workload.clone().open()?;
@@ -51,7 +60,8 @@ impl Prepared {
             chip: target.platform.chip(),
         })?;
         built.graph.check()?;
-        let folder = folder(arguments, workload.name());
+        let is_recorded = !options.collectors.is_empty();
+        let folder = folder(arguments, workload.name(), is_recorded);
         if let Some(folder) = &folder {
             results::check_folder(folder)?;
         }
@@ -69,6 +79,7 @@ impl Prepared {
             options,
             built,
             folder,
+            earlier_events,
         })
     }
 
@@ -92,6 +103,40 @@ impl Prepared {
             results::make_folder(folder)?;
         }
         Ok(session)
+    }
+
+    /// With `--pmu=all` one run for each event type but the last, each into a folder of its own.
+    fn earlier_events(&self, session: &mut Session) -> Result<Vec<EarlierRun>> {
+        let mut runs = Vec::new();
+        let Some(folder) = &self.folder else {
+            return Ok(runs);
+        };
+        for event in &self.earlier_events {
+            let folder = folder.join(format!("pmu-{}", event.name));
+            results::make_folder(&folder)?;
+            let mut options = self.options.clone();
+            // Tensors are the same in every run.
+            options.collectors.dump = None;
+            if let Some(pmu) = &mut options.collectors.pmu {
+                pmu.event = event.number;
+            }
+            options.capture = Some(folder.clone());
+            let outcome = session
+                .run(&self.built.graph, &options)
+                .with_context(|| format!("the run for {} failed", event.name))?;
+            let verdict = &outcome.verdict;
+            output::note(format!(
+                "counted {} ({}): {}",
+                event.name,
+                event.number,
+                verdict.outcome.name()
+            ));
+            runs.push(EarlierRun {
+                folder,
+                exit_code: verdict.exit_code(),
+            });
+        }
+        Ok(runs)
     }
 
     fn execute(&self, session: &mut Session, repeat: u32) -> Result<RunOutcome> {
@@ -146,18 +191,22 @@ fn check_numbers(built: &Built, session: &Session) -> Result<bool> {
 }
 
 /// Prints the report and writes what goes beside the capture; the exit code is the verdict's.
-fn report(prepared: &Prepared, outcome: &RunOutcome) -> Result<ExitCode> {
+fn report(prepared: &Prepared, outcome: &RunOutcome, earlier: &[EarlierRun]) -> Result<u8> {
     let verdict = &outcome.verdict;
     if let Some(folder) = prepared.capture_folder() {
         let results = Results::write(folder)?;
         output::data(results.report().text())?;
+        if !earlier.is_empty() {
+            join(&results, earlier, folder)?;
+        }
         output::note(format!(
-            "wrote {} (capture, verdict, report and trace)",
-            folder.display()
+            "wrote {} ({})",
+            folder.display(),
+            results.written()
         ));
         output::note(format!(
             "open {} at https://ui.perfetto.dev (Open trace file; nothing is uploaded)",
-            results.trace_path().display()
+            folder.join(results::TRACE_FILE_NAME).display()
         ));
     } else {
         output::data(results::summary(outcome))?;
@@ -171,10 +220,26 @@ fn report(prepared: &Prepared, outcome: &RunOutcome) -> Result<ExitCode> {
         "{} tasks in {run_time:.2} s of host time",
         outcome.tasks
     ));
-    Ok(ExitCode::from(verdict.exit_code()))
+    Ok(verdict.exit_code())
 }
 
-fn run_options(arguments: &RunArguments, target: &Target) -> Result<RunOptions> {
+/// Puts the event types of all runs side by side.
+fn join(results: &Results, earlier: &[EarlierRun], folder: &Path) -> Result<()> {
+    let folders: Vec<PathBuf> = earlier.iter().map(|run| run.folder.clone()).collect();
+    let joined = results.join_pmu(&folders, folder)?;
+    let (tasks, events) = (joined.tasks.len(), joined.events.len());
+    output::note(format!("joined {tasks} tasks of {events} event types"));
+    let incomplete = joined.incomplete();
+    if incomplete > 0 {
+        output::note(format!("{incomplete} of them lack an event type"));
+    }
+    Ok(())
+}
+
+fn run_options(
+    arguments: &RunArguments,
+    target: &Target,
+) -> Result<(RunOptions, Vec<&'static PmuEvent>)> {
     let mut limits = Limits::default();
     for (name, limit) in &arguments.limits {
         match name.as_str() {
@@ -187,18 +252,9 @@ fn run_options(arguments: &RunArguments, target: &Target) -> Result<RunOptions> 
             _ => bail!("no limit is called {name}"),
         }
     }
-    Ok(RunOptions {
-        collectors: Collectors {
-            swimlane: SwimlaneOptions {
-                level: arguments.swimlane.unwrap_or(0),
-                lanes: LaneOptions {
-                    policy: arguments.policy.into(),
-                    buffers: arguments.buffers,
-                    records_per_buffer: arguments.records_per_buffer,
-                },
-            },
-            ..Collectors::default()
-        },
+    let collected = arguments.collect.collected(target.platform.chip())?;
+    let options = RunOptions {
+        collectors: collected.collectors,
         threads: arguments.threads,
         clusters: arguments.clusters,
         issue_depth: arguments.issue_depth,
@@ -209,7 +265,8 @@ fn run_options(arguments: &RunArguments, target: &Target) -> Result<RunOptions> 
             .then(|| arguments.seed.unwrap_or(0)),
         settings: arguments.sim.clone(),
         ..RunOptions::default()
-    })
+    };
+    Ok((options, collected.earlier_events))
 }
 
 fn session_options(arguments: &RunArguments, target: &Target) -> Result<SessionOptions> {
@@ -226,10 +283,7 @@ fn session_options(arguments: &RunArguments, target: &Target) -> Result<SessionO
 }
 
 /// The output folder: the one asked for, or one named after the workload when there is a capture.
-fn folder(arguments: &RunArguments, workload: &str) -> Option<PathBuf> {
-    let recorded = arguments.swimlane.is_some_and(|level| level > 0);
-    arguments
-        .out
-        .clone()
-        .or_else(|| recorded.then(|| Path::new("out").join(workload)))
+fn folder(arguments: &RunArguments, workload: &str, is_recorded: bool) -> Option<PathBuf> {
+    let asked = arguments.out.clone();
+    asked.or_else(|| is_recorded.then(|| Path::new("out").join(workload)))
 }

@@ -130,7 +130,7 @@ fn bad_input_leaves_no_output_folder() {
         (vec!["vector", "--swimlane=9"], "9 is not in 0..=4"),
         (
             vec!["vector", "--policy", "hope"],
-            "possible values: block, drop-newest",
+            "expected block, drop-newest",
         ),
         (vec!["vector", "--first-token", "3"], "3 is no token"),
         (vec!["replay", "missing.json"], "missing.json"),

@@ -169,7 +169,7 @@ pub(crate) fn dump(trace: &Trace) -> Option<DumpReport> {
         .verdict()
         .into_iter()
         .flat_map(|verdict| &verdict.findings);
-    let overwritten = findings.filter(|finding| finding.kind == FindingKind::Corruption);
+    let overwritten = findings.filter(|finding| finding.kind == FindingKind::Overwritten);
     report.overwritten = overwritten.map(|finding| finding.count).sum();
     (report.tensors > 0).then_some(report)
 }
