@@ -19,6 +19,7 @@
 //! A record that needs a buffer when none is free, by the lane's policy; it is counted. What is in a
 //! buffer always stays.
 
+mod arena;
 mod buffers;
 mod capture;
 mod finished;
@@ -32,6 +33,8 @@ mod recorder;
 mod state;
 mod status;
 mod tasks;
+mod tensors;
+mod view;
 
 pub use finished::Finished;
 pub use own::OwnLane;
@@ -39,3 +42,4 @@ pub use phases::Phase;
 pub use recorder::Recorder;
 pub use state::{RecordState, Task};
 pub use status::Status;
+pub use tensors::{Copied, TensorOwner};

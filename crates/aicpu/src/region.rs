@@ -196,6 +196,14 @@ impl<D: Device> Line<'_, D> {
         unsafe { self.device.store64(self.address + FIELD as u64, value) };
     }
 
+    /// Loads the whole line, word by word.
+    pub(crate) fn load(&self) -> [u64; 8] {
+        core::array::from_fn(|word| {
+            // SAFETY: the word is one of the line's eight, and the line lies in the attached region.
+            unsafe { self.device.load64(self.address + 8 * word as u64) }
+        })
+    }
+
     /// Stores the whole line, word by word.
     #[inline]
     pub(crate) fn store(&self, words: [u64; 8]) {

@@ -19,8 +19,10 @@
 //! its cores leave, and commits what they still finished. Every wait has a limit.
 
 mod cores;
+mod dump;
 mod executor;
 mod graph;
+mod jobs;
 mod rounds;
 mod shared;
 

@@ -6,6 +6,7 @@ use super::phases::Phases;
 use super::pmu::Pmu;
 use super::state::Core;
 use super::tasks::{Outcome, Tasks};
+use super::tensors::{Copied, Tensors};
 use crate::{Control, Failure};
 use lanescope_abi::Device;
 use lanescope_abi::control::DeviceError;
@@ -16,6 +17,7 @@ pub(crate) struct Lanes<'a, D> {
     pub(crate) tasks: Option<Tasks<'a, D>>,
     pub(crate) phases: Option<Phases<'a, D>>,
     pub(crate) pmu: Option<Pmu<'a, D>>,
+    pub(crate) tensors: Option<Tensors<'a, D>>,
 }
 
 impl<'a, D: Device> Lanes<'a, D> {
@@ -30,20 +32,20 @@ impl<'a, D: Device> Lanes<'a, D> {
                 tasks: None,
                 phases: None,
                 pmu: None,
+                tensors: None,
             });
         };
-        let is_on = (
-            header.swimlane_level >= 1,
-            header.swimlane_level >= 3,
-            header.pmu_event != 0,
-        );
-        let tasks = is_on.0.then(|| Lane::attach(capture, thread)).transpose()?;
-        let phases = is_on.1.then(|| Phases::attach(control, capture, thread));
-        let pmu = is_on.2.then(|| Pmu::attach(control, capture, thread));
+        let level = header.swimlane_level;
+        let tasks = (level >= 1).then(|| Lane::attach(capture, thread));
+        let phases = (level >= 3).then(|| Phases::attach(control, capture, thread));
+        let pmu = (header.pmu_event != 0).then(|| Pmu::attach(control, capture, thread));
+        let tensors =
+            (header.tensors.count != 0).then(|| Tensors::attach(control, capture, thread));
         Ok(Self {
-            tasks,
+            tasks: tasks.transpose()?,
             phases: phases.transpose()?.flatten(),
             pmu: pmu.transpose()?,
+            tensors: tensors.transpose()?,
         })
     }
 
@@ -84,11 +86,24 @@ impl<'a, D: Device> Lanes<'a, D> {
         result
     }
 
+    /// Copies a piece of the tensor that is under way.
+    pub(crate) fn copy_tensor(&mut self) -> Result<Copied, DeviceError> {
+        let tensors = self.tensors.as_mut().ok_or(DeviceError::Internal)?;
+        let copied = tensors.step();
+        if let Some(wait) = tensors.take_wait()
+            && let Some(phases) = &mut self.phases
+        {
+            phases.blocked(wait)?;
+        }
+        copied
+    }
+
     /// Hands over what is left in the buffers of all lanes.
     pub(crate) fn flush(&mut self) -> Result<(), DeviceError> {
         let tasks = self.tasks.as_mut().map_or(Ok(()), Lane::flush);
         let pmu = self.pmu.as_mut().map_or(Ok(()), Pmu::flush);
         let phases = self.phases.as_mut().map_or(Ok(()), Phases::flush);
-        tasks.and(pmu).and(phases)
+        let tensors = self.tensors.as_mut().map_or(Ok(()), Tensors::flush);
+        tasks.and(pmu).and(tensors).and(phases)
     }
 }

@@ -7,10 +7,13 @@ use super::phases::Phase;
 use super::state::{Core, Dispatched, RecordState, Task, ring_size};
 use super::status::Status;
 use super::tasks::Outcome;
+use super::tensors::{Copied, TensorOwner};
 use crate::{Control, Failure};
 use core::mem::offset_of;
 use lanescope_abi::control::{CoreAnswer, CoreOrder, DeviceError};
-use lanescope_abi::{Barrier, CoreType, Device, LINE_BYTES, Token, is_mutant};
+use lanescope_abi::{
+    AwaitedWord, Barrier, CoreType, Device, LINE_BYTES, Stage, TaskTensor, Token, is_mutant,
+};
 
 /// Follows the tokens of one AICPU thread's cores and commits their records.
 ///
@@ -208,6 +211,41 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
             Some(phases) => Ok(phases.commit(phase)?),
             None => Ok(()),
         }
+    }
+
+    /// Begins to copy a tensor of a task into the lane's arena; go on with [`Recorder::copy_tensor`] until
+    /// that says it is whole. One at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::BadGraph`] for a tensor of no known type, or one that reaches outside its memory;
+    /// [`DeviceError::Internal`] when tensors are not recorded in this run.
+    pub fn begin_tensor(
+        &mut self,
+        owner: &TensorOwner,
+        tensor: &TaskTensor,
+        stage: Stage,
+    ) -> Result<(), Failure> {
+        let core_type = self.core(owner.core)?.core_type;
+        let tensors = self.lanes.tensors.as_mut().ok_or(DeviceError::Internal)?;
+        let begun = tensors.begin(owner, core_type, tensor, stage);
+        begun.map_err(|error| Failure::new(error).on_core(owner.core))
+    }
+
+    /// Copies a piece of the tensor that is under way: at most `tensor_piece_bytes` of the header, so that
+    /// the caller can look at its cores again.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::CorruptQueue`]; [`DeviceError::Internal`] when none is under way.
+    pub fn copy_tensor(&mut self) -> Result<Copied, Failure> {
+        Ok(self.lanes.copy_tensor()?)
+    }
+
+    /// What ends the wait of a tensor that stands.
+    #[must_use]
+    pub fn awaited_room(&self) -> Option<AwaitedWord> {
+        self.lanes.tensors.as_ref()?.awaited()
     }
 
     /// Programs the hardware counters of `core`, whose register window is at `window`, and switches them

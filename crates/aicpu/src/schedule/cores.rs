@@ -31,6 +31,10 @@ pub(crate) struct OwnedCore {
     pub(crate) data_main_base: u32,
     /// `COND` as last read.
     pub(crate) cond: u32,
+    /// Tasks whose tensors are to be copied: each has a place on the core.
+    pub(crate) jobs: u32,
+    /// One of them is the next to be dispatched.
+    pub(crate) is_bound: bool,
 }
 
 impl Cores {
@@ -44,6 +48,8 @@ impl Cores {
                 cond_address: 0,
                 data_main_base: 0,
                 cond: 0,
+                jobs: 0,
+                is_bound: false,
             }; MAX_CORES],
             count: 0,
         };

@@ -1,15 +1,20 @@
 //! The main loop of one AICPU thread: poll, complete, dispatch, idle.
 
 use super::cores::Cores;
+use super::dump::Step;
 use super::graph::Graph;
+use super::jobs::{Job, Jobs};
 use super::rounds::Rounds;
 use super::shared::Shared;
 use crate::record::{Recorder, Task};
 use crate::{Control, Failure, MAX_CORES};
 use core::mem::offset_of;
+use core::sync::atomic::Ordering;
 use lanescope_abi::control::{DeviceError, GraphTask, Payload, Phase};
 use lanescope_abi::device::AwaitedBy;
-use lanescope_abi::{Awaited, AwaitedWord, Barrier, CoreType, Device, PhaseKind, Token, is_mutant};
+use lanescope_abi::{
+    Awaited, AwaitedWord, Barrier, CoreType, Device, PhaseKind, Stage, Token, is_mutant,
+};
 
 /// A thread that is never idle still looks for an abort once in so many rounds.
 const ROUNDS_BETWEEN_ABORT_CHECKS: u32 = 256;
@@ -18,18 +23,22 @@ const ROUNDS_BETWEEN_ABORT_CHECKS: u32 = 256;
 #[derive(Debug)]
 pub(crate) struct Executor<'a, D, const RING: usize> {
     control: &'a Control<'a, D>,
-    recorder: Recorder<'a, D, RING>,
-    shared: &'a Shared<'a>,
-    graph: Graph<'a>,
-    cores: Cores,
+    pub(super) recorder: Recorder<'a, D, RING>,
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) graph: Graph<'a>,
+    pub(super) cores: Cores,
     stall: Stall,
     rounds: Rounds,
+    pub(super) jobs: Jobs<RING>,
+    /// Whether any task has tensors to record.
+    pub(super) has_tensors: bool,
 }
 
-/// When a task last finished anywhere.
+/// When a task last finished, or a piece of a tensor was copied, anywhere.
 #[derive(Debug)]
 struct Stall {
     unfinished: u32,
+    copied: u32,
     since_ticks: u64,
 }
 
@@ -50,9 +59,12 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
             cores,
             stall: Stall {
                 unfinished: u32::MAX,
+                copied: 0,
                 since_ticks: 0,
             },
             rounds,
+            jobs: Jobs::new(),
+            has_tensors: control.header().tensors.count != 0,
         }
     }
 
@@ -101,24 +113,44 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
             let finished = self.collect_finished()?;
             self.rounds
                 .done(&mut self.recorder, PhaseKind::Complete, finished)?;
-            let dispatched = self.dispatch_ready()?;
+            let step = self.step_tensors()?;
+            let dispatched = step.dispatched + self.dispatch_ready()?;
             self.rounds
                 .done(&mut self.recorder, PhaseKind::Dispatch, dispatched)?;
             if self.shared.is_faulty() {
                 return Err(DeviceError::Sibling.into());
             }
             rounds = rounds.wrapping_add(1);
-            let is_idle = finished == 0 && dispatched == 0;
+            let is_idle = finished == 0 && dispatched == 0 && !step.has_copied;
             if (is_idle || rounds.is_multiple_of(ROUNDS_BETWEEN_ABORT_CHECKS))
                 && self.control.is_aborted()
             {
                 return Err(DeviceError::Aborted.into());
             }
             if is_idle {
-                self.rounds.stretch(&mut self.recorder, PhaseKind::Idle)?;
-                self.idle(&seen)?;
+                let kind = match step.stands_until {
+                    Some(_) => PhaseKind::Blocked,
+                    None => PhaseKind::Idle,
+                };
+                self.rounds.stretch(&mut self.recorder, kind)?;
+                self.idle(&seen, step.stands_until)?;
             }
         }
+    }
+
+    /// Copies a piece of a tensor, if there is one to copy.
+    #[inline]
+    fn step_tensors(&mut self) -> Result<Step, Failure> {
+        if !self.has_tensors {
+            return Ok(Step::default());
+        }
+        let step = self.step_job()?;
+        if step.has_copied {
+            self.rounds.stretch(&mut self.recorder, PhaseKind::Dump)?;
+        }
+        self.rounds
+            .done(&mut self.recorder, PhaseKind::Complete, step.completed)?;
+        Ok(step)
     }
 
     /// Reads the `COND` of every core in use and releases the successors of what has finished.
@@ -126,17 +158,28 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
     fn collect_finished(&mut self) -> Result<u32, Failure> {
         let device = self.control.device();
         let mut count = 0;
-        for core in self.cores.as_mut_slice() {
-            if self.recorder.in_flight(core.index)? == 0 {
+        for position in 0..self.cores.as_slice().len() {
+            let core = &mut self.cores.as_mut_slice()[position];
+            let Some(oldest) = self.recorder.oldest(core.index)? else {
                 continue;
-            }
+            };
             let cond = core.read_cond(device);
             let finished = self.recorder.commit(core.index, cond);
             let finished = finished.map_err(|failure| core.explain(self.control, failure))?;
+            let mut token = oldest;
             for &task in finished.iter() {
-                self.graph.complete(self.shared, task)?;
+                let job = Job {
+                    position,
+                    token,
+                    task,
+                    stage: Stage::AfterCompletion,
+                };
+                if !self.add_job(job)? {
+                    self.graph.complete(self.shared, task)?;
+                    count += 1;
+                }
+                token = token.next();
             }
-            count += finished.count();
         }
         Ok(count)
     }
@@ -149,7 +192,9 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
             for core_type in CoreType::ALL {
                 for position in 0..self.cores.as_slice().len() {
                     let core = self.cores.as_slice()[position];
-                    if core.core_type != core_type || self.recorder.in_flight(core.index)? != depth
+                    if core.core_type != core_type
+                        || core.is_bound
+                        || self.recorder.in_flight(core.index)? + core.jobs != depth
                     {
                         continue;
                     }
@@ -158,15 +203,28 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                     let Some((index, task)) = popped else {
                         break;
                     };
-                    self.dispatch(position, index, task)?;
-                    count += 1;
+                    let job = Job {
+                        position,
+                        token: self.recorder.next_token(core.index)?,
+                        task: index,
+                        stage: Stage::BeforeDispatch,
+                    };
+                    if !self.add_job(job)? {
+                        self.dispatch(position, index, task)?;
+                        count += 1;
+                    }
                 }
             }
         }
         Ok(count)
     }
 
-    fn dispatch(&mut self, position: usize, index: u32, task: &GraphTask) -> Result<(), Failure> {
+    pub(super) fn dispatch(
+        &mut self,
+        position: usize,
+        index: u32,
+        task: &GraphTask,
+    ) -> Result<(), Failure> {
         let core = &mut self.cores.as_mut_slice()[position];
         let token = self.recorder.next_token(core.index)?;
         write_payload(self.control, core.index, token, task);
@@ -183,12 +241,13 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
     }
 
     /// Waits until a core, another thread or the clock says something new.
-    fn idle(&mut self, seen: &Seen) -> Result<(), Failure> {
+    fn idle(&mut self, seen: &Seen, stands_until: Option<u64>) -> Result<(), Failure> {
         let device = self.control.device();
         let header = self.control.header();
         let now = device.ticks();
-        if seen.unfinished != self.stall.unfinished {
-            self.stall.unfinished = seen.unfinished;
+        let copied = self.shared.copied.value.load(Ordering::Relaxed);
+        if (seen.unfinished, copied) != (self.stall.unfinished, self.stall.copied) {
+            (self.stall.unfinished, self.stall.copied) = (seen.unfinished, copied);
             self.stall.since_ticks = now;
         }
         let mut registers = [0u64; MAX_CORES];
@@ -200,7 +259,8 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                 registers[register_count] = core.cond_address;
                 register_count += 1;
             }
-            has_room[core.core_type as usize] |= in_flight < self.control.issue_depth();
+            has_room[core.core_type as usize] |=
+                !core.is_bound && in_flight + core.jobs < self.control.issue_depth();
         }
         let limit = header.scheduler_limit_ticks;
         // How late this thread may learn that a task of another one finished.
@@ -217,14 +277,16 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
         if is_over && !is_mutant("scheduler-unlimited") {
             return Err(Failure::new(DeviceError::SchedulerTimeout).after(limit));
         }
-        let deadline = (self.stall.since_ticks.saturating_add(patience)).min(now + look);
+        let deadline = (self.stall.since_ticks.saturating_add(patience))
+            .min(now + look)
+            .min(stands_until.unwrap_or(u64::MAX));
         let word = |word: super::shared::Word<'_>, seen: u32| AwaitedWord {
             address: word.address,
             seen,
             by: AwaitedBy::Device as u32,
             pair_address: 0,
         };
-        let mut words = [word(self.shared.fault, DeviceError::None as u32); 4];
+        let mut words = [word(self.shared.fault, DeviceError::None as u32); 5];
         let mut word_count = 1;
         for core_type in CoreType::ALL {
             let kind = core_type as usize;
@@ -236,6 +298,12 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
         // While a core is in use there is something unfinished: its COND will tell.
         if register_count == 0 {
             words[word_count] = word(self.shared.unfinished, seen.unfinished);
+            word_count += 1;
+        }
+        if stands_until.is_some()
+            && let Some(room) = self.recorder.awaited_room()
+        {
+            words[word_count] = room;
             word_count += 1;
         }
         device.relax(&Awaited::new(

@@ -5,13 +5,14 @@ use crate::region::Region;
 use crate::{Control, Failure};
 use core::sync::atomic::{AtomicU32, Ordering};
 use lanescope_abi::control::{DeviceError, GraphTask};
-use lanescope_abi::{CoreType, Device, MAX_TASK_ARGS, Section};
+use lanescope_abi::{CoreType, Device, MAX_TASK_ARGS, Section, Stage, TaskTensor};
 
 /// A host-built graph. Every index that comes out of it is checked before it is used.
 #[derive(Debug)]
 pub(crate) struct Graph<'d> {
     tasks: &'d [GraphTask],
     successors: &'d [u32],
+    tensors: &'d [TaskTensor],
     fan_in: &'d [AtomicU32],
     /// By core type: task index + 1, or 0 while empty.
     ready: [&'d [AtomicU32]; 2],
@@ -27,9 +28,14 @@ impl<'d> Graph<'d> {
                 &header.tasks,
                 &header.successors,
                 &header.fan_in,
+                &header.tensors,
                 cube,
                 vector,
             ] {
+                // Where a table of nothing lies is not checked.
+                if section.count == 0 {
+                    continue;
+                }
                 let end = section.end().ok_or(DeviceError::BadLayout)?;
                 let bytes = end - section.offset_bytes;
                 region.invalidate_range(section.offset_bytes, bytes);
@@ -41,6 +47,7 @@ impl<'d> Graph<'d> {
         Ok(Self {
             tasks: tasks.get(..count).ok_or(DeviceError::BadLayout)?,
             successors: table::<u32, D>(&region, &header.successors)?,
+            tensors: table::<TaskTensor, D>(&region, &header.tensors)?,
             fan_in: fan_in.get(..count).ok_or(DeviceError::BadLayout)?,
             ready: [
                 table::<AtomicU32, D>(&region, &header.ready[0])?,
@@ -110,6 +117,36 @@ impl<'d> Graph<'d> {
         }
     }
 
+    /// Whether task `index` has tensors to record at a stage.
+    pub(crate) fn has_tensors(&self, index: u32, stage: Stage) -> Result<bool, Failure> {
+        Ok(self.tensor(index, stage, 0)?.is_some())
+    }
+
+    /// The first tensor of task `index` that is to be recorded at a stage, from its tensor `from` on, and
+    /// which one of the task's it is.
+    pub(crate) fn tensor(
+        &self,
+        index: u32,
+        stage: Stage,
+        from: usize,
+    ) -> Result<Option<(usize, &'d TaskTensor)>, Failure> {
+        let task = self.task(index)?;
+        let first = task.first_tensor as usize;
+        let tensors = first
+            .checked_add(task.tensor_count as usize)
+            .and_then(|end| self.tensors.get(first..end))
+            .ok_or(DeviceError::BadGraph)?;
+        for (number, tensor) in tensors.iter().enumerate().skip(from) {
+            if tensor.stages >> Stage::ALL.len() != 0 {
+                return Err(DeviceError::BadGraph.into());
+            }
+            if tensor.stages >> stage as u32 & 1 != 0 {
+                return Ok(Some((number, tensor)));
+            }
+        }
+        Ok(None)
+    }
+
     fn push(&self, shared: &Shared<'_>, index: u32) -> Result<(), Failure> {
         let core_type = CoreType::from_raw(self.task(index)?.core_type);
         let kind = core_type.ok_or(DeviceError::BadGraph)? as usize;
@@ -120,7 +157,7 @@ impl<'d> Graph<'d> {
         Ok(())
     }
 
-    fn task(&self, index: u32) -> Result<&'d GraphTask, Failure> {
+    pub(crate) fn task(&self, index: u32) -> Result<&'d GraphTask, Failure> {
         let task = self.tasks.get(index as usize);
         Ok(task.ok_or(DeviceError::BadGraph)?)
     }

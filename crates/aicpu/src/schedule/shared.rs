@@ -14,6 +14,8 @@ pub(crate) struct Shared<'d> {
     pub(crate) ready_head: [Word<'d>; 2],
     pub(crate) unfinished: Word<'d>,
     pub(crate) fault: Word<'d>,
+    /// Pieces of tensors that were copied.
+    pub(crate) copied: Word<'d>,
     entered: Word<'d>,
 }
 
@@ -40,6 +42,7 @@ impl<'d> Shared<'d> {
             ready_head: by_type(offset_of!(SchedulerWords, ready_head)),
             unfinished: word(offset_of!(SchedulerWords, unfinished)),
             fault: word(offset_of!(SchedulerWords, fault)),
+            copied: word(offset_of!(SchedulerWords, copied)),
             entered: word(offset_of!(SchedulerWords, entered)),
         })
     }

@@ -2,8 +2,9 @@
 
 use super::memory::{Memory, View};
 use lanescope_abi::control::{ControlHeader, CoreAnswer, CoreOrder, DeviceError, Payload, Phase};
+use lanescope_abi::record::PMU_COUNTERS;
 use lanescope_abi::token::{COND_EXITED, COND_FIN, COND_IDLE, DISPATCH_EXIT};
-use lanescope_abi::{ABI_HASH, CoreType, TaskSlot, Token};
+use lanescope_abi::{ABI_HASH, CoreType, PmuSlot, TaskSlot, Token};
 use std::mem::offset_of;
 
 /// What a core does wrong, at its n-th token of the run where a number is given.
@@ -72,6 +73,17 @@ pub struct SimCore {
     running: Option<(u64, u64)>,
     begun: u32,
     last: u32,
+    slot_lines: u64,
+    pmu_event: u32,
+    /// Address of a word that every kernel adds one to.
+    pub bumps: Option<u64>,
+}
+
+/// Counters of a task, and its cycles: what its kernel counts on any core.
+pub fn counted(task_id: u64) -> ([u32; PMU_COUNTERS], u64) {
+    let base = u32::try_from(task_id).unwrap() * 100;
+    let counters = std::array::from_fn(|counter| base + u32::try_from(counter).unwrap() + 1);
+    (counters, task_id << 33 | 5)
 }
 
 impl SimCore {
@@ -92,7 +104,15 @@ impl SimCore {
             running: None,
             begun: 0,
             last: 0,
+            slot_lines: 1,
+            pmu_event: 0,
+            bumps: None,
         }
+    }
+
+    /// Whether the gate is opened for kernels.
+    pub fn is_counted(&self) -> bool {
+        self.pmu_event != 0
     }
 
     /// Begins another run of the same device.
@@ -126,7 +146,10 @@ impl SimCore {
                 self.staging = self.view.load64(memory, staging);
                 let payloads = address(offset_of!(CoreOrder, payload_address));
                 self.payloads = self.view.load64(memory, payloads);
-                let ring_bytes = u64::from(self.header.ring_size) * 64;
+                let lines = self.order32(memory, order, offset_of!(CoreOrder, slot_lines));
+                self.slot_lines = u64::from(lines);
+                self.pmu_event = self.order32(memory, order, offset_of!(CoreOrder, pmu_event));
+                let ring_bytes = u64::from(self.header.ring_size) * 64 * self.slot_lines;
                 let is_usable = |ring| memory.holds(ring, ring_bytes);
                 if !is_usable(self.payloads) || self.staging != 0 && !is_usable(self.staging) {
                     return None;
@@ -171,7 +194,16 @@ impl SimCore {
                 begin: start,
                 end: now,
             });
+            if let Some(bumps) = self.bumps {
+                self.view.invalidate(bumps);
+                let word = self.view.load64(memory, bumps);
+                self.view.store64(memory, bumps, word + 1);
+                self.view.clean(memory, bumps);
+            }
             self.publish(memory, token, receive, start, now);
+            if self.slot_lines == 2 {
+                self.publish_counters(memory, token, task);
+            }
             self.next = token.next();
             return match self.fault {
                 Fault::Cond(at, cond) if at == self.begun => Some(cond),
@@ -207,10 +239,12 @@ impl SimCore {
     }
 
     fn publish(&mut self, memory: &Memory, token: Token, receive: u64, start: u64, end: u64) {
-        if self.staging == 0 || self.fault == Fault::Unpublished(self.begun) {
+        let is_off = self.staging == 0 || self.header.swimlane_level == 0;
+        if is_off || self.fault == Fault::Unpublished(self.begun) {
             return;
         }
-        let slot = self.staging + u64::from(token.slot(self.header.ring_size)) * 64;
+        let slot =
+            self.staging + u64::from(token.slot(self.header.ring_size)) * 64 * self.slot_lines;
         let run_id = match self.fault {
             Fault::WrongRun(at) if at == self.begun => self.header.run_id + 1,
             _ => self.header.run_id,
@@ -227,6 +261,30 @@ impl SimCore {
             store(offset_of!(TaskSlot, seal), u64::from(token.raw()));
         }
         self.view.clean(memory, slot);
+    }
+
+    fn publish_counters(&mut self, memory: &Memory, token: Token, task_id: u64) {
+        if self.fault == Fault::Unpublished(self.begun) {
+            return;
+        }
+        let line = self.staging + u64::from(token.slot(self.header.ring_size)) * 128 + 64;
+        let (counters, total_cycles) = counted(task_id);
+        let slot = PmuSlot {
+            token: token.raw(),
+            run_id: self.header.run_id,
+            total_cycles,
+            counters,
+            seal: match self.fault {
+                Fault::Torn(at) if at == self.begun => 0,
+                _ => token.raw(),
+            },
+            reserved: 0,
+        };
+        let words: [u64; 8] = zerocopy::transmute!(slot);
+        for (address, word) in (line..).step_by(8).zip(words) {
+            self.view.store64(memory, address, word);
+        }
+        self.view.clean(memory, line);
     }
 
     fn answer(&mut self, memory: &Memory, error: DeviceError, has_left: bool) {

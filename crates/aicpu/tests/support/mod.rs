@@ -18,11 +18,11 @@ mod memory;
 mod model;
 mod setup;
 
-pub use self::core::Fault;
+pub use self::core::{Fault, counted};
 pub use host::HostMode;
 #[cfg(loom)]
 pub use model::Model;
-pub use setup::{Graph, Setup, chain, independent};
+pub use setup::{Graph, Outcome, Setup, chain, independent};
 
 use self::core::SimCore;
 use host::Host;
@@ -117,10 +117,49 @@ impl World {
             .get(&data_main_base)
             .unwrap_or(&DISPATCH_IDLE);
         self.ticks += 1;
-        if let Some(cond) = core.step(&self.memory, seen, self.ticks) {
+        let before = core.ran.len();
+        let cond = core.step(&self.memory, seen, self.ticks);
+        let ran = core.ran.get(before).map(|ran| ran.task_id);
+        let is_counted = core.is_counted();
+        if let Some(task_id) = ran
+            && is_counted
+        {
+            self.count(base, task_id);
+        }
+        if let Some(cond) = cond {
             let address = base + u64::from(chip.registers.cond);
             self.registers.insert(address, cond);
         }
+    }
+
+    /// Adds what a kernel counts to a core's counters, while they are switched on.
+    fn count(&mut self, base: u64, task_id: u64) {
+        let pmu = &self.chip.registers.pmu;
+        let is_on = |(switch, value): &(u32, u32)| {
+            self.registers.get(&(base + u64::from(*switch))) == Some(value)
+        };
+        if pmu.is_read_by_core || !pmu.switches.iter().all(is_on) {
+            return;
+        }
+        let (counters, total) = counted(task_id);
+        let halves = [total & 0xFFFF_FFFF, total >> 32].map(|half| u32::try_from(half).unwrap());
+        let counts = pmu.counters.iter().zip(counters);
+        for (offset, count) in counts.chain(pmu.total.iter().zip(halves)) {
+            let register = self.registers.entry(base + u64::from(*offset)).or_default();
+            *register = register.wrapping_add(count);
+        }
+    }
+
+    /// Reads a register; a counter is cleared by it.
+    fn read_register(&mut self, address: u64) -> u32 {
+        let pmu = &self.chip.registers.pmu;
+        let offset = (address - WINDOWS) % WINDOW_BYTES;
+        let mut counters = pmu.counters.iter().chain(&pmu.total);
+        let value = self.registers.get(&address).copied().unwrap_or(0);
+        if counters.any(|counter| u64::from(*counter) == offset) {
+            self.registers.insert(address, 0);
+        }
+        value
     }
 }
 
@@ -170,7 +209,7 @@ impl Device for TestDevice {
             .position(|core| core.physical_core == physical_core)
             .expect("a register of a core of this launch");
         world.step_core(index);
-        *world.registers.get(&address).unwrap_or(&0)
+        world.read_register(address)
     }
 
     unsafe fn write_reg(&self, address: u64, value: u32) {
