@@ -36,6 +36,12 @@ impl Checker {
             command
                 .env("CARGO_TARGET_DIR", workspace::target().join(folder))
                 .env("RUSTFLAGS", flags);
+            // Compiling takes longer than what runs here.
+            if self == Self::Mutants {
+                command
+                    .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+                    .env("CARGO_PROFILE_DEV_DEBUG", "0");
+            }
         }
     }
 

@@ -30,6 +30,11 @@ pub fn list(filter: &str) {
     }
 }
 
+/// Compiles what all of them need.
+pub fn prepare() -> Result<()> {
+    build(&MUTANTS.iter().collect::<Vec<_>>()).map(drop)
+}
+
 /// Runs every mutant whose name contains `filter` and prints what came of it.
 pub fn run(filter: &str) -> Result<()> {
     let mutants: Vec<_> = MUTANTS

@@ -3,8 +3,9 @@
 use crate::checker::Checker;
 use crate::selection::Selection;
 use crate::workspace::{self, check};
-use crate::{build, loom};
-use anyhow::Result;
+use crate::{build, loom, mutants};
+use anyhow::{Result, anyhow};
+use std::process::Command;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -41,18 +42,35 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         "lanescope/a2a3,lanescope/a5",
     ]);
     cargo.env("LANESCOPE_TEST_BUILDS", workspace::builds());
-    check(cargo.args(&arguments.arguments))?;
+    cargo.args(&arguments.arguments);
     // Who names a test wants that one.
-    if arguments.arguments.is_empty() {
-        under_model_checkers()?;
+    if !arguments.arguments.is_empty() {
+        return check(&mut cargo);
     }
-    Ok(())
+    // Most tests wait for each other or for a device; meanwhile the other builds are made.
+    std::thread::scope(|scope| {
+        let prepared = scope.spawn(prepare_model_checkers);
+        check(&mut cargo)?;
+        prepared.join().map_err(|_| anyhow!("a build broke off"))?
+    })?;
+    under_model_checkers()
 }
 
-/// The protocol's two sides, and the host's threads, in many orders.
-fn under_model_checkers() -> Result<()> {
-    loom::run(&loom::Arguments::default())?;
+fn shuttle() -> Command {
     let mut shuttle = Checker::Shuttle.cargo_test();
     shuttle.args(["--package", "lanescope-profiling", "--test", "shuttle"]);
-    check(&mut shuttle)
+    shuttle
+}
+
+fn prepare_model_checkers() -> Result<()> {
+    Checker::Loom.build_tests(loom::LOOM_TESTS)?;
+    check(shuttle().arg("--no-run"))?;
+    mutants::prepare()
+}
+
+/// The protocol's two sides, and the host's threads, in many orders; then each ordering weakened.
+fn under_model_checkers() -> Result<()> {
+    loom::run(&loom::Arguments::default())?;
+    check(&mut shuttle())?;
+    mutants::run("")
 }

@@ -63,6 +63,14 @@ fn an_empty_graph_ends_at_once() {
     setup.run().assert_exact(&setup);
 }
 
+/// As small as a run can be: also for an interpreter.
+#[test]
+fn three_tasks_on_one_cluster_are_recorded() {
+    let mut setup = Setup::new(chain(1, 3));
+    setup.clusters = 1;
+    setup.run().assert_exact(&setup);
+}
+
 #[test]
 fn a_full_buffer_is_published_at_once_and_the_rest_at_the_end() {
     let setup = Setup::new(independent(100));

@@ -4,6 +4,7 @@
 
 use lanescope_abi::{Kind, TaskRecord};
 use lanescope_capture::{Capture, CaptureError, CaptureWriter, LaneInfo, RecordBlock, SessionInfo};
+use lanescope_stress::Aligned;
 use std::io::{self, ErrorKind, Write};
 use zerocopy::IntoBytes;
 
@@ -83,7 +84,8 @@ fn short_and_interrupted_writes_lose_nothing() {
     let whole = write_sample(Vec::new()).unwrap();
     let slow = write_sample(reluctant(usize::MAX)).unwrap();
     assert_eq!(slow.bytes, whole);
-    let capture = Capture::from_bytes(&slow.bytes).unwrap();
+    let aligned = Aligned::new(&slow.bytes);
+    let capture = Capture::from_bytes(aligned.bytes()).unwrap();
     let run = capture.run(1).unwrap().unwrap();
     let ids: Vec<u64> = run
         .task_records()

@@ -162,11 +162,14 @@ impl Region {
             self.mapping
                 .load64(self.device_word(lane, field), Ordering::Acquire)
         };
+        // The device stores both in one word, so that they belong together.
+        let filling = long(offset_of!(LaneDevice, filling_buffer)).to_le_bytes();
+        let [filling_buffer, filling_count]: [u32; 2] = zerocopy::transmute!(filling);
         LaneDevice {
             ready_tail: self.load_device32(lane, offset_of!(LaneDevice, ready_tail)),
             free_head: self.load_device32(lane, offset_of!(LaneDevice, free_head)),
-            filling_buffer: self.load_device32(lane, offset_of!(LaneDevice, filling_buffer)),
-            filling_count: self.load_device32(lane, offset_of!(LaneDevice, filling_count)),
+            filling_buffer,
+            filling_count,
             sequence: long(offset_of!(LaneDevice, sequence)),
             waits: long(offset_of!(LaneDevice, waits)),
             blocked_ticks: long(offset_of!(LaneDevice, blocked_ticks)),

@@ -8,6 +8,7 @@ use lanescope_abi::capture::Policy;
 use lanescope_abi::{CommitCounters, LaneDevice, LaneHost};
 use lanescope_capture::{Capture, CaptureWriter, Outcome, Verdict};
 use lanescope_profiling::LaneSettings;
+use lanescope_stress::Aligned;
 use std::collections::BTreeSet;
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -43,8 +44,8 @@ fn run(bed: &mut Bed, count: u64) -> (Verdict, Vec<(u16, u32)>) {
 }
 
 fn keys_of(writer: CaptureWriter<Sink>) -> Vec<(u16, u32)> {
-    let bytes = writer.into_inner().unwrap().bytes;
-    let capture = Capture::from_bytes(&bytes).unwrap();
+    let bytes = Aligned::new(&writer.into_inner().unwrap().bytes);
+    let capture = Capture::from_bytes(bytes.bytes()).unwrap();
     let run = capture.run(capture.run_ids()[0]).unwrap().unwrap();
     let records = run.task_records().flatten();
     records.map(|record| (record.core, record.token)).collect()
@@ -119,7 +120,9 @@ fn memory_full_of_an_old_session_is_not_taken_for_this_one() {
 
 #[test]
 fn counters_that_pass_32_bits_still_add_up() {
-    for is_coherent in [true, false] {
+    // Bytes that are copied while the device writes them have no meaning for Miri.
+    let mappings: &[bool] = if cfg!(miri) { &[true] } else { &[true, false] };
+    for &is_coherent in mappings {
         let mut bed = Bed::new(is_coherent, 1, 2, small());
         let thread = bed.thread(0);
         for core in 0..2 {

@@ -24,11 +24,13 @@
 //! }
 //! ```
 
+mod aligned;
 mod allocation;
 #[cfg(loom)]
 mod interleavings;
 mod numbers;
 
+pub use aligned::Aligned;
 pub use allocation::Counting;
 #[cfg(loom)]
 pub use interleavings::explore;

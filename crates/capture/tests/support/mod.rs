@@ -14,30 +14,10 @@ use lanescope_capture::{
     BlockHeader, Capture, CaptureWriter, Clock, CoreCounts, Counts, Edge, FileHeader, FunctionName,
     LaneCounts, LaneInfo, RecordBlock, SessionInfo, Verdict,
 };
+pub use lanescope_stress::Aligned;
 use lanescope_stress::Numbers;
 use std::mem::offset_of;
 use zerocopy::{FromBytes, IntoBytes};
-
-/// Bytes that begin at a multiple of 8, as a mapped file does.
-pub struct Aligned {
-    words: Vec<u64>,
-    length: usize,
-}
-
-impl Aligned {
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut words = vec![0; bytes.len().div_ceil(8)];
-        words.as_mut_slice().as_mut_bytes()[..bytes.len()].copy_from_slice(bytes);
-        Self {
-            words,
-            length: bytes.len(),
-        }
-    }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.words.as_slice().as_bytes()[..self.length]
-    }
-}
 
 /// A capture in parts.
 #[derive(Clone)]
