@@ -5,7 +5,7 @@ use crate::{Block, CaptureRun};
 use lanescope_abi::{ArenaMark, Checksum, LINE_BYTES, TensorRecord};
 use zerocopy::{FromBytes, IntoBytes};
 
-const LINE: usize = LINE_BYTES as usize;
+const LINE: usize = size_of::<ArenaMark>();
 
 /// The pieces of one lane's arena that a run has in its file, by position. Copies nothing.
 #[derive(Clone, Debug, Default)]

@@ -4,11 +4,14 @@
 //!
 //! Process `AICore` has a thread for each core; its slices are the kernels, start to end. Each AICPU
 //! thread is a process: a thread for every core it owns, with slices from dispatch to finish, and one
-//! for its scheduler's and its orchestrator's phases where the trace has them. Slices that overlap go
-//! to further tracks below the first. Dependency edges are flows between kernels, one flow id per
+//! for its scheduler's and its orchestrator's phases where the trace has them; a wait for the host is a
+//! slice inside the phase it lies in. Hardware counters are counter tracks below their core: what a
+//! task counted over its cycles, from its start to its end (where the swimlane is off: from when it was
+//! committed). Slices that overlap go to further tracks below the first. Dependency edges are flows between kernels, one flow id per
 //! edge; a task with several rows is met at the row that starts first and left at the one that ends
-//! last. Lost records are instants where the core's tokens jump; the run's facts and its verdict are
-//! the arguments of an instant on the track `run`.
+//! last. Lost records are instants where the core's tokens jump, and where a thread's phases do; lost
+//! counters and tensors stand at the end of their core. The run's facts and its verdict are the
+//! arguments of an instant on the track `run`.
 //!
 //! # Ordering
 //!
@@ -27,19 +30,22 @@
 //! [`ExportError::Write`], and [`ExportError::TimeOutOfRange`] for ticks that Perfetto's signed
 //! nanoseconds cannot hold; then nothing has been written.
 
+mod counters;
 mod event;
 mod flows;
+mod phases;
 mod sequence;
 mod tracks;
 mod wire;
 
 use crate::ExportError;
+use counters::{Counters, Target};
 use event::Annotations;
 use flows::Flows;
-use lanescope_trace::{Task, Trace, lost_before, lost_between};
+use lanescope_trace::{Kind, Task, Trace, lost_before, lost_between};
 use sequence::{Clock, Names};
 use std::io::Write;
-use tracks::{Lanes, Tracks};
+use tracks::Tracks;
 use wire::Wire;
 
 /// What to write.
@@ -91,8 +97,14 @@ pub struct Written {
     pub instants: u64,
     /// Tasks that overlap an earlier one of their core.
     pub overlapping_tasks: u64,
-    /// Records that the tokens prove to be missing.
+    /// Task records that the tokens prove to be missing.
     pub lost_records: u64,
+    /// Phase records that are missing.
+    pub lost_phases: u64,
+    /// Counters and tensors that the verdict says are missing.
+    pub lost_others: u64,
+    /// Rows of hardware counters that are on no track.
+    pub undrawn_counters: u64,
 }
 
 /// Writes the trace.
@@ -124,8 +136,10 @@ pub fn write_with(
             progress(row);
         }
     }
+    writer.counters()?;
     writer.phases()?;
     writer.trailing_losses();
+    writer.losses_of_other_kinds();
     writer.run();
     writer.flush()?;
     progress(trace.task_count());
@@ -144,6 +158,7 @@ struct Writer<'a, W> {
     flows: Flows<'a>,
     tracks: Tracks,
     cores: Vec<CoreProgress>,
+    counters: Counters<'a>,
     wire: Wire,
     out: W,
     written: Written,
@@ -171,6 +186,7 @@ impl<'a, W: Write> Writer<'a, W> {
             names: Names::default(),
             tracks: Tracks::of(session),
             cores: vec![CoreProgress::default(); session.cores.len()],
+            counters: Counters::of(trace),
             wire: Wire::default(),
             out,
             written: Written {
@@ -194,6 +210,33 @@ impl<'a, W: Write> Writer<'a, W> {
         self.kernel(row, task, name);
         if self.options.aicpu_tracks {
             self.stay(task, name);
+        }
+        if !self.counters.is_empty() {
+            let mut target = Target {
+                wire: &mut self.wire,
+                tracks: &mut self.tracks,
+                clock: &self.clock,
+            };
+            self.counters.task(task, self.trace.session(), &mut target);
+        }
+    }
+
+    /// The counters that no task was found for.
+    fn counters(&mut self) -> Result<(), ExportError> {
+        loop {
+            let mut target = Target {
+                wire: &mut self.wire,
+                tracks: &mut self.tracks,
+                clock: &self.clock,
+            };
+            self.counters.rest(&mut target);
+            if !self.counters.next_of_rest(&mut target) {
+                self.written.undrawn_counters = self.counters.undrawn;
+                return Ok(());
+            }
+            if self.wire.len() >= FLUSH_BYTES {
+                self.flush()?;
+            }
         }
     }
 
@@ -289,7 +332,7 @@ impl<'a, W: Write> Writer<'a, W> {
         };
         for counts in &verdict.cores {
             let core = counts.core.map_or(usize::MAX, |core| core as usize);
-            if core >= self.cores.len() || counts.kind != lanescope_trace::Kind::TASK {
+            if core >= self.cores.len() || counts.kind != Kind::TASK {
                 continue;
             }
             let missing = counts.counts.total.saturating_sub(counts.counts.collected);
@@ -303,60 +346,30 @@ impl<'a, W: Write> Writer<'a, W> {
         }
     }
 
-    fn phases(&mut self) -> Result<(), ExportError> {
-        for thread in self.trace.threads() {
-            let mut phases = self.trace.scheduler_phases(thread).peekable();
-            if phases.peek().is_none() {
+    /// Counters and tensors have no place of their own where one is missing: the end of their core.
+    fn losses_of_other_kinds(&mut self) {
+        let Some(verdict) = self.trace.verdict() else {
+            return;
+        };
+        for counts in &verdict.cores {
+            let core = counts.core.map_or(usize::MAX, |core| core as usize);
+            let missing = counts.counts.total.saturating_sub(counts.counts.collected);
+            let is_told = matches!(counts.kind, Kind::TASK | Kind::PHASE);
+            if core >= self.cores.len() || missing == 0 || is_told {
                 continue;
             }
-            let mut lanes = self
-                .tracks
-                .thread(&mut self.wire, thread as usize, "scheduler");
-            for phase in phases {
-                let arguments = Annotations::of_scheduler(&phase);
-                let times = (phase.start_ticks, phase.end_ticks);
-                self.phase(&mut lanes, times, phase.name(), &arguments)?;
-            }
-        }
-        for thread in self.trace.threads() {
-            let mut phases = self.trace.orchestrator_phases(thread).peekable();
-            if phases.peek().is_none() {
+            let latest = self.cores[core].latest.and_then(|task| task.last_ticks());
+            let Some(at) = latest.or(self.clock.origin()) else {
                 continue;
-            }
-            let mut lanes = self
-                .tracks
-                .thread(&mut self.wire, thread as usize, "orchestrator");
-            for phase in phases {
-                let arguments = Annotations::of_orchestrator(&phase);
-                let times = (phase.start_ticks, phase.end_ticks);
-                self.phase(&mut lanes, times, phase.name(), &arguments)?;
-            }
+            };
+            self.written.lost_others = self.written.lost_others.saturating_add(missing);
+            let at_ns = self.clock.nanoseconds(at);
+            let track = self.tracks.kernels[core].track();
+            let name = format!("{missing} {} records lost on this core", counts.kind);
+            event::instant(&mut self.wire, at_ns, track, &name, |wire| {
+                event::annotate_uint(wire, "records", missing);
+            });
         }
-        Ok(())
-    }
-
-    fn phase(
-        &mut self,
-        lanes: &mut Lanes,
-        (start, end): (u64, u64),
-        name: &'static str,
-        arguments: &Annotations,
-    ) -> Result<(), ExportError> {
-        if start == 0 || end < start {
-            return Ok(());
-        }
-        let (start, end) = (self.clock.at(start), self.clock.at(end));
-        let name = self.names.fixed(name);
-        let lane = lanes.free_at(start);
-        if let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock) {
-            let none = flows::RowFlows::none();
-            lane.begin(&mut self.wire, start, name, &self.names, arguments, &none);
-            lane.end(&mut self.wire, end);
-        }
-        if self.wire.len() >= FLUSH_BYTES {
-            self.flush()?;
-        }
-        Ok(())
     }
 
     /// The run's facts and its verdict.

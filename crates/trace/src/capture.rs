@@ -111,6 +111,7 @@ fn session(info: &SessionInfo) -> Session {
         cores: cores.collect(),
         threads: info.thread_count,
         level: Some(info.swimlane_level),
+        pmu_event: Some(info.pmu_event).filter(|&event| event != 0),
         ring_size: Some(info.ring_size),
         issue_depth: Some(info.issue_depth),
         workload: info.workload.clone(),

@@ -20,6 +20,8 @@ pub struct Session {
     pub threads: u32,
     /// Swimlane level, 0..=4, when it is known.
     pub level: Option<u32>,
+    /// Event type of the hardware counters, when they were collected.
+    pub pmu_event: Option<u32>,
     /// Slots of each staging ring, when it is known.
     pub ring_size: Option<u32>,
     /// Most tokens in flight on a core, when it is known.

@@ -172,6 +172,7 @@ pub(super) fn annotate_run(event: &mut Wire, trace: &Trace, written: &Written) {
     annotate_uint(event, "aicpu_threads", u64::from(session.threads));
     let facts = [
         ("swimlane_level", session.level.map(u64::from)),
+        ("pmu_event", session.pmu_event.map(u64::from)),
         ("ring_size", session.ring_size.map(u64::from)),
         ("issue_depth", session.issue_depth.map(u64::from)),
         ("seed", session.seed),
@@ -191,6 +192,11 @@ pub(super) fn annotate_run(event: &mut Wire, trace: &Trace, written: &Written) {
         annotate_uint(event, "dropped", verdict.totals.dropped.sum());
         annotate_uint(event, "mismatched", verdict.totals.mismatched);
         annotate_uint(event, "abandoned", verdict.abandoned.len() as u64);
+        for kind in &verdict.kinds {
+            annotate_uint(event, &format!("{}_total", kind.kind), kind.counts.total);
+            let name = format!("{}_collected", kind.kind);
+            annotate_uint(event, &name, kind.counts.collected);
+        }
         for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
             annotate_text(event, "finding", &finding.text);
         }
@@ -203,6 +209,9 @@ pub(super) fn annotate_run(event: &mut Wire, trace: &Trace, written: &Written) {
         ("undrawn_flows", written.undrawn_flows),
         ("overlapping_tasks", written.overlapping_tasks),
         ("lost_records", written.lost_records),
+        ("lost_phases", written.lost_phases),
+        ("lost_others", written.lost_others),
+        ("undrawn_counters", written.undrawn_counters),
     ];
     for (name, value) in shown {
         annotate_uint(event, name, value);

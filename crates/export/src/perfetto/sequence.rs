@@ -19,6 +19,7 @@ const NEEDS_INCREMENTAL_STATE: u64 = 2;
 /// `TrackEvent.type`.
 const SLICE_BEGIN: u64 = 1;
 const SLICE_END: u8 = 2;
+const COUNTER: u64 = 4;
 
 /// `Trace.packet`, field 1 with a length.
 const PACKET_KEY: u8 = 0x0A;
@@ -32,6 +33,10 @@ const SEQUENCE_KEY: u8 = 0x50;
 const FLAGS_KEY: u8 = 0x68;
 /// `TrackEvent.type`, field 9.
 const TYPE_KEY: u8 = 0x48;
+/// `TrackEvent.track_uuid`, field 11.
+const TRACK_KEY: u8 = 0x58;
+/// `TrackEvent.double_counter_value`, field 44, eight bytes.
+const DOUBLE_VALUE_KEY: [u8; 2] = [0xE1, 0x02];
 /// `TrackEvent.name_iid`, field 10.
 const NAME_KEY: u8 = 0x50;
 
@@ -76,6 +81,12 @@ impl Clock {
     /// The earliest time of the trace, in ticks.
     pub(super) fn origin(&self) -> Option<u64> {
         self.bounds.map(|(first, _)| first)
+    }
+
+    /// A time that may be any, moved into the bounds of the trace; `None` without either.
+    pub(super) fn within(&self, ticks: Option<u64>) -> Option<u64> {
+        let (first, last) = self.bounds?;
+        Some(ticks?.clamp(first, last))
     }
 
     /// A time of the trace in the clock's units.
@@ -261,6 +272,23 @@ impl Sequence {
     pub(super) fn end(&mut self, wire: &mut Wire, at: u64) {
         let mut packet = self.stamp(at);
         packet.raw(&[EVENT_KEY, 2, TYPE_KEY, SLICE_END]);
+        let mut key = Short::new();
+        key.uint(PACKET_KEY, packet.len() as u64);
+        wire.raw(key.bytes());
+        wire.raw(packet.bytes());
+    }
+
+    /// A counter track gets a value.
+    pub(super) fn counter(&mut self, wire: &mut Wire, at: u64, track: u64, value: f64) {
+        let mut event = Short::new();
+        event.uint(TYPE_KEY, COUNTER);
+        event.uint(TRACK_KEY, track);
+        event.raw(&DOUBLE_VALUE_KEY);
+        event.raw(&value.to_le_bytes());
+        let mut packet = self.stamp(at);
+        packet.raw(&[EVENT_KEY]);
+        packet.varint(event.len() as u64);
+        packet.raw(event.bytes());
         let mut key = Short::new();
         key.uint(PACKET_KEY, packet.len() as u64);
         wire.raw(key.bytes());

@@ -103,6 +103,27 @@ impl Tracks {
         lanes
     }
 
+    /// A counter track below a core's own.
+    pub(super) fn counter(
+        &mut self,
+        wire: &mut Wire,
+        core: usize,
+        name: &str,
+        unit_name: &str,
+    ) -> u64 {
+        let track = self.ids.next_track();
+        let parent = self.kernels[core].track;
+        describe(wire, |descriptor| {
+            descriptor.uint(varint_key(1), track);
+            descriptor.text(length_key(2), name);
+            descriptor.uint(varint_key(5), parent);
+            descriptor.message(length_key(8), |counter| {
+                counter.text(length_key(6), unit_name);
+            });
+        });
+        track
+    }
+
     /// The process of an AICPU thread, or the one for cores whose thread is not known.
     fn aicpu_process(&mut self, wire: &mut Wire, owner: Option<usize>) -> (u64, u64) {
         // Thread numbers come from files: one beyond any chip's is as good as unknown.
@@ -138,7 +159,7 @@ impl Ids {
         self.track
     }
 
-    fn next_sequence(&mut self) -> u64 {
+    pub(super) fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }

@@ -10,6 +10,16 @@ pub struct Decoded {
     pub tracks: HashMap<u64, Track>,
     pub slices: Vec<Slice>,
     pub instants: Vec<Instant>,
+    pub counts: Vec<Count>,
+}
+
+/// A value of a counter track.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Count {
+    /// The core's thread, the counter, its unit.
+    pub track: (String, String, String),
+    pub at_ns: u64,
+    pub value: f64,
 }
 
 /// A track, with the names of the process and the thread it belongs to.
@@ -17,6 +27,8 @@ pub struct Decoded {
 pub struct Track {
     pub process: String,
     pub thread: String,
+    /// Name and unit of a counter.
+    pub counter: Option<(String, String)>,
     pid: i32,
 }
 
@@ -79,6 +91,11 @@ impl Decoded {
             );
             track.thread = thread.thread_name.clone().expect("a thread has a name");
         }
+        if let Some(counter) = &descriptor.counter {
+            let unit = counter.unit_name.clone().expect("a counter has a unit");
+            let name = descriptor.name.clone().expect("a counter has a name");
+            track.counter = Some((name, unit));
+        }
         assert!(
             self.tracks.insert(uuid, track).is_none(),
             "track {uuid} twice"
@@ -92,7 +109,7 @@ pub fn decode(bytes: &[u8]) -> Decoded {
     assert_eq!(encoded, bytes.len(), "fields that the messages do not know");
     let mut decoded = Decoded::default();
     let mut sequences: HashMap<u32, Sequence> = HashMap::new();
-    let mut open: HashMap<u64, Slice> = HashMap::new();
+    let mut open: HashMap<u64, Vec<Slice>> = HashMap::new();
     for packet in &file.packets {
         decoded.describe(packet);
         let id = packet
@@ -121,22 +138,35 @@ pub fn decode(bytes: &[u8]) -> Decoded {
                     .rev()
                     .find(|slice| slice.track == track);
                 assert!(latest.is_none_or(|latest| latest.end_ns <= at_ns));
+                let open = open.entry(track).or_default();
+                // Only a wait for the host lies inside another slice.
                 assert!(
-                    open.insert(track, slice).is_none(),
+                    open.is_empty() || open.len() == 1 && slice.name == "blocked",
                     "a slice inside another"
                 );
+                open.push(slice);
             }
             Some(2) => {
-                let mut slice = open.remove(&track).expect("a slice that ends has begun");
+                let open = open.get_mut(&track).expect("a slice that ends has begun");
+                let mut slice = open.pop().expect("a slice that ends has begun");
                 assert!(slice.start_ns <= at_ns);
                 slice.end_ns = at_ns;
                 decoded.slices.push(slice);
             }
             Some(3) => decoded.instants.push(instant(event, at_ns)),
+            Some(4) => {
+                let owner = &decoded.tracks[&track];
+                let (name, unit) = owner.counter.clone().expect("a counter track");
+                decoded.counts.push(Count {
+                    track: (owner.thread.clone(), name, unit),
+                    at_ns,
+                    value: event.double_counter_value.expect("a value"),
+                });
+            }
             other => panic!("event type {other:?}"),
         }
     }
-    assert!(open.is_empty(), "slices without an end");
+    assert!(open.values().all(Vec::is_empty), "slices without an end");
     decoded
 }
 

@@ -1,6 +1,7 @@
 //! The Perfetto file, decoded by messages of its own and held against the trace it was made from.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod collectors;
 mod decode;
 mod messages;
 

@@ -9,7 +9,7 @@ use crate::trace::{Collected, MAX_THREADS};
 use crate::{Note, PmuRow, Session, TensorRow};
 use lanescope_abi::record::{PhaseKind, Record};
 use lanescope_abi::{Kind, PhaseRecord, PmuRecord, TaskRecord, TensorRecord};
-use lanescope_capture::{Block, BlockHeader, CaptureFile, CaptureRun};
+use lanescope_capture::{Block, BlockHeader, BlockKind, CaptureFile, CaptureRun, PayloadHeader};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use zerocopy::FromBytes;
@@ -93,10 +93,6 @@ pub(super) fn collected(
         payloads: lanes.payloads(file),
     }
 }
-
-/// The number of a block with payloads.
-const PAYLOAD_BLOCK: u32 = 0x1007;
-const PAYLOAD_HEADER_BYTES: usize = 64;
 
 /// Blocks of one kind whose lane is known, with their records.
 type LaneBlocks<'a, T> = Vec<(MappedBlock, &'a [T])>;
@@ -188,17 +184,16 @@ impl<'run> Lanes<'_, 'run> {
     fn payloads(&mut self, file: &Arc<CaptureFile>) -> Payloads {
         let mut payloads = Payloads::mapped(file);
         let blocks = self.run.blocks().iter();
-        for block in blocks.filter(|block| block.header.kind == PAYLOAD_BLOCK) {
-            let Some((header, bytes)) = block.payload.split_at_checked(PAYLOAD_HEADER_BYTES) else {
+        for block in blocks.filter(|block| block.kind() == BlockKind::Payload) {
+            let Ok((header, bytes)) = PayloadHeader::read_from_prefix(block.payload) else {
                 continue;
             };
             let Some(thread) = self.thread_of(block, Kind::TENSOR) else {
                 continue;
             };
-            let position = u64::from_le_bytes(header[..8].try_into().expect("8 bytes"));
             let begin = usize::try_from(block.offset).expect("a mapped file fits memory");
-            let offset = begin + size_of::<BlockHeader>() + PAYLOAD_HEADER_BYTES;
-            payloads.add(thread, position, offset, bytes.len());
+            let offset = begin + size_of::<BlockHeader>() + size_of::<PayloadHeader>();
+            payloads.add(thread, header.position, offset, bytes.len());
         }
         payloads
     }

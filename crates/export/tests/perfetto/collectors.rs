@@ -1,0 +1,235 @@
+//! Phases, counters and losses of all kinds in the Perfetto file.
+
+use super::decode::{Count, Slice};
+use super::{export, synth};
+use lanescope_capture::{CoreCounts, Counts, Dropped};
+use lanescope_export::perfetto::Options;
+use lanescope_trace::{
+    Chip, FindingKind, Kind, OrchestratorPhase, PmuRow, SchedulerPhase, Session, Task, Trace,
+    TraceParts, Verdict,
+};
+use std::collections::HashMap;
+
+fn phase(phase: u32, start_ticks: u64, end_ticks: u64) -> SchedulerPhase {
+    SchedulerPhase {
+        start_ticks,
+        end_ticks,
+        phase,
+        ..SchedulerPhase::default()
+    }
+}
+
+#[test]
+fn a_wait_for_the_host_lies_inside_its_phase() {
+    let trace = Trace::new(TraceParts {
+        session: Session::named("a2a3sim", 50_000_000),
+        scheduler_phases: vec![vec![
+            phase(SchedulerPhase::DISPATCH, 10, 20),
+            phase(SchedulerPhase::BLOCKED, 25, 30),
+            phase(SchedulerPhase::BLOCKED, 32, 33),
+            phase(SchedulerPhase::COMPLETE, 20, 40),
+            // Its phase was lost.
+            phase(SchedulerPhase::BLOCKED, 50, 60),
+            phase(SchedulerPhase::IDLE, 70, 90),
+            phase(SchedulerPhase::DUMP, 90, 95),
+            phase(SchedulerPhase::BLOCKED, 96, 97),
+        ]],
+        orchestrator_phases: vec![
+            Vec::new(),
+            vec![OrchestratorPhase {
+                start_ticks: 11,
+                end_ticks: 12,
+                phase: 21,
+                submit_index: 4,
+                task_id: 9,
+            }],
+        ],
+        ..TraceParts::default()
+    });
+    let (decoded, _) = export(&trace, &Options::default());
+    let on = |process: &str| -> Vec<(&str, u64, u64)> {
+        let is_on = |slice: &&Slice| decoded.tracks[&slice.track].process == process;
+        let slices = decoded.slices.iter().filter(is_on);
+        slices
+            .map(|slice| (slice.name.as_str(), slice.start_ns / 20, slice.end_ns / 20))
+            .collect()
+    };
+    // In the order in which they end.
+    let expected = [
+        ("dispatch", 10, 20),
+        ("blocked", 25, 30),
+        ("blocked", 32, 33),
+        ("complete", 20, 40),
+        ("blocked", 50, 60),
+        ("idle", 70, 90),
+        ("dump", 90, 95),
+        ("blocked", 96, 97),
+    ];
+    assert_eq!(on("AICPU thread 0"), expected);
+    assert_eq!(on("AICPU thread 1"), [("orch_insert", 11, 12)]);
+    let tracks = decoded.tracks.values();
+    assert_eq!(
+        tracks.filter(|track| track.thread == "scheduler").count(),
+        1
+    );
+}
+
+/// A row for each task, in the order in which its AICPU thread committed them.
+fn pmu_rows(trace: &Trace, keep: impl Fn(&Task) -> bool) -> Vec<Vec<PmuRow>> {
+    let mut tasks: Vec<Task> = trace.tasks().filter(|task| keep(task)).collect();
+    tasks.sort_by_key(|task| task.finish_ticks);
+    let mut threads = vec![Vec::new(); trace.threads().len()];
+    for task in tasks {
+        let thread = trace.session().cores[usize::from(task.core)].thread;
+        let thread = thread.expect("a synthetic run knows its threads");
+        let mut counters = [0; 10];
+        counters[0] = 1 + u32::try_from(task.task_id % 100).expect("below 100");
+        counters[6] = 3;
+        threads[thread as usize].push(PmuRow {
+            task_id: task.task_id,
+            core: task.core,
+            core_type: task.core_type,
+            thread,
+            token: task.token,
+            event: 2,
+            total_cycles: 1000,
+            counters,
+            ticks: task.finish_ticks + 1,
+            ..PmuRow::default()
+        });
+    }
+    threads
+}
+
+/// The same run with counters; without its tasks where the swimlane was off.
+fn with_counters(trace: &Trace, pmu: Vec<Vec<PmuRow>>, tasks: Vec<Task>) -> Trace {
+    Trace::new(TraceParts {
+        session: trace.session().clone(),
+        tasks,
+        pmu,
+        ..TraceParts::default()
+    })
+}
+
+#[test]
+fn each_task_shows_what_it_counted_for_as_long_as_it_ran() {
+    let source = synth(Chip::A2a3, 5000, 0);
+    // One row in eleven was dropped, and one task in thirteen.
+    let has_row = |task: &Task| task.task_id % 11 != 0;
+    let has_task = |task: &Task| task.task_id % 13 != 0;
+    let pmu = pmu_rows(&source, has_row);
+    let trace = with_counters(&source, pmu, source.tasks().filter(has_task).collect());
+    let (decoded, written) = export(&trace, &Options::default());
+    let mut by_track: HashMap<(String, String), Vec<&Count>> = HashMap::new();
+    for count in &decoded.counts {
+        let (core, column, unit) = count.track.clone();
+        let expected = match column.as_str() {
+            "vec_busy_cycles" => "%",
+            "icache_miss" => "events per 1000 cycles",
+            other => panic!("{other} counted nothing"),
+        };
+        assert_eq!(unit, expected);
+        by_track.entry((core, column)).or_default().push(count);
+    }
+    let mut checked = 0;
+    let mut alone = 0;
+    for task in source.tasks().filter(has_row) {
+        let core = trace.session().core_name(usize::from(task.core));
+        let counts = &by_track[&(core, "vec_busy_cycles".to_owned())];
+        let value = (1 + task.task_id % 100) as f64 / 10.0;
+        let is_value = |count: &&&Count| (count.value - value).abs() < 1e-9;
+        let at = |ticks: u64| counts.iter().filter(move |count| count.at_ns == ticks * 20);
+        if !has_task(&task) {
+            let is_shown = at(task.finish_ticks + 1).any(|count| is_value(&count));
+            alone += u64::from(is_shown);
+            continue;
+        }
+        let near = at(task.start_ticks).collect::<Vec<_>>();
+        assert!(
+            near.iter().any(is_value),
+            "{task:?}: {near:?}, {} undrawn",
+            written.undrawn_counters
+        );
+        assert!(at(task.end_ticks).any(|count| count.value == 0.0));
+        checked += 1;
+    }
+    let both = |task: &Task| has_row(task) && has_task(task);
+    assert_eq!(checked, source.tasks().filter(both).count());
+    let without_task = |task: &Task| has_row(task) && !has_task(task);
+    let without_task = source.tasks().filter(without_task).count() as u64;
+    assert_eq!(alone + written.undrawn_counters, without_task);
+    assert!(alone > 0);
+}
+
+#[test]
+fn counters_without_a_swimlane_stand_where_they_were_committed() {
+    let source = synth(Chip::A5, 3000, 0);
+    let trace = with_counters(&source, pmu_rows(&source, |_| true), Vec::new());
+    let (decoded, written) = export(&trace, &Options::default());
+    assert_eq!(written.undrawn_counters, 0);
+    let busy = decoded.counts.iter();
+    let busy = busy.filter(|count| count.track.1 == "pmu_idc_aic_vec_busy_o");
+    let mut shown: Vec<(u64, u64)> = busy
+        .map(|count| (count.at_ns, (count.value * 10.0).round() as u64))
+        .collect();
+    let mut expected: Vec<(u64, u64)> = source
+        .tasks()
+        .map(|task| (task.finish_ticks + 1, 1 + task.task_id % 100))
+        .collect();
+    shown.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn records_of_every_kind_that_are_missing_are_marked() {
+    let mut verdict = Verdict::new(1);
+    let missing = [
+        (Kind::PMU, Some(1), 3),
+        (Kind::TENSOR, Some(1), 4),
+        (Kind::PHASE, None, 5),
+    ];
+    for (kind, core, no_buffer) in missing {
+        verdict.cores.push(CoreCounts {
+            kind,
+            thread: 0,
+            core,
+            dispatched: 9,
+            counts: Counts {
+                total: 9,
+                collected: 9 - no_buffer,
+                dropped: Dropped {
+                    no_buffer,
+                    ..Dropped::default()
+                },
+                mismatched: 0,
+            },
+        });
+    }
+    verdict.find(FindingKind::Dropped, 12, "records dropped");
+    let source = synth(Chip::A2a3, 100, 0);
+    let trace = Trace::new(TraceParts {
+        session: source.session().clone(),
+        tasks: source.tasks().collect(),
+        verdict: Some(verdict),
+        ..TraceParts::default()
+    });
+    let (decoded, written) = export(&trace, &Options::default());
+    let names: Vec<&str> = decoded
+        .instants
+        .iter()
+        .map(|instant| instant.name.as_str())
+        .collect();
+    for expected in [
+        "3 pmu records lost on this core",
+        "4 tensor records lost on this core",
+    ] {
+        assert!(names.contains(&expected), "{expected}: {names:?}");
+    }
+    assert_eq!((written.lost_others, written.lost_records), (7, 0));
+    assert_eq!(written.lost_phases, 5);
+    assert!(
+        names.contains(&"5 phase records lost after this"),
+        "{names:?}"
+    );
+}
