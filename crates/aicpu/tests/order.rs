@@ -1,12 +1,15 @@
-//! The order of a commit's stores: what the host would find if the device died after any one of them.
+//! The order of stores: what the host would find if the device died after any one of them.
 
 mod support;
 
+use lanescope_abi::control::TaskTensor;
+use lanescope_abi::record::{ArenaMark, TensorRecord, TensorShape};
 use lanescope_abi::{
-    Awaited, Barrier, CaptureHeader, CommitCounters, Device, LaneDevice, ReadyEntry,
+    Awaited, Barrier, CaptureHeader, Checksum, CommitCounters, Device, LaneDevice, ReadyEntry,
+    Stage,
 };
 use lanescope_aicpu::Control;
-use lanescope_aicpu::record::{RecordState, Recorder, Task};
+use lanescope_aicpu::record::{Copied, RecordState, Recorder, Task, TensorOwner};
 use std::cell::RefCell;
 use support::{HostMode, Setup, TestDevice, independent};
 
@@ -39,6 +42,8 @@ struct Watched {
     device: TestDevice,
     capture: u64,
     found: RefCell<Vec<Found>>,
+    /// Which lane is that of tensors, where they are looked at instead of tasks.
+    tensors: Option<usize>,
 }
 
 impl Watched {
@@ -68,9 +73,55 @@ impl Watched {
         }
     }
 
-    fn stored(&self) {
-        let found = self.look();
-        self.found.borrow_mut().push(found);
+    fn stored(&self, address: u64) {
+        match self.tensors {
+            Some(_) => self.check_arena(address),
+            None => {
+                let found = self.look();
+                self.found.borrow_mut().push(found);
+            }
+        }
+    }
+
+    /// No byte of the arena is written before the tail is behind it, and every record that is counted has
+    /// its payload.
+    fn check_arena(&self, address: u64) {
+        let world = self.device.world();
+        let (memory, lane) = (
+            &world.memory,
+            &world.host.lanes[self.tensors.expect("a lane")],
+        );
+        let arena = self.capture + lane.config.arena_offset_bytes;
+        let device: LaneDevice = memory.read(lane.device);
+        if (arena..arena + lane.config.arena_bytes).contains(&address) {
+            assert!(
+                address - arena < device.arena_tail,
+                "written before it was taken"
+            );
+        }
+        if device.filling_buffer == u32::MAX {
+            return;
+        }
+        let buffer_bytes = lane.config.records_per_buffer * lane.config.record_bytes;
+        let buffer = lane.config.buffers_offset_bytes
+            + u64::from(device.filling_buffer) * u64::from(buffer_bytes);
+        for number in 0..device.filling_count {
+            let at = self.capture + buffer + u64::from(number) * u64::from(TensorRecord::BYTES);
+            let record: TensorRecord = memory.read(at);
+            let payload = arena + record.payload_begin + 64;
+            let end = payload + record.payload_bytes.next_multiple_of(64);
+            for (mark, checksum) in [(payload - 64, 0), (end, record.checksum)] {
+                let mark: ArenaMark = memory.read(mark);
+                assert_eq!((mark.sequence, mark.checksum), (record.sequence, checksum));
+                assert_eq!(mark.payload_begin, record.payload_begin);
+            }
+            let bytes: Vec<u8> = (payload..end).map(|at| memory.read(at)).collect();
+            assert_eq!(
+                Checksum::of(&bytes),
+                record.checksum,
+                "a record without its payload"
+            );
+        }
     }
 }
 
@@ -88,13 +139,13 @@ impl Device for Watched {
     unsafe fn store32(&self, address: u64, value: u32) {
         // SAFETY: as the caller promises.
         unsafe { self.device.store32(address, value) };
-        self.stored();
+        self.stored(address);
     }
 
     unsafe fn store64(&self, address: u64, value: u64) {
         // SAFETY: as the caller promises.
         unsafe { self.device.store64(address, value) };
-        self.stored();
+        self.stored(address);
     }
 
     fn clean(&self, address: u64) {
@@ -136,6 +187,7 @@ fn commit(count: u32, is_published: impl Fn(u32) -> bool) -> Vec<(Found, Vec<Fou
         device,
         capture,
         found: RefCell::default(),
+        tensors: None,
     };
     let (address, staging) = {
         let world = watched.device.world();
@@ -208,5 +260,61 @@ fn a_full_buffer_goes_at_once_and_the_next_is_taken_when_needed() {
             (full, taken),
             "after {number} records"
         );
+    }
+}
+
+#[test]
+fn an_arena_is_taken_before_it_is_written_and_a_record_comes_after_its_payload() {
+    let mut setup = setup();
+    setup.level = 0;
+    setup.graph = independent(1);
+    setup.tensor_memory = (0..200).collect();
+    let tensor = TaskTensor {
+        tensor: TensorShape {
+            dtype: 5,
+            rank: 1,
+            shape: [200, 0, 0, 0, 0],
+            strides: [1, 0, 0, 0, 0],
+            ..TensorShape::default()
+        },
+        raw_bytes: 200,
+        stages: 1,
+        ..TaskTensor::default()
+    };
+    setup.tensors = vec![(0, tensor)];
+    let (device, header) = setup.build();
+    let watched = Watched {
+        device,
+        capture: header.capture_address,
+        found: RefCell::default(),
+        tensors: Some(0),
+    };
+    let address = watched.device.world().memory.base();
+    // SAFETY: the regions live as long as the device.
+    let control = unsafe { Control::attach(&watched, address, setup.chip, 1) };
+    let control = control.expect("the layout is right");
+    let mut state = RecordState::<1>::new();
+    let mut recorder = Recorder::attach(&control, 0, &mut state).expect("the lane is there");
+    let tensor: TaskTensor = {
+        let world = watched.device.world();
+        world.memory.read(address + header.tensors.at(0))
+    };
+    for number in 0..3 {
+        let owner = TensorOwner {
+            core: 0,
+            token: recorder.next_token(0).expect("nothing is in flight"),
+            task: Task::default(),
+        };
+        let begun = recorder.begin_tensor(&owner, &tensor, Stage::BeforeDispatch);
+        begun.expect("the tensor is sound");
+        let mut pieces = 1;
+        while recorder.copy_tensor().expect("there is room") != Copied::Whole {
+            pieces += 1;
+        }
+        assert_eq!(pieces, 1, "a piece has 256 bytes");
+        let world = watched.device.world();
+        let lane: LaneDevice = world.memory.read(world.host.lanes[0].device);
+        assert_eq!(lane.arena_tail, (number + 1) * (256 + 128));
+        assert_eq!(u64::from(lane.filling_count), (number + 1) % 4);
     }
 }

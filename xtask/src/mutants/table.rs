@@ -48,11 +48,14 @@ const SCHEDULE: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "schedule")
 const EXECUTOR: (Checker, &str, &str) = (Mutants, "lanescope-aicore", "executor");
 const ORDER: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "order");
 
+const PMU: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "pmu");
 const THREADS: (Checker, &str, &str) = (Shuttle, "lanescope-profiling", "shuttle");
 const DRAIN: (Checker, &str, &str) = (Loom, "lanescope-profiling", LIBRARY);
 const STALENESS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "staleness");
 const ERRORS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "errors");
 
+const OWN_COUNTERS: &str = "every_task_has_its_own_counters_at_every_level";
+const ARENA: &str = "an_arena_is_taken_before_it_is_written_and_a_record_comes_after_its_payload";
 const ON_A2A3: &str = "runs_follow_each_other_on_a2a3sim";
 const ON_A5: &str = "runs_follow_each_other_on_a5sim";
 const TOKENS: &str = "a_core_takes_its_tokens_in_order_across_the_wrap_and_leaves_on_exit";
@@ -238,6 +241,20 @@ pub const MUTANTS: &[Mutant] = &[
         TOKENS,
     ),
     row(
+        "2",
+        "pmu-slot-not-invalidated",
+        "commit: the counters behind a staging slot",
+        PMU,
+        OWN_COUNTERS,
+    ),
+    row(
+        "3",
+        "pmu-read-after-token",
+        "commit: counters read when the core has its next token",
+        PMU,
+        OWN_COUNTERS,
+    ),
+    row(
         "3",
         "payload-unfenced",
         "dispatch: payload before DATA_MAIN_BASE",
@@ -313,6 +330,20 @@ pub const MUTANTS: &[Mutant] = &[
         "rotate: ready tail before the buffer is forgotten",
         AICPU,
         "lane::a_buffer_is_handed_over_before_it_is_forgotten",
+    ),
+    row(
+        "5",
+        "arena-tail-late",
+        "copy: arena tail before payload",
+        ORDER,
+        ARENA,
+    ),
+    row(
+        "5",
+        "payload-after-record",
+        "copy: end of a payload before its record",
+        ORDER,
+        ARENA,
     ),
     row(
         "6",

@@ -225,6 +225,37 @@ pub unsafe extern "C" fn lanescope_record_commit_after_exit(
     })
 }
 
+/// Programs the hardware counters of `core`, whose register window is at `window`, and switches them on;
+/// nothing while they are off in this run. Call it before `registers_run` is written.
+///
+/// Where the AICPU reads the counters, `lanescope_record_commit` does, and the core gets its next token
+/// only after it.
+///
+/// # Safety
+///
+/// - As for `lanescope_record_enter`; `window` is the register window of `core`, from the register table.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_record_open_counters(
+    recorder: *mut RecordStorage,
+    core: u32,
+    window: u64,
+) -> i32 {
+    with(recorder, |recorder| recorder.open_counters(core, window))
+}
+
+/// Puts the switches of all cores' counters back: when the cores have left, and before any error return.
+///
+/// # Safety
+///
+/// - As for `lanescope_record_enter`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_record_close_counters(recorder: *mut RecordStorage) -> i32 {
+    with(recorder, |recorder| {
+        recorder.close_counters();
+        Ok(())
+    })
+}
+
 /// Hands over what is left in the buffers: once nothing is in flight, and before any error return.
 ///
 /// # Safety

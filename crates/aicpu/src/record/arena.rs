@@ -48,7 +48,8 @@ impl<'d, D: Device> Arena<'d, D> {
         region.invalidate(device_line);
         region.invalidate(host_line);
         let (tail, head) = (region.load64(tail_word), region.load64(head_word));
-        let is_sane = tail.wrapping_sub(head) <= config.arena_bytes
+        let is_sane = head <= tail
+            && tail - head <= config.arena_bytes
             && tail.is_multiple_of(LINE_BYTES)
             && tail < 1 << 62;
         if !is_sane {

@@ -6,27 +6,36 @@ mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 
-use lanescope_abi::control::{AbiField, ControlHeader, DeviceError};
+use lanescope_abi::control::{AbiField, ControlHeader, DeviceError, TaskTensor};
 use lanescope_abi::hash::{FIELDS, Field};
-use lanescope_abi::{CaptureHeader, Section};
+use lanescope_abi::{CaptureHeader, Section, TensorShape};
 use lanescope_aicpu::Failure;
 use lanescope_stress::{Effort, Tried};
 use rows::{ROWS, Row};
 use support::{Setup, TestDevice, chain};
 
 /// Structures that the host writes and the AICPU program reads.
-const WRITTEN: [&str; 7] = [
+const WRITTEN: [&str; 9] = [
     "ControlHeader",
     "HostLine",
     "CoreConfig",
     "GraphTask",
+    "TaskTensor",
+    "TensorShape",
     "CaptureHeader",
     "LaneConfig",
     "LaneHost",
 ];
 
-/// Addresses, and where those of the registers are: only the host can know them.
-const BELIEVED: [&str; 2] = ["capture_address", "registers"];
+/// Addresses, where those of the registers are, and what is behind them: only the host can know them. And
+/// a structure whose fields are looked at one by one.
+const BELIEVED: [&str; 5] = [
+    "capture_address",
+    "registers",
+    "address",
+    "raw_bytes",
+    "tensor",
+];
 
 /// A word of a field: a section has three.
 #[derive(Clone, Copy)]
@@ -46,16 +55,18 @@ fn fields() -> impl Iterator<Item = &'static Field> {
 
 fn words() -> impl Iterator<Item = Word> {
     fields().flat_map(|field| {
-        let parts: &[(usize, u64)] = match field.bytes {
-            4 => &[(0, 4)],
-            8 => &[(0, 8)],
-            _ => &[(0, 8), (8, 4), (12, 4)],
+        let (step, parts): (usize, &[(usize, u64)]) = match field.bytes {
+            1 => (1, &[(0, 1)]),
+            2 => (2, &[(0, 2)]),
+            8 => (8, &[(0, 8)]),
+            // Sections, and else words of 4 bytes.
+            bytes if bytes % size_of::<Section>() == 0 => (16, &[(0, 8), (8, 4), (12, 4)]),
+            _ => (4, &[(0, 4)]),
         };
-        let sections = field.bytes.div_ceil(size_of::<Section>());
-        (0..sections).flat_map(move |number| {
+        (0..field.bytes).step_by(step).flat_map(move |first| {
             parts.iter().map(move |&(part, bytes)| Word {
                 field,
-                offset_bytes: (field.offset_bytes + number * size_of::<Section>() + part) as u64,
+                offset_bytes: (field.offset_bytes + first + part) as u64,
                 bytes,
             })
         })
@@ -86,9 +97,12 @@ fn place(device: &TestDevice, header: &ControlHeader, structure: &str) -> u64 {
         "HostLine" => base + header.host.at(0),
         "CoreConfig" => base + header.cores.at(0),
         "GraphTask" => base + header.tasks.at(0),
+        // Its shape comes first.
+        "TaskTensor" | "TensorShape" => base + header.tensors.at(0),
         "CaptureHeader" => capture,
-        "LaneConfig" => capture + lanes.lane_configs.at(0),
-        "LaneHost" => capture + lanes.lane_hosts.at(0),
+        // The lane of tensors has everything that a lane can have.
+        "LaneConfig" => capture + lanes.lane_configs.at(lanes.lane_count - 1),
+        "LaneHost" => capture + lanes.lane_hosts.at(lanes.lane_count - 1),
         other => unreachable!("{other} is none of the host's"),
     }
 }
@@ -112,7 +126,22 @@ const BOUNDARIES: u64 = 9;
 
 /// Runs with one word wrong; `None` when the value was the right one.
 fn run_with(word: Word, number: u64) -> Option<Result<(), Failure>> {
-    let setup = Setup::new(chain(4, 24));
+    let mut setup = Setup::new(chain(4, 24));
+    setup.tensor_memory = vec![7; 4096];
+    let tensor = TaskTensor {
+        tensor: TensorShape {
+            rank: 2,
+            shape: [4, 6, 0, 0, 0],
+            raw_shape: [16, 64, 0, 0, 0],
+            offsets: [3, 5, 0, 0, 0],
+            strides: [64, 1, 0, 0, 0],
+            ..TensorShape::default()
+        },
+        raw_bytes: 4096,
+        stages: 3,
+        ..TaskTensor::default()
+    };
+    setup.tensors = vec![(0, tensor), (1, tensor)];
     let (device, header) = setup.build();
     let at = place(&device, &header, word.field.structure) + word.offset_bytes;
     {
