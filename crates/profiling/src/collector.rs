@@ -28,8 +28,47 @@ pub trait Collector: Send + fmt::Debug {
     /// Takes back what [`Collector::consume`] counted: these records did not get into the capture.
     fn withdraw(&mut self, thread: u32, records: &[u8]);
 
-    /// What was collected, per core.
+    /// What was collected, per core or per thread.
     fn ledger(&self) -> &Ledger;
+
+    /// How many commits there must be.
+    fn expectation(&self) -> Expectation {
+        Expectation::Unknown
+    }
+
+    /// Lines of a staging slot, behind the task's own, that its records come from.
+    fn staged_lines(&self) -> u32 {
+        0
+    }
+
+    /// Where in the lane's arena the payload of one record is, for kinds that have payloads. The
+    /// record may be anything a hostile device writes.
+    fn payload(&self, _record: &[u8]) -> Option<PayloadPlace> {
+        None
+    }
+}
+
+/// How many commits of a kind a run must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// One for every token that was dispatched, on its core.
+    EachTask,
+    /// The device alone knows, or [`RunEnd`](crate::RunEnd) says it.
+    Unknown,
+}
+
+/// What a record says of its payload: an [`ArenaMark`](lanescope_abi::ArenaMark), the bytes, padded to
+/// whole lines, and an `ArenaMark` again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadPlace {
+    /// Position in the arena of the first mark.
+    pub begin: u64,
+    /// Bytes between the marks, without padding.
+    pub bytes: u64,
+    /// The number that both marks carry.
+    pub sequence: u64,
+    /// [`Checksum`](lanescope_abi::Checksum) of the bytes; the second mark carries it.
+    pub checksum: u64,
 }
 
 /// The shape of a collector's lanes.
@@ -43,6 +82,8 @@ pub struct LaneSettings {
     pub policy: Policy,
     /// Longest wait of one commit, with [`Policy::Block`].
     pub block_limit: Duration,
+    /// Bytes of the arena of each lane, a multiple of 64; 0 for a kind without payloads.
+    pub arena_bytes: u64,
 }
 
 impl Default for LaneSettings {
@@ -53,6 +94,7 @@ impl Default for LaneSettings {
             records_per_buffer: 1024,
             policy: Policy::Block,
             block_limit: Duration::from_secs(1),
+            arena_bytes: 0,
         }
     }
 }

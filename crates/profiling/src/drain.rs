@@ -2,19 +2,29 @@
 
 use crate::host_blocks::HostBlocks;
 use crate::lane::{Filled, Lane};
-use crate::reconcile::{LaneReckoning, LaneSnapshot, Reckoning};
+use crate::reconcile::{KindReckoning, LaneReckoning, LaneSnapshot, Reckoning};
 use crate::region::Region;
 use crate::sync::mpsc::{Receiver, RecvTimeoutError};
 use crate::sync::{AtomicBool, thread};
 use crate::writer::{HostBlock, Outlet, Returned};
 use crate::{Collector, DrainStats, Findings};
-use lanescope_abi::{Kind, is_mutant};
+use lanescope_abi::is_mutant;
 use lanescope_capture::{CaptureError, FindingKind, RecordBlock, SessionInfo};
 use lanescope_platform::PlatformError;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+/// Most pieces of an arena that one pass copies, so that no other lane waits for long.
+const PIECES_PER_PASS: u32 = 4;
+
+/// What was copied out of a lane's arena in this run.
+#[derive(Clone, Copy, Debug, Default)]
+struct PayloadTally {
+    blocks: u64,
+    bytes: u64,
+}
 
 type Step<T> = std::result::Result<T, PlatformError>;
 
@@ -29,9 +39,12 @@ pub(crate) struct Drain {
     findings: Findings,
     stats: DrainStats,
     buffers: Vec<u64>,
+    payloads: Vec<PayloadTally>,
     before: Vec<LaneSnapshot>,
     after: Option<Vec<LaneSnapshot>>,
     unwritten: u64,
+    /// A piece of an arena did not get into the capture.
+    unwritten_payloads: bool,
     /// Blocks that went down with the writer thread.
     lost_blocks: usize,
     /// The writer thread has not returned a block within its limit; it is sent none any more.
@@ -56,10 +69,11 @@ impl Drain {
                 Lane::new(region, index, config, kind, collector)
             })
             .collect();
-        let block_bytes = layout.lanes().iter().map(Lane::buffer_bytes).max();
+        let block_bytes = layout.lanes().iter().map(Lane::block_bytes).max();
         Self {
             region: Arc::clone(region),
             buffers: vec![0; lanes.len()],
+            payloads: vec![PayloadTally::default(); lanes.len()],
             lanes,
             collectors,
             blocks: HostBlocks::new(host_blocks, block_bytes.unwrap_or_default()),
@@ -69,6 +83,7 @@ impl Drain {
             before: Vec::new(),
             after: None,
             unwritten: 0,
+            unwritten_payloads: false,
             lost_blocks: 0,
             is_writer_stuck: false,
             first_lane: 0,
@@ -84,9 +99,11 @@ impl Drain {
             ..DrainStats::default()
         };
         self.buffers.fill(0);
+        self.payloads.fill(PayloadTally::default());
         self.before.clear();
         self.after = None;
         self.unwritten = 0;
+        self.unwritten_payloads = false;
         self.lost_blocks = 0;
         self.is_writer_stuck = false;
         for collector in &mut self.collectors {
@@ -105,6 +122,10 @@ impl Drain {
                 );
                 lane.reset()?;
             }
+        }
+        let given_back = self.lanes.iter_mut().map(Lane::give_back_arena);
+        if given_back.fold(false, |any, is_taken| any | is_taken) {
+            self.region.push_lane_hosts()?;
         }
         self.region.pull_counters()?;
         self.before = self.snapshot();
@@ -174,7 +195,7 @@ impl Drain {
         Ok(())
     }
 
-    /// One pass: at most one buffer of each lane. All are copied, then their ready entries are taken,
+    /// One pass: at most one buffer of each lane, or some pieces of its payloads. All are copied, then their ready entries are taken,
     /// then they are returned to the device, each step visible before the next; only then are the
     /// copies checked. Says whether there was anything to do.
     pub(crate) fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
@@ -198,7 +219,12 @@ impl Drain {
                 continue;
             }
             has_news = true;
-            if let Some((copy, buffer)) = self.empty_one(index, outlet, copies.is_empty())? {
+            let may_wait = copies.is_empty();
+            let emptied = match self.lanes[index].has_arena() {
+                true => self.unpack_one(index, outlet, may_wait)?,
+                false => self.empty_one(index, outlet, may_wait)?,
+            };
+            if let Some((copy, buffer)) = emptied {
                 copies.push(copy);
                 drained.push((index, buffer));
             }
@@ -251,6 +277,72 @@ impl Drain {
         }
     }
 
+    /// Goes on with the payloads of a lane's next buffer: some pieces, each of which goes to the writer
+    /// thread at once. When there are no more, the records and the buffer, as [`Drain::empty_one`].
+    fn unpack_one(
+        &mut self,
+        index: usize,
+        outlet: &Outlet,
+        may_wait: bool,
+    ) -> Step<Option<(HostBlock, u32)>> {
+        let lane = &mut self.lanes[index];
+        let filled = match lane.unpacking() {
+            Some(filled) => filled,
+            None => {
+                let Some(filled) = lane.next_filled(&mut self.findings)? else {
+                    return Ok(None);
+                };
+                let collector = &*self.collectors[lane.collector];
+                lane.begin_unpacking(filled, collector, &mut self.findings)?;
+                self.stats.lanes_with_news += 1;
+                filled
+            }
+        };
+        if !self.copy_pieces(index, outlet, may_wait)? {
+            return Ok(None);
+        }
+        let Some(mut block) = self.block(outlet, may_wait) else {
+            return Ok(None);
+        };
+        let lane = &mut self.lanes[index];
+        lane.end_unpacking(block.room(lane.bytes_of(&filled)));
+        if let Err(error) = lane.take(&filled, &mut self.findings) {
+            self.blocks.put(block);
+            return Err(error);
+        }
+        self.buffers[index] += 1;
+        self.label(&mut block, index, &filled);
+        Ok(Some((block, filled.buffer)))
+    }
+
+    /// Copies pieces of a lane's arena; says whether that was all of the buffer's.
+    fn copy_pieces(&mut self, index: usize, outlet: &Outlet, may_wait: bool) -> Step<bool> {
+        for _ in 0..PIECES_PER_PASS {
+            let Some(piece) = self.lanes[index].next_piece() else {
+                return Ok(true);
+            };
+            let Some(mut block) = self.block(outlet, may_wait) else {
+                return Ok(false);
+            };
+            let lane = &mut self.lanes[index];
+            let bytes = usize::try_from(piece.bytes).expect("at most a piece");
+            let to = block.payload_room(piece.begin, bytes);
+            if let Err(error) = lane.copy_piece(piece, to, &mut self.findings) {
+                self.blocks.put(block);
+                return Err(error);
+            }
+            block.kind = None;
+            block.lane = lane.index;
+            block.run_id = self.run_id;
+            block.sequence = self.payloads[index].blocks;
+            self.payloads[index].blocks += 1;
+            self.payloads[index].bytes += piece.bytes;
+            self.stats.payload_bytes += piece.bytes;
+            self.send(block, outlet);
+        }
+        Ok(self.lanes[index].next_piece().is_none())
+    }
+
     fn copy_next(&mut self, index: usize, block: &mut HostBlock) -> Step<Option<Filled>> {
         let lane = &mut self.lanes[index];
         let Some(filled) = lane.next_filled(&mut self.findings)? else {
@@ -273,7 +365,7 @@ impl Drain {
         let lane = &self.lanes[index];
         block.lane = lane.index;
         block.thread = lane.thread;
-        block.kind = lane.kind;
+        block.kind = Some(lane.kind);
         block.record_bytes = lane.record_bytes();
         block.collector = lane.collector;
         block.run_id = self.run_id;
@@ -284,9 +376,18 @@ impl Drain {
     }
 
     /// Checks a copy and gives it to the writer thread.
-    fn hand_on(&mut self, mut block: HostBlock, outlet: &Outlet) {
-        block.checksum = RecordBlock::checksum(block.records());
-        self.collectors[block.collector].consume(block.thread, block.records(), &mut self.findings);
+    fn hand_on(&mut self, block: HostBlock, outlet: &Outlet) {
+        self.collectors[block.collector].consume(
+            block.thread,
+            block.contents(),
+            &mut self.findings,
+        );
+        self.send(block, outlet);
+    }
+
+    /// Gives a block to the writer thread.
+    fn send(&mut self, mut block: HostBlock, outlet: &Outlet) {
+        block.checksum = RecordBlock::checksum(block.contents());
         // Where the writer thread is stuck or gone, the verdict says so when the run is settled.
         let unsent = if self.is_writer_stuck {
             Some(block)
@@ -340,8 +441,11 @@ impl Drain {
     fn take_back(&mut self, returned: Returned) {
         let Returned { block, is_written } = returned;
         if !is_written {
-            self.collectors[block.collector].withdraw(block.thread, block.records());
-            self.unwritten += block.bytes as u64 / u64::from(block.record_bytes);
+            if block.kind.is_some() {
+                self.collectors[block.collector].withdraw(block.thread, block.contents());
+            }
+            self.unwritten += block.record_count();
+            self.unwritten_payloads |= block.kind.is_none();
         }
         self.blocks.put(block);
     }
@@ -369,20 +473,51 @@ impl Drain {
         let Some(filled) = self.lanes[index].filling(&mut self.findings) else {
             return Ok(());
         };
+        let copied = match self.lanes[index].has_arena() {
+            true => self.salvage_with_payloads(index, &filled, outlet),
+            false => self.salvage_records(index, &filled, outlet),
+        };
+        copied?;
+        self.lanes[index].give_back_filling(filled.buffer, &mut self.findings)
+    }
+
+    fn salvage_records(&mut self, index: usize, filled: &Filled, outlet: &Outlet) -> Step<()> {
         let Some(mut block) = self.block(outlet, true) else {
             unreachable!("a block is waited for");
         };
         let lane = &mut self.lanes[index];
-        let bytes = lane.bytes_of(&filled);
-        let copied = lane.copy(&filled, block.room(bytes));
+        let bytes = lane.bytes_of(filled);
+        let copied = lane.copy(filled, block.room(bytes));
         if bytes == 0 || copied.is_err() {
             self.blocks.put(block);
         } else {
-            self.label(&mut block, index, &filled);
+            self.label(&mut block, index, filled);
             self.hand_on(block, outlet);
         }
-        copied?;
-        self.lanes[index].give_back_filling(filled.buffer, &mut self.findings)
+        copied
+    }
+
+    fn salvage_with_payloads(
+        &mut self,
+        index: usize,
+        filled: &Filled,
+        outlet: &Outlet,
+    ) -> Step<()> {
+        let lane = &mut self.lanes[index];
+        let bytes = lane.bytes_of(filled);
+        if bytes == 0 {
+            return Ok(());
+        }
+        let collector = &*self.collectors[lane.collector];
+        lane.begin_unpacking(*filled, collector, &mut self.findings)?;
+        while !self.copy_pieces(index, outlet, true)? {}
+        let Some(mut block) = self.block(outlet, true) else {
+            unreachable!("a block is waited for");
+        };
+        self.lanes[index].end_unpacking(block.room(bytes));
+        self.label(&mut block, index, filled);
+        self.hand_on(block, outlet);
+        Ok(())
     }
 
     /// What the device says now; its lines have been pulled.
@@ -412,7 +547,7 @@ impl Drain {
                 };
                 format!("{unwritten} records{blocks} are not in the capture: {error}")
             });
-        } else if unwritten != 0 || lost != 0 {
+        } else if unwritten != 0 || lost != 0 || self.unwritten_payloads {
             self.findings.add(FindingKind::WriteFailed, unwritten, || {
                 format!(
                     "the writer thread ended early; {unwritten} records and {lost} blocks are not \
@@ -429,25 +564,30 @@ impl Drain {
         let lanes = self
             .lanes
             .iter()
-            .zip(&self.buffers)
-            .map(|(lane, &buffers)| LaneReckoning {
+            .zip(self.buffers.iter().zip(&self.payloads))
+            .map(|(lane, (&buffers, payloads))| LaneReckoning {
                 kind: lane.kind,
                 thread: lane.thread,
                 buffers,
+                payload_bytes: payloads.bytes,
                 next_sequence: lane.next_sequence(),
                 is_retired: lane.is_retired(),
                 before: before.next().unwrap_or_default(),
                 after: after.as_mut().and_then(Iterator::next),
             })
             .collect();
-        let ledgers = self
+        let kinds = self
             .collectors
             .iter()
-            .map(|collector| (collector.kind(), collector.ledger().clone()))
-            .collect::<Vec<(Kind, _)>>();
+            .map(|collector| KindReckoning {
+                kind: collector.kind(),
+                expectation: collector.expectation(),
+                ledger: collector.ledger().clone(),
+            })
+            .collect();
         let reckoning = Reckoning {
             lanes,
-            ledgers,
+            kinds,
             findings: mem::take(&mut self.findings),
         };
         (reckoning, self.stats)

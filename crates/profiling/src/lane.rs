@@ -1,15 +1,18 @@
 //! One lane on the host: its two queues, its pool, and what it is believed.
 
+use crate::arena::{PIECE_BYTES, Piece, Unpacking};
 use crate::pool::{Pool, PoolError};
 use crate::queues::{FreeQueue, ReadyQueue};
 use crate::region::Region;
-use crate::{BufferState, Findings};
+use crate::{BufferState, Collector, Findings};
 use lanescope_abi::capture::NO_BUFFER;
 use lanescope_abi::{Kind, LaneConfig, ReadyEntry, is_mutant};
-use lanescope_capture::FindingKind;
+use lanescope_capture::{FindingKind, PayloadHeader};
 use lanescope_platform::{MappingExt, PlatformError};
 use lanescope_ring::{Consumer, Producer, RingError};
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use zerocopy::IntoBytes;
 
 /// Passes after which a buffer that still does not fit into the free queue is corruption: on a
 /// mapping that is not coherent one pass may see a ready tail and not yet the free head before it.
@@ -38,6 +41,17 @@ pub(crate) struct Lane {
     /// The device's free head when a buffer was taken back that it had not handed over.
     reclaimed_at: Option<u32>,
     is_retired: bool,
+    /// A filled buffer whose payloads are being copied.
+    unpacking: Option<Unpacked>,
+}
+
+/// A buffer whose records are copied, and its payloads, of which some are.
+#[derive(Debug)]
+struct Unpacked {
+    filled: Filled,
+    /// Words, so that records begin at a multiple of 8.
+    records: Vec<u64>,
+    payloads: Unpacking,
 }
 
 /// A buffer and the records in it.
@@ -77,13 +91,19 @@ impl Lane {
             unreturned: None,
             reclaimed_at: None,
             is_retired: false,
+            unpacking: None,
         }
     }
 
     /// Most passes that find something in the lane when the device hands over nothing more: one for
-    /// each buffer, and those that wait for room for it.
+    /// each buffer, those that wait for room for it, and those that copy its payloads.
     pub(crate) fn last_passes(&self) -> u64 {
-        u64::from(self.config.capacity) * u64::from(RETURN_PASSES + 2)
+        let unpacking = match self.config.arena_bytes {
+            0 => 0,
+            // A pass copies whole pieces, and a piece ends where the next payload does not follow on.
+            bytes => bytes / PIECE_BYTES + u64::from(self.config.records_per_buffer) + 2,
+        };
+        u64::from(self.config.capacity) * (u64::from(RETURN_PASSES + 2) + unpacking)
     }
 
     /// Believes the lane no more: it hands over buffers after everything has ended.
@@ -118,6 +138,16 @@ impl Lane {
     pub(crate) fn buffer_bytes(config: &LaneConfig) -> usize {
         let bytes = u64::from(config.records_per_buffer) * u64::from(config.record_bytes);
         usize::try_from(bytes).expect("the layout was checked")
+    }
+
+    /// Most bytes that travel at once: a buffer, or a piece of the arena.
+    pub(crate) fn block_bytes(config: &LaneConfig) -> usize {
+        let piece = match config.arena_bytes {
+            0 => 0,
+            bytes => bytes.min(PIECE_BYTES) + size_of::<PayloadHeader>() as u64,
+        };
+        let piece = usize::try_from(piece).expect("at most a piece");
+        Self::buffer_bytes(config).max(piece)
     }
 
     /// Looks at the device's indices; the tick has pulled them. Says whether there is work.
@@ -212,6 +242,89 @@ impl Lane {
         Ok(())
     }
 
+    /// Whether records of the lane have payloads.
+    pub(crate) const fn has_arena(&self) -> bool {
+        self.config.arena_bytes != 0
+    }
+
+    /// The buffer whose payloads are being copied.
+    pub(crate) fn unpacking(&self) -> Option<Filled> {
+        let unpacking = self.unpacking.as_ref().filter(|_| !self.is_retired);
+        unpacking.map(|unpacking| unpacking.filled)
+    }
+
+    /// Copies the records of a filled buffer, for they say where their payloads are.
+    pub(crate) fn begin_unpacking(
+        &mut self,
+        filled: Filled,
+        collector: &dyn Collector,
+        findings: &mut Findings,
+    ) -> Step<()> {
+        let bytes = self.bytes_of(&filled);
+        let mut records = vec![0u64; bytes.div_ceil(size_of::<u64>())];
+        self.copy(&filled, &mut records.as_mut_bytes()[..bytes])?;
+        let places = records.as_bytes()[..bytes]
+            .chunks_exact(self.config.record_bytes as usize)
+            .filter_map(|record| collector.payload(record));
+        let head = self.region.arena_head(self.index);
+        let name = self.name();
+        let payloads = Unpacking::new(head, self.config.arena_bytes, places, &name, findings);
+        self.unpacking = Some(Unpacked {
+            filled,
+            records,
+            payloads,
+        });
+        Ok(())
+    }
+
+    /// The next piece of the arena to copy; `None` when the payloads of the buffer are all copied.
+    pub(crate) fn next_piece(&self) -> Option<Piece> {
+        let unpacking = self.unpacking.as_ref()?;
+        unpacking.payloads.next_piece(PIECE_BYTES)
+    }
+
+    /// Copies a piece of the arena, checks it and gives its room back.
+    pub(crate) fn copy_piece(
+        &mut self,
+        piece: Piece,
+        to: &mut [u8],
+        findings: &mut Findings,
+    ) -> Step<()> {
+        self.region.copy_arena(&self.config, piece.begin, to)?;
+        // What the device has gone on to is read behind the bytes that it may have gone on over.
+        fence(Ordering::Acquire);
+        self.region.pull_lane_device(self.index)?;
+        let tail = self.region.arena_tail(self.index);
+        let name = self.name();
+        if let Some(unpacking) = &mut self.unpacking {
+            let arena_bytes = self.config.arena_bytes;
+            let payloads = &mut unpacking.payloads;
+            payloads.check(piece, to, arena_bytes, tail, &name, findings);
+        }
+        let head = piece.begin.wrapping_add(piece.bytes);
+        self.region.store_arena_head(self.index, head);
+        Ok(())
+    }
+
+    /// Hands out the records whose payloads are all copied.
+    pub(crate) fn end_unpacking(&mut self, to: &mut [u8]) {
+        if let Some(unpacking) = self.unpacking.take() {
+            to.copy_from_slice(&unpacking.records.as_bytes()[..to.len()]);
+        }
+    }
+
+    /// Gives back all that the device has taken of the arena, before a run: what nobody asked for in
+    /// the one before stays lost. Says whether that was anything.
+    pub(crate) fn give_back_arena(&mut self) -> bool {
+        self.unpacking = None;
+        let tail = self.region.arena_tail(self.index);
+        let is_taken = self.has_arena() && self.region.arena_head(self.index) != tail;
+        if is_taken {
+            self.region.store_arena_head(self.index, tail);
+        }
+        is_taken
+    }
+
     /// Takes the ready entry of a copied buffer. The device must see this before it gets the buffer
     /// back, or it could fill it and find no room in the ready queue: so the tick pushes the heads,
     /// and then calls [`Lane::give_back`].
@@ -270,6 +383,7 @@ impl Lane {
         self.pool = Pool::new(capacity);
         self.unreturned = None;
         self.reclaimed_at = None;
+        self.unpacking = None;
         self.is_retired = false;
         Ok(())
     }

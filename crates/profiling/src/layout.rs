@@ -13,6 +13,9 @@ use zerocopy::IntoBytes;
 /// More than any run can use; a larger region is a mistake in the options.
 const MAX_REGION_BYTES: u64 = 4 << 30;
 
+/// More kinds than these are never staged.
+const MAX_STAGED_LINES: u32 = 15;
+
 /// What the region must fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegionShape {
@@ -29,7 +32,7 @@ pub struct RegionShape {
 /// Where everything in the capture region is. Every offset is a multiple of 64.
 ///
 /// Header, lane configurations, device lines, host lines, counters, staging rings, queues, buffers,
-/// in this order; the size is a multiple of 2 MiB.
+/// arenas, in this order; the size is a multiple of 2 MiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureLayout {
     header: CaptureHeader,
@@ -56,7 +59,8 @@ impl CaptureLayout {
             lane_count * u64::from(shape.core_count),
             size_of::<CommitCounters>() as u64,
         )?;
-        let slot_lines = 1;
+        let staged = collectors.iter().map(|collector| collector.staged_lines());
+        let slot_lines = 1 + staged.fold(0, u32::saturating_add).min(MAX_STAGED_LINES);
         let staging = place.section(
             u64::from(shape.core_count),
             u64::from(shape.ring_size * slot_lines) * LINE_BYTES,
@@ -79,6 +83,9 @@ impl CaptureLayout {
                     * u64::from(lane.records_per_buffer)
                     * u64::from(lane.record_bytes),
             );
+        }
+        for lane in lanes.iter_mut().filter(|lane| lane.arena_bytes != 0) {
+            lane.arena_offset_bytes = place.take(lane.arena_bytes);
         }
         let capture_bytes = place.next.next_multiple_of(CAPTURE_GRANULE_BYTES);
         if capture_bytes > MAX_REGION_BYTES {
@@ -126,6 +133,26 @@ impl CaptureLayout {
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.header.capture_bytes
+    }
+
+    /// Bytes that each kind takes, in the order of its lanes: queues, buffers and arenas. What is left of
+    /// [`CaptureLayout::bytes`] is shared by all: lines of the lanes, counters, staging rings.
+    #[must_use]
+    pub fn bytes_by_kind(&self) -> Vec<(Kind, u64)> {
+        let mut kinds: Vec<(Kind, u64)> = Vec::new();
+        for lane in &self.lanes {
+            let records = u64::from(lane.records_per_buffer) * u64::from(lane.record_bytes);
+            let per_buffer = records + READY_ENTRY_BYTES + FREE_ENTRY_BYTES;
+            let bytes = u64::from(lane.capacity) * per_buffer + lane.arena_bytes;
+            let Some(kind) = Kind::from_raw(lane.kind) else {
+                continue;
+            };
+            match kinds.last_mut() {
+                Some((last, sum)) if *last == kind => *sum += bytes,
+                _ => kinds.push((kind, bytes)),
+            }
+        }
+        kinds
     }
 
     /// Everything in front of the buffers as it must be before the first launch: all buffers in the
@@ -213,7 +240,7 @@ impl Place {
             free_offset_bytes: self.take(capacity * FREE_ENTRY_BYTES),
             buffers_offset_bytes: 0,
             arena_offset_bytes: 0,
-            arena_bytes: 0,
+            arena_bytes: settings.arena_bytes,
             reserved: [0; 7],
         }
     }
@@ -279,6 +306,16 @@ fn kinds_of(collectors: &[Box<dyn Collector>]) -> Result<Vec<(Kind, u32, LaneSet
                 "record",
                 format!(
                     "{record_bytes} bytes of a {kind} record, expected a multiple of {LINE_BYTES}"
+                ),
+            ));
+        }
+        let arena = settings.arena_bytes;
+        if !arena.is_multiple_of(LINE_BYTES) || arena > MAX_REGION_BYTES {
+            return Err(config(
+                "arena",
+                format!(
+                    "{arena} bytes for each {kind} lane, expected a multiple of {LINE_BYTES}, at most \
+                     {MAX_REGION_BYTES}"
                 ),
             ));
         }

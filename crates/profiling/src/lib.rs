@@ -34,8 +34,10 @@
 //! [`ProfilingError`] for what keeps a run from starting; whatever goes wrong later is a finding, so
 //! that a run that failed still yields what was captured.
 
+mod arena;
 mod collector;
 mod drain;
+mod dump;
 mod error;
 mod findings;
 mod host_blocks;
@@ -44,6 +46,8 @@ mod interleavings;
 mod lane;
 mod layout;
 mod ledger;
+mod phases;
+mod pmu;
 mod pool;
 mod profiler;
 mod queues;
@@ -62,11 +66,14 @@ extern crate self as lanescope_profiling;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-pub use collector::{Collector, LaneSettings};
+pub use collector::{Collector, Expectation, LaneSettings, PayloadPlace};
+pub use dump::Dump;
 pub use error::{ProfilingError, Result};
 pub use findings::Findings;
 pub use layout::{CaptureLayout, RegionShape};
-pub use ledger::{Ledger, RecordKey};
+pub use ledger::{Ledger, RecordKey, RecordPart, SequenceKey};
+pub use phases::Phases;
+pub use pmu::Pmu;
 pub use pool::{BufferState, Pool, PoolError};
 pub use profiler::{Profiler, ProfilerOptions};
 pub use reconcile::verdict_without_records;

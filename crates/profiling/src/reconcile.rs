@@ -1,10 +1,11 @@
 //! Reconcile: what the device counted against what was collected.
 
-use crate::{Findings, Ledger, RunEnd};
+use crate::{Expectation, Findings, Ledger, RunEnd};
 use lanescope_abi::capture::DropReason;
 use lanescope_abi::{CommitCounters, Kind, LaneDevice, Token};
 use lanescope_capture::{
-    Abandoned, CoreCounts, Counts, Dropped, FindingKind, LaneCounts, SessionInfo, Verdict,
+    Abandoned, CoreCounts, Counts, Dropped, FindingKind, KindCounts, LaneCounts, SessionInfo,
+    Verdict,
 };
 
 /// Abandoned tokens of a core that are listed; more than the issue depth cannot honestly be.
@@ -14,8 +15,16 @@ const ABANDONED_PER_CORE: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Reckoning {
     pub(crate) lanes: Vec<LaneReckoning>,
-    pub(crate) ledgers: Vec<(Kind, Ledger)>,
+    pub(crate) kinds: Vec<KindReckoning>,
     pub(crate) findings: Findings,
+}
+
+/// What was collected of a kind, and what there must be of it.
+#[derive(Debug)]
+pub(crate) struct KindReckoning {
+    pub(crate) kind: Kind,
+    pub(crate) expectation: Expectation,
+    pub(crate) ledger: Ledger,
 }
 
 /// Everything that is known of a lane's records.
@@ -24,6 +33,7 @@ pub(crate) struct LaneReckoning {
     pub(crate) kind: Kind,
     pub(crate) thread: u32,
     pub(crate) buffers: u64,
+    pub(crate) payload_bytes: u64,
     pub(crate) next_sequence: u64,
     pub(crate) is_retired: bool,
     pub(crate) before: LaneSnapshot,
@@ -53,18 +63,15 @@ pub(crate) fn reconcile(session: &SessionInfo, end: &RunEnd, reckoning: Reckonin
     judge_run(end, &mut verdict);
     let mut findings = reckoning.findings;
     for lane in &reckoning.lanes {
-        let ledger = reckoning
-            .ledgers
-            .iter()
-            .find_map(|(kind, ledger)| (*kind == lane.kind).then_some(ledger));
-        let Some(ledger) = ledger else {
+        let mut kinds = reckoning.kinds.iter();
+        let Some(kind) = kinds.find(|kind| kind.kind == lane.kind) else {
             unreachable!("every lane has a collector");
         };
         let judge = LaneJudge {
             session,
             end,
             lane,
-            ledger,
+            kind,
             findings: &mut findings,
             verdict: &mut verdict,
         };
@@ -76,8 +83,43 @@ pub(crate) fn reconcile(session: &SessionInfo, end: &RunEnd, reckoning: Reckonin
     for counts in &verdict.cores {
         verdict.totals.add(&counts.counts);
     }
+    for kind in &reckoning.kinds {
+        let counts = sum_up(kind, end, &verdict);
+        judge_number(&counts, end, &mut findings);
+        verdict.kinds.push(counts);
+    }
     findings.move_into(&mut verdict);
     verdict
+}
+
+/// The counts of a kind, and how many commits there must be.
+fn sum_up(kind: &KindReckoning, end: &RunEnd, verdict: &Verdict) -> KindCounts {
+    let mut counts = Counts::default();
+    for core in verdict.cores.iter().filter(|core| core.kind == kind.kind) {
+        counts.add(&core.counts);
+    }
+    let expected = match kind.expectation {
+        Expectation::EachTask => end.expected_tasks,
+        Expectation::Unknown if kind.kind == Kind::TENSOR => end.expected_tensors,
+        Expectation::Unknown => None,
+    };
+    KindCounts {
+        kind: kind.kind,
+        expected,
+        counts,
+    }
+}
+
+/// Of tasks every core is judged for itself; the number of tensors only the whole run can have.
+fn judge_number(counts: &KindCounts, end: &RunEnd, findings: &mut Findings) {
+    let (kind, total) = (counts.kind, counts.counts.total);
+    if let (Kind::TENSOR, Some(expected), true) = (kind, counts.expected, end.is_ended)
+        && total != expected
+    {
+        findings.add(FindingKind::RecordCount, expected.abs_diff(total), || {
+            format!("{total} commits of {kind} records on all threads, {expected} were asked for")
+        });
+    }
 }
 
 fn judge_run(end: &RunEnd, verdict: &mut Verdict) {
@@ -106,7 +148,7 @@ struct LaneJudge<'a> {
     session: &'a SessionInfo,
     end: &'a RunEnd,
     lane: &'a LaneReckoning,
-    ledger: &'a Ledger,
+    kind: &'a KindReckoning,
     findings: &'a mut Findings,
     verdict: &'a mut Verdict,
 }
@@ -122,13 +164,13 @@ impl LaneJudge<'_> {
                 });
                 continue;
             };
-            if self.owner(core) == Some(self.lane.thread) {
-                counts.collected = self.ledger.collected(core);
-                self.judge_core(core, &counts);
+            if let Some(place) = self.place(core) {
+                counts.collected = self.kind.ledger.collected(place);
+                self.judge_place(place, &counts);
             } else if counts != Counts::default() {
                 let total = counts.total;
                 self.add(FindingKind::WrongIdentity, total, || {
-                    format!("core {core}: {total} commits, yet the core belongs to another thread")
+                    format!("core {core}: {total} commits, yet the lane has none of that core")
                 });
             }
             dropped.add(&counts.dropped);
@@ -144,71 +186,111 @@ impl LaneJudge<'_> {
                 .device
                 .blocked_ticks
                 .saturating_sub(before.device.blocked_ticks),
-            payload_bytes: 0,
+            payload_bytes: self.lane.payload_bytes,
         });
     }
 
     /// The device could not be asked what it counted; a finding says so already.
     fn list_collected(self) {
-        for core in (0..).take(self.session.core_types.len()) {
-            let collected = self.ledger.collected(core);
-            if self.owner(core) == Some(self.lane.thread) && collected != 0 {
-                self.verdict.cores.push(CoreCounts {
-                    kind: self.lane.kind,
-                    thread: self.lane.thread,
-                    core: Some(core),
-                    dispatched: self.dispatched(core).unwrap_or(0),
-                    counts: Counts {
-                        collected,
-                        ..Counts::default()
-                    },
-                });
+        let cores = 0u32..u32::try_from(self.session.core_types.len()).unwrap_or(u32::MAX);
+        for core in cores {
+            let Some(place) = self.place(core) else {
+                continue;
+            };
+            let collected = self.kind.ledger.collected(place);
+            if collected != 0 {
+                let counts = Counts {
+                    collected,
+                    ..Counts::default()
+                };
+                let row = self.counts_of(place, counts);
+                self.verdict.cores.push(row);
             }
         }
     }
 
-    fn judge_core(&mut self, core: u32, counts: &Counts) {
-        let dispatched = self.dispatched(core);
+    /// What the ledger knows the counters of `core` as: the core, where it is this lane's, or the
+    /// thread, whose counts stand with core 0.
+    fn place(&self, core: u32) -> Option<u32> {
+        let thread = self.lane.thread;
+        if self.kind.ledger.is_of_threads() {
+            (core == 0).then_some(thread)
+        } else {
+            (self.owner(core) == Some(thread)).then_some(core)
+        }
+    }
+
+    fn counts_of(&self, place: u32, counts: Counts) -> CoreCounts {
+        let core = (!self.kind.ledger.is_of_threads()).then_some(place);
+        CoreCounts {
+            kind: self.lane.kind,
+            thread: self.lane.thread,
+            core,
+            dispatched: core.and_then(|core| self.dispatched(core)).unwrap_or(0),
+            counts,
+        }
+    }
+
+    fn judge_place(&mut self, place: u32, counts: &Counts) {
         let Counts {
             total,
             collected,
             mismatched,
             ..
         } = *counts;
+        let name = match self.kind.ledger.is_of_threads() {
+            true => "all cores".to_owned(),
+            false => format!("core {place}"),
+        };
         let accounted = counts.accounted();
         if mismatched != 0 {
             self.add(FindingKind::Mismatched, mismatched, || {
-                format!("core {core}: {mismatched} staging slots did not match their token")
+                format!("{name}: {mismatched} staging slots did not match their token")
             });
         }
         if accounted < total {
             let lost = total - accounted;
             self.add(FindingKind::SilentLoss, lost, || {
-                format!("core {core}: {total} commits, {lost} of them neither collected nor counted as lost")
+                format!(
+                    "{name}: {total} commits, {lost} of them neither collected nor counted as lost"
+                )
             });
         } else if accounted > total {
             self.add(FindingKind::Corruption, accounted - total, || {
-                format!("core {core}: {total} commits, yet {collected} records were collected and {} counted as lost", accounted - collected)
+                format!("{name}: {total} commits, yet {collected} records were collected and {} counted as lost", accounted - collected)
             });
         }
-        let passed = self.ledger.passed(core);
-        if passed > total {
+        let row = self.counts_of(place, *counts);
+        let is_of_each_task = self.kind.expectation == Expectation::EachTask;
+        let is_of_core = row.core.is_some();
+        self.judge_passed(place, is_of_each_task || !is_of_core, total, &name);
+        if let (true, Some(dispatched)) = (is_of_each_task, self.dispatched(place)) {
+            self.judge_dispatched(place, dispatched, total);
+        }
+        let is_idle = total == 0 && collected == 0;
+        if !is_idle || is_of_each_task && row.dispatched != 0 {
+            self.verdict.cores.push(row);
+        }
+    }
+
+    /// No record may be newer than what was committed, or where a task has any number of records, than
+    /// what was dispatched.
+    fn judge_passed(&mut self, place: u32, is_counted: bool, total: u64, name: &str) {
+        let passed = self.kind.ledger.passed(place);
+        if is_counted && passed > total {
+            let what = match self.kind.ledger.is_of_threads() {
+                true => "number",
+                false => "dispatch",
+            };
             self.add(FindingKind::WrongIdentity, passed - total, || {
-                format!(
-                    "core {core}: a record is of dispatch {passed}, only {total} were committed"
-                )
+                format!("{name}: a record is of {what} {passed}, only {total} were committed")
             });
-        }
-        if let Some(dispatched) = dispatched {
-            self.judge_dispatched(core, dispatched, total);
-        }
-        if total != 0 || collected != 0 || dispatched.unwrap_or(0) != 0 {
-            self.verdict.cores.push(CoreCounts {
-                kind: self.lane.kind,
-                thread: self.lane.thread,
-                core: Some(core),
-                dispatched: dispatched.unwrap_or(0),
-                counts: *counts,
+        } else if let (false, true, Some(dispatched)) =
+            (is_counted, self.end.is_ended, self.dispatched(place))
+            && passed > dispatched
+        {
+            self.add(FindingKind::WrongIdentity, passed - dispatched, || {
+                format!("{name}: a record is of dispatch {passed}, only {dispatched} there were")
             });
         }
     }

@@ -71,6 +71,8 @@ pub struct RunEnd {
     pub dispatched: Option<Vec<u64>>,
     /// Tasks in the graph, where the host knows it.
     pub expected_tasks: Option<u64>,
+    /// Tensors that were to be recorded, where the host knows it.
+    pub expected_tensors: Option<u64>,
 }
 
 /// What is left of a recording.

@@ -3,7 +3,7 @@
 use crate::CaptureLayout;
 use crate::error::Result;
 use lanescope_abi::capture::{LaneDevice, NO_BUFFER};
-use lanescope_abi::{CommitCounters, LaneConfig, LaneHost, Section, is_mutant};
+use lanescope_abi::{CommitCounters, LINE_BYTES, LaneConfig, LaneHost, Section, is_mutant};
 use lanescope_platform::{
     Device, DeviceAddress, DeviceMemory, Mapping, MappingExt, PlatformError, Range,
 };
@@ -86,6 +86,7 @@ impl Region {
         let host = self.layout.header().lane_hosts.at(lane);
         let line = LaneHost {
             free_tail: config.capacity,
+            arena_head: self.lane_device(lane).arena_tail,
             ..LaneHost::default()
         };
         self.put(host, line.as_bytes())?;
@@ -115,6 +116,12 @@ impl Region {
         }
         self.mapping
             .invalidate(range(self.layout.header().lane_devices))
+    }
+
+    /// Pulls the device line of one lane.
+    pub(crate) fn pull_lane_device(&self, lane: u32) -> std::result::Result<(), PlatformError> {
+        let line = self.layout.header().lane_devices.at(lane);
+        self.mapping.invalidate(line..line + LINE_BYTES)
     }
 
     /// Pulls all counters: one copy at most.
@@ -156,6 +163,44 @@ impl Region {
             .store32(self.host_word(lane, field), value, release);
     }
 
+    /// Bytes of the lane's arena that the device has taken.
+    pub(crate) fn arena_tail(&self, lane: u32) -> u64 {
+        let word = self.device_word(lane, offset_of!(LaneDevice, arena_tail));
+        self.mapping.load64(word, Ordering::Acquire)
+    }
+
+    /// Bytes of the lane's arena that are given back.
+    pub(crate) fn arena_head(&self, lane: u32) -> u64 {
+        let word = self.host_word(lane, offset_of!(LaneHost, arena_head));
+        self.mapping.load64(word, Ordering::Relaxed)
+    }
+
+    /// Gives back everything before a position of the lane's arena.
+    pub(crate) fn store_arena_head(&self, lane: u32, head: u64) {
+        let word = self.host_word(lane, offset_of!(LaneHost, arena_head));
+        self.mapping.store64(word, head, Ordering::Release);
+    }
+
+    /// Copies the arena's bytes from a position on; they may lie across its end.
+    pub(crate) fn copy_arena(
+        &self,
+        config: &LaneConfig,
+        position: u64,
+        mut to: &mut [u8],
+    ) -> std::result::Result<(), PlatformError> {
+        let mut place = position % config.arena_bytes;
+        while !to.is_empty() {
+            let left = usize::try_from(config.arena_bytes - place).unwrap_or(usize::MAX);
+            let (now, later) = to.split_at_mut(to.len().min(left));
+            let begin = config.arena_offset_bytes + place;
+            self.mapping.invalidate(begin..begin + now.len() as u64)?;
+            self.mapping.read_bytes(begin, now);
+            to = later;
+            place = 0;
+        }
+        Ok(())
+    }
+
     /// The device line of a lane, each word read once.
     pub(crate) fn lane_device(&self, lane: u32) -> LaneDevice {
         let long = |field| {
@@ -173,7 +218,7 @@ impl Region {
             sequence: long(offset_of!(LaneDevice, sequence)),
             waits: long(offset_of!(LaneDevice, waits)),
             blocked_ticks: long(offset_of!(LaneDevice, blocked_ticks)),
-            arena_tail: long(offset_of!(LaneDevice, arena_tail)),
+            arena_tail: self.arena_tail(lane),
             reserved: [0; 2],
         }
     }

@@ -15,6 +15,8 @@ pub struct DrainStats {
     pub records: u64,
     /// Bytes of those records.
     pub record_bytes: u64,
+    /// Bytes copied out of arenas, marks and padding included.
+    pub payload_bytes: u64,
     /// Bytes copied between device and host by passes with news; 0 on a coherent mapping.
     pub copied_bytes: u64,
     /// Bytes copied by passes without news.

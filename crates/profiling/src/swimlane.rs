@@ -1,6 +1,6 @@
 //! The swimlane collector: one record per executed task.
 
-use crate::{Collector, Findings, LaneSettings, Ledger, RecordKey};
+use crate::{Collector, Expectation, Findings, LaneSettings, Ledger, RecordKey};
 use lanescope_abi::{Kind, TaskRecord};
 use lanescope_capture::SessionInfo;
 use zerocopy::FromBytes;
@@ -54,6 +54,10 @@ impl Collector for Swimlane {
 
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn expectation(&self) -> Expectation {
+        Expectation::EachTask
     }
 }
 

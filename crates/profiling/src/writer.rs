@@ -2,7 +2,7 @@
 
 use crate::sync::mpsc::{Receiver, RecvError, Sender};
 use lanescope_abi::{Kind, is_mutant};
-use lanescope_capture::{CaptureError, CaptureWriter, RecordBlock};
+use lanescope_capture::{CaptureError, CaptureWriter, PayloadBlock, PayloadHeader, RecordBlock};
 use std::io::Write;
 use std::time::Duration;
 use zerocopy::IntoBytes;
@@ -10,14 +10,15 @@ use zerocopy::IntoBytes;
 /// How long the file may take for one block, unless the profiler is told otherwise.
 pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A host block: the copy of one device buffer on its way to the file.
+/// A host block: the copy of one device buffer, or of a piece of an arena, on its way to the file.
 #[derive(Debug)]
 pub(crate) struct HostBlock {
     words: Box<[u64]>,
     pub(crate) bytes: usize,
     /// Index of the collector that checked it.
     pub(crate) collector: usize,
-    pub(crate) kind: Kind,
+    /// Kind of the records; `None` for a piece of an arena.
+    pub(crate) kind: Option<Kind>,
     pub(crate) record_bytes: u32,
     pub(crate) thread: u32,
     pub(crate) lane: u32,
@@ -32,7 +33,7 @@ impl HostBlock {
             words: vec![0; capacity_bytes.div_ceil(size_of::<u64>())].into_boxed_slice(),
             bytes: 0,
             collector: 0,
-            kind: Kind::TASK,
+            kind: None,
             record_bytes: 0,
             thread: 0,
             lane: 0,
@@ -42,9 +43,52 @@ impl HostBlock {
         }
     }
 
-    /// The records in it; begins at a multiple of 8.
-    pub(crate) fn records(&self) -> &[u8] {
+    /// The records in it, or a payload header and lines; begins at a multiple of 8.
+    pub(crate) fn contents(&self) -> &[u8] {
         &self.words.as_bytes()[..self.bytes]
+    }
+
+    /// Room for `bytes` bytes of an arena, from this position on.
+    pub(crate) fn payload_room(&mut self, position: u64, bytes: usize) -> &mut [u8] {
+        let header = PayloadHeader {
+            position,
+            ..PayloadHeader::default()
+        };
+        let (first, rest) = self
+            .room(size_of::<PayloadHeader>() + bytes)
+            .split_at_mut(size_of::<PayloadHeader>());
+        first.copy_from_slice(header.as_bytes());
+        rest
+    }
+
+    /// How many records are in it.
+    pub(crate) fn record_count(&self) -> u64 {
+        match self.kind {
+            Some(_) => self.bytes as u64 / u64::from(self.record_bytes),
+            None => 0,
+        }
+    }
+
+    fn write<W: Write>(&self, writer: &mut CaptureWriter<W>) -> lanescope_capture::Result<()> {
+        let (bytes, checksum) = (self.contents(), self.checksum);
+        match self.kind {
+            Some(kind) => writer.records(&RecordBlock {
+                kind,
+                lane: self.lane,
+                run_id: self.run_id,
+                sequence: self.sequence,
+                record_bytes: self.record_bytes,
+                bytes,
+                checksum,
+            }),
+            None => writer.payload(&PayloadBlock {
+                lane: self.lane,
+                run_id: self.run_id,
+                sequence: self.sequence,
+                bytes,
+                checksum,
+            }),
+        }
     }
 
     /// Room for `bytes` bytes of records.
@@ -85,15 +129,7 @@ pub(crate) fn write_blocks<W: Write>(
 ) -> WriterEnd<W> {
     let mut failure = None;
     while let Ok(block) = next(blocks) {
-        let written = writer.records(&RecordBlock {
-            kind: block.kind,
-            lane: block.lane,
-            run_id: block.run_id,
-            sequence: block.sequence,
-            record_bytes: block.record_bytes,
-            bytes: block.records(),
-            checksum: block.checksum,
-        });
+        let written = block.write(&mut writer);
         let is_written = written.is_ok();
         if let Err(error) = written {
             failure.get_or_insert(error);

@@ -22,6 +22,7 @@ const SETTINGS: LaneSettings = LaneSettings {
     records_per_buffer: 16,
     policy: Policy::Block,
     block_limit: Duration::from_secs(20),
+    arena_bytes: 0,
 };
 
 fn kinds(stopped: &Stopped<Sink>) -> HashSet<FindingKind> {

@@ -18,6 +18,7 @@ const SETTINGS: LaneSettings = LaneSettings {
     records_per_buffer: 8,
     policy: lanescope_abi::capture::Policy::Block,
     block_limit: std::time::Duration::from_secs(20),
+    arena_bytes: 0,
 };
 
 /// Runs 100 honest records and then whatever `nonsense` does; says what was found.
@@ -201,6 +202,7 @@ fn a_run_that_commits_less_than_was_dispatched_is_broken() {
     threads[0].flush();
     let stopped = recording.stop(&RunEnd {
         expected_tasks: Some(12),
+        expected_tensors: None,
         ..ended(vec![11])
     });
     assert_eq!(

@@ -15,6 +15,7 @@ const SETTINGS: LaneSettings = LaneSettings {
     records_per_buffer: 8,
     policy: lanescope_abi::capture::Policy::Block,
     block_limit: std::time::Duration::from_secs(20),
+    arena_bytes: 0,
 };
 
 /// It is alone in its process, so that it can count the lines of the log.

@@ -17,6 +17,7 @@ const SETTINGS: LaneSettings = LaneSettings {
     records_per_buffer: 8,
     policy: lanescope_abi::capture::Policy::Block,
     block_limit: std::time::Duration::from_secs(20),
+    arena_bytes: 0,
 };
 
 /// Every byte of the region that the device writes and the host reads.

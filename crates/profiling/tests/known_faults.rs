@@ -25,6 +25,7 @@ fn small() -> LaneSettings {
         records_per_buffer: RECORDS,
         policy: Policy::Block,
         block_limit: Duration::from_secs(60),
+        arena_bytes: 0,
     }
 }
 

@@ -17,6 +17,7 @@ const SETTINGS: LaneSettings = LaneSettings {
     records_per_buffer: 16,
     policy: Policy::Block,
     block_limit: Duration::from_secs(20),
+    arena_bytes: 0,
 };
 
 /// Runs every thread of the bed and says what was dispatched to each core.

@@ -20,6 +20,7 @@ fn small(policy: Policy) -> LaneSettings {
         records_per_buffer: 16,
         policy,
         block_limit: Duration::from_secs(20),
+        arena_bytes: 0,
     }
 }
 
@@ -281,6 +282,7 @@ fn a_run_that_does_not_end_yields_what_it_has() {
             failure: Some("core 3 did not finish token 9 in time".to_owned()),
             dispatched: Some(dispatched),
             expected_tasks: Some(1_000),
+            expected_tensors: None,
         });
         assert_eq!(stopped.verdict.outcome, Outcome::Partial);
         assert_eq!(stopped.verdict.exit_code(), 2);

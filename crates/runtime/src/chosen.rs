@@ -54,7 +54,6 @@ impl ChosenTensors {
     }
 
     /// How many records they make.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verdict compares it"))]
     pub(crate) fn records(&self) -> u64 {
         let stages = self.views.iter().map(|(_, stages)| stages.count_ones());
         stages.map(u64::from).sum()

@@ -3,7 +3,10 @@
 use crate::{Result, RuntimeError};
 use lanescope_abi::capture::Policy;
 use lanescope_abi::{ChipInfo, Kind, PmuEvent, Stage};
-use lanescope_profiling::LaneSettings;
+use lanescope_profiling::{
+    CaptureLayout, Collector, Dump, LaneSettings, Phases, Pmu, RegionShape, Swimlane,
+};
+use std::fmt;
 use std::time::Duration;
 
 /// What a run records; by default nothing. Each collector works with the others off.
@@ -163,6 +166,82 @@ impl Collectors {
     }
 }
 
+/// The lanes of each kind that a run records, in the order of their numbers.
+pub(crate) type Lanes = Vec<(Kind, LaneSettings)>;
+
+impl Collectors {
+    pub(crate) fn lanes(&self, block_limit: Duration) -> Lanes {
+        let mut lanes = Vec::new();
+        let mut add = |kind, options: &LaneOptions, default| {
+            lanes.push((kind, options.settings(default, block_limit)));
+        };
+        let SwimlaneOptions {
+            level,
+            lanes: options,
+        } = &self.swimlane;
+        if *level >= 1 {
+            add(Kind::TASK, options, LaneSettings::default());
+        }
+        if *level >= 3 {
+            add(Kind::PHASE, options, Phases::default_lanes());
+        }
+        if let Some(pmu) = &self.pmu {
+            add(Kind::PMU, &pmu.lanes, Pmu::default_lanes());
+        }
+        if let Some(dump) = &self.dump {
+            let default = LaneSettings {
+                arena_bytes: dump.arena_bytes,
+                ..Dump::default_lanes()
+            };
+            add(Kind::TENSOR, &dump.lanes, default);
+        }
+        lanes
+    }
+
+    /// What the region for these lanes costs.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Option`] when that is more than the budget; the profiler's refusals.
+    pub(crate) fn memory(
+        &self,
+        lanes: &Lanes,
+        shape: &RegionShape,
+        chip: &'static ChipInfo,
+    ) -> Result<MemoryCost> {
+        if lanes.is_empty() {
+            return Ok(MemoryCost::default());
+        }
+        let layout = CaptureLayout::new(shape, &collectors_of(lanes, chip))
+            .map_err(|source| RuntimeError::Profiling { source })?;
+        let cost = MemoryCost {
+            collectors: layout.bytes_by_kind(),
+            capture_bytes: layout.bytes(),
+        };
+        match self.memory_budget_bytes {
+            Some(budget) if cost.capture_bytes > budget => Err(refuse(
+                "memory-budget",
+                format!("{budget} bytes, what is recorded needs {cost}"),
+            )),
+            _ => Ok(cost),
+        }
+    }
+}
+
+/// A collector for each kind of lanes.
+pub(crate) fn collectors_of(lanes: &Lanes, chip: &ChipInfo) -> Vec<Box<dyn Collector>> {
+    let collector = |&(kind, settings): &(Kind, LaneSettings)| -> Box<dyn Collector> {
+        match kind {
+            Kind::TASK => Box::new(Swimlane::new(settings)),
+            Kind::PHASE => Box::new(Phases::new(settings)),
+            Kind::PMU => Box::new(Pmu::new(settings, chip)),
+            Kind::TENSOR => Box::new(Dump::new(settings)),
+            other => unreachable!("no collector of this crate is for {other}"),
+        }
+    };
+    lanes.iter().map(collector).collect()
+}
+
 impl LaneOptions {
     fn check(&self, collector: &'static str) -> Result<()> {
         if self.policy == Policy::Truncate && collector != "dump" {
@@ -220,6 +299,19 @@ pub struct MemoryCost {
     pub collectors: Vec<(Kind, u64)>,
     /// Bytes of the capture region, which holds them; 0 when there is none.
     pub capture_bytes: u64,
+}
+
+/// `8388608 bytes (task 8388608)` and the like.
+impl fmt::Display for MemoryCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let collectors: Vec<String> = self
+            .collectors
+            .iter()
+            .map(|(kind, bytes)| format!("{kind} {bytes}"))
+            .collect();
+        let capture = self.capture_bytes;
+        write!(f, "{capture} bytes ({})", collectors.join(", "))
+    }
 }
 
 fn refuse(option: &'static str, reason: String) -> RuntimeError {

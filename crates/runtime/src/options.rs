@@ -3,6 +3,7 @@
 use crate::{Collectors, Result, RuntimeError};
 use lanescope_abi::{ChipInfo, Token};
 use lanescope_platform::DeviceInfo;
+use lanescope_profiling::RegionShape;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -126,6 +127,8 @@ pub(crate) struct Shape {
     pub(crate) level: u32,
     /// Event type of the hardware counters, 0 when they are off.
     pub(crate) pmu_event: u32,
+    /// Records that the chosen tensors make; `None` when none are recorded.
+    pub(crate) tensor_records: Option<u64>,
 }
 
 impl Shape {
@@ -160,7 +163,18 @@ impl Shape {
             issue_depth,
             level: options.collectors.swimlane.level,
             pmu_event: options.collectors.pmu.map_or(0, |pmu| pmu.event),
+            tensor_records: None,
         })
+    }
+
+    /// What a capture region of this launch must fit.
+    pub(crate) fn region(&self, ring_size: u32, chip: &ChipInfo) -> RegionShape {
+        RegionShape {
+            core_count: self.cores,
+            thread_count: self.threads,
+            ring_size,
+            ticks_per_second: chip.ticks_per_second,
+        }
     }
 
     /// The thread that owns `core`: whole clusters, spread evenly.
@@ -237,6 +251,7 @@ mod tests {
             issue_depth: 2,
             level: 2,
             pmu_event: 0,
+            tensor_records: None,
         };
         let mut owned = [0; 4];
         for core in 0..72 {

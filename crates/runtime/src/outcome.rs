@@ -1,5 +1,6 @@
 //! What a run that got to its end did.
 
+use crate::MemoryCost;
 use crate::recording::Recorded;
 use crate::session::{Run, RunStatus};
 use lanescope_capture::Verdict;
@@ -15,7 +16,7 @@ pub struct RunOutcome {
     pub run_id: u32,
     /// Tasks of the graph.
     pub tasks: u64,
-    /// Whether every task has its record; at level 0, whether every task was dispatched once.
+    /// Whether every task has its record; when nothing is recorded, whether every task was dispatched once.
     pub verdict: Verdict,
     /// Tokens dispatched per core.
     pub dispatched: Vec<u64>,
@@ -31,7 +32,9 @@ pub struct RunOutcome {
     pub elapsed: Duration,
     /// The capture file, where one was asked for.
     pub capture: Option<PathBuf>,
-    /// What the drain thread did; at level 0 nothing.
+    /// Device memory that recording the run took.
+    pub memory: MemoryCost,
+    /// What the drain thread did; nothing when nothing was recorded.
     pub drain: Option<DrainStats>,
     /// Bytes copied through the mapping of the control region since the session was opened.
     pub control_copied_bytes: u64,
@@ -56,6 +59,7 @@ impl RunOutcome {
             ticks_per_second: run.chip.ticks_per_second,
             elapsed,
             capture: recorded.capture,
+            memory: MemoryCost::default(),
             drain: recorded.drain,
             control_copied_bytes: run.control.copied_bytes(),
         }

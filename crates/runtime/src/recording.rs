@@ -1,5 +1,6 @@
 //! Records a run: the profiler, the capture file and the verdict around one launch.
 
+use crate::collectors::{Lanes, collectors_of};
 use crate::graph::{Graph, Order};
 use crate::options::RunOptions;
 use crate::session::{Run, RunStatus};
@@ -7,14 +8,14 @@ use crate::{Result, RuntimeError};
 use lanescope_abi::CoreType;
 use lanescope_capture::{
     Abandoned, CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, Finding, FindingKind,
-    FunctionName, SessionInfo, VERDICT_FILE_NAME, Verdict,
+    FunctionName, Outcome, SessionInfo, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_platform::Device;
 use lanescope_profiling::{
-    DrainStats, LaneSettings, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, Swimlane,
-    verdict_without_records,
+    DrainStats, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, verdict_without_records,
 };
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,25 @@ type Sink = Box<dyn Write + Send>;
 pub(crate) struct Recorder {
     // Dropped first: the threads that use the profiler's region.
     current: Option<Current>,
-    profiler: Option<(RegionShape, LaneSettings, Profiler)>,
+    profiler: Option<(RegionShape, Lanes, Profiler)>,
+    series: Option<Series>,
+}
+
+/// Runs whose records go into one file.
+#[derive(Default)]
+struct Series {
+    /// The file, between two runs.
+    writer: Option<CaptureWriter<Sink>>,
+    /// The worst outcome so far, whose verdict stands beside the capture.
+    worst: Option<Outcome>,
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Series")
+            .field("worst", &self.worst)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The run that is being recorded.
@@ -40,6 +59,7 @@ struct Current {
     session: SessionInfo,
     recording: Option<Recording<Sink>>,
     folder: Option<PathBuf>,
+    expected_tensors: Option<u64>,
 }
 
 /// What recording a run came to.
@@ -51,7 +71,16 @@ pub(crate) struct Recorded {
 }
 
 impl Recorder {
-    /// Begins to record a run, unless its swimlane level is 0. Called before the launch.
+    /// From now on runs go into one file, until [`Recorder::end_series`].
+    pub(crate) fn begin_series(&mut self) {
+        self.series = Some(Series::default());
+    }
+
+    pub(crate) fn end_series(&mut self) {
+        self.series = None;
+    }
+
+    /// Begins to record a run, unless nothing is to be. Called before the launch.
     pub(crate) fn begin(
         &mut self,
         run: &Run<'_>,
@@ -63,21 +92,31 @@ impl Recorder {
     ) -> Result<()> {
         self.current = None;
         let mut session = session_info(run, platform, graph, options);
-        let recording = if run.shape.level == 0 {
+        let recording = if options.collectors.is_empty() {
             None
         } else {
+            let open = self.series.as_mut().and_then(|series| series.writer.take());
+            let is_first = open.is_none();
             let profiler = self.profiler(run, device, options)?;
             profiler.describe(&mut session);
-            let capture = || open_capture(options.capture.as_deref(), &session, graph, order);
-            match profiler.start(&session, capture()?).map_err(profiling) {
+            let folder = options.capture.as_deref();
+            let writer = match open {
+                Some(writer) => writer,
+                None => create_capture(folder)?,
+            };
+            let writer = describe_run(writer, folder, &session, graph, order)?;
+            match profiler.start(&session, writer).map_err(profiling) {
                 Ok(recording) => Some(recording),
                 Err(error) => {
-                    // The writer went down with the start; nothing but its first blocks was written.
-                    let folder = options.capture.as_deref();
-                    let recorded = capture()
-                        .and_then(|writer| record_refusal(writer, folder, &session, &error));
-                    if let Err(error) = recorded {
-                        log::warn!("{error}");
+                    // The writer went down with the start. A file of this run alone is written anew;
+                    // one with earlier runs keeps them.
+                    if is_first {
+                        let recorded = create_capture(folder)
+                            .and_then(|writer| describe_run(writer, folder, &session, graph, order))
+                            .and_then(|writer| record_refusal(writer, folder, &session, &error));
+                        if let Err(error) = recorded {
+                            log::warn!("{error}");
+                        }
                     }
                     return Err(error);
                 }
@@ -87,6 +126,7 @@ impl Recorder {
             session,
             recording,
             folder: options.capture.clone(),
+            expected_tensors: run.shape.tensor_records,
         });
         Ok(())
     }
@@ -115,12 +155,14 @@ impl Recorder {
             session,
             recording,
             folder,
+            expected_tensors,
         } = self.current.take().expect("a run has begun");
         let end = RunEnd {
             is_ended: failure.is_none(),
             failure: failure.map(with_sources),
             dispatched: status.dispatched.clone(),
             expected_tasks: session.task_count,
+            expected_tensors,
         };
         let Some(recording) = recording else {
             let mut verdict = verdict_without_records(session.run_id, &end);
@@ -144,13 +186,28 @@ impl Recorder {
                 .clocks(session.run_id, &clocks.unwrap_or_default())
                 .and_then(|()| writer.verdict(&stopped.verdict))
                 .and_then(|()| writer.end_run(session.run_id));
-            if let Err(error) = closed {
-                let text = format!("the capture could not be closed: {error}");
-                stopped.verdict.find(FindingKind::WriteFailed, 0, text);
-                failed = Some(error);
+            match (closed, &mut self.series) {
+                (Ok(()), Some(series)) => series.writer = Some(writer),
+                (Ok(()), None) => {}
+                (Err(error), _) => {
+                    let text = format!("the capture could not be closed: {error}");
+                    stopped.verdict.find(FindingKind::WriteFailed, 0, text);
+                    failed = Some(error);
+                }
             }
         }
-        write_verdict(folder.as_deref(), &stopped.verdict)?;
+        let outcome = Some(stopped.verdict.outcome);
+        let is_worst = match &mut self.series {
+            Some(series) if series.worst > outcome => false,
+            Some(series) => {
+                series.worst = outcome;
+                true
+            }
+            None => true,
+        };
+        if is_worst {
+            write_verdict(folder.as_deref(), &stopped.verdict)?;
+        }
         // Where the device could not be read, queues and pool may disagree with it: the next run
         // gets a new region.
         let is_unread = |finding: &Finding| finding.kind == FindingKind::ReadFailed;
@@ -174,26 +231,18 @@ impl Recorder {
         device: &Arc<dyn Device>,
         options: &RunOptions,
     ) -> Result<&Profiler> {
-        let shape = RegionShape {
-            core_count: run.shape.cores,
-            thread_count: run.shape.threads,
-            ring_size: run.ring_size,
-            ticks_per_second: run.chip.ticks_per_second,
+        let shape = run.shape.region(run.ring_size, run.chip);
+        let lanes = options.collectors.lanes(options.limits.block);
+        let of_this = |&(for_shape, ref with, _): &(RegionShape, Lanes, Profiler)| {
+            for_shape == shape && *with == lanes
         };
-        let default = LaneSettings::default();
-        let lanes = options
-            .collectors
-            .swimlane
-            .lanes
-            .settings(default, options.limits.block);
-        if !matches!(&self.profiler, Some((for_shape, with, _)) if (for_shape, with) == (&shape, &lanes))
-        {
+        if !self.profiler.as_ref().is_some_and(of_this) {
             // The old region is released before the new one is made.
             self.profiler = None;
             let profiler = Profiler::open(
                 Arc::clone(device),
                 &ProfilerOptions::new(shape),
-                vec![Box::new(Swimlane::new(lanes))],
+                collectors_of(&lanes, run.chip),
             )
             .map_err(profiling)?;
             self.profiler = Some((shape, lanes, profiler));
@@ -216,6 +265,7 @@ fn record_refusal(
         failure: Some(with_sources(error)),
         dispatched: None,
         expected_tasks: session.task_count,
+        expected_tensors: None,
     };
     let verdict = verdict_without_records(session.run_id, &end);
     let path = || folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
@@ -291,13 +341,8 @@ fn session_info(run: &Run<'_>, platform: &str, graph: &Graph, options: &RunOptio
     }
 }
 
-/// Begins the capture with all that is known before the launch, so that it survives a crash.
-fn open_capture(
-    folder: Option<&Path>,
-    session: &SessionInfo,
-    graph: &Graph,
-    order: &Order,
-) -> Result<CaptureWriter<Sink>> {
+/// Begins a capture, which goes nowhere without a folder.
+fn create_capture(folder: Option<&Path>) -> Result<CaptureWriter<Sink>> {
     let path = folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
     let sink: Sink = match &path {
         None => Box::new(io::sink()),
@@ -305,14 +350,30 @@ fn open_capture(
             Box::new(File::create(path).map_err(|source| cannot_write(path.clone(), source))?)
         }
     };
-    let described = CaptureWriter::new(sink).and_then(|mut writer| {
-        writer.session(session)?;
-        writer.functions(session.run_id, &function_names(graph))?;
-        write_edges(&mut writer, session.run_id, order)?;
-        write_task_ids(&mut writer, session.run_id, graph)?;
-        Ok(writer)
-    });
-    described.map_err(|source| cannot_write(path.unwrap_or_default(), source))
+    CaptureWriter::new(sink).map_err(|source| cannot_write(path.unwrap_or_default(), source))
+}
+
+/// Begins a run in a capture with all that is known before the launch, so that it survives a crash.
+fn describe_run(
+    mut writer: CaptureWriter<Sink>,
+    folder: Option<&Path>,
+    session: &SessionInfo,
+    graph: &Graph,
+    order: &Order,
+) -> Result<CaptureWriter<Sink>> {
+    let run_id = session.run_id;
+    let described = writer
+        .session(session)
+        .and_then(|()| writer.functions(run_id, &function_names(graph)))
+        .and_then(|()| write_edges(&mut writer, run_id, order))
+        .and_then(|()| write_task_ids(&mut writer, run_id, graph));
+    match described {
+        Ok(()) => Ok(writer),
+        Err(source) => {
+            let path = folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
+            Err(cannot_write(path.unwrap_or_default(), source))
+        }
+    }
 }
 
 /// One name per number: functions that share one are rows of one kind.

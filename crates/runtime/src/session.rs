@@ -12,7 +12,7 @@ use crate::outcome::RunOutcome;
 use crate::recording::Recorder;
 use crate::tensors::Tensors;
 use crate::watch::{Progress, ProgressCallback, Seen, watch};
-use crate::{Build, Result, RuntimeError};
+use crate::{Build, MemoryCost, Result, RuntimeError};
 use lanescope_abi::control::{CONTROL_MAGIC, ControlHeader, CoreConfig, CoreOrder};
 use lanescope_abi::{ABI_HASH, ABI_VERSION, ChipInfo, Token, is_mutant};
 use lanescope_capture::Abandoned;
@@ -128,9 +128,48 @@ impl Session {
     ///
     /// As [`Session::run`], before anything is uploaded.
     pub fn check(&self, graph: &Graph, options: &RunOptions) -> Result<()> {
-        Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
+        self.memory(options)?;
         graph.check()?;
         ChosenTensors::new(graph, options.collectors.dump.as_ref()).map(drop)
+    }
+
+    /// The device memory that recording a run costs.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Option`] when that is over the budget, or an option cannot be.
+    pub fn memory(&self, options: &RunOptions) -> Result<MemoryCost> {
+        let region = self.shape(options)?.region(self.ring_size, self.chip);
+        let lanes = options.collectors.lanes(options.limits.block);
+        options.collectors.memory(&lanes, &region, self.chip)
+    }
+
+    fn shape(&self, options: &RunOptions) -> Result<Shape> {
+        Shape::new(options, self.chip, self.device.info(), self.ring_size)
+    }
+
+    /// Runs a graph once for each event type of the hardware counters. The runs go into one capture, in
+    /// this order; what stands beside it is the verdict of the worst of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::run`]; the capture then holds the runs up to the one that failed.
+    pub fn run_events(
+        &mut self,
+        graph: &Graph,
+        options: &RunOptions,
+        events: &[u32],
+    ) -> Result<Vec<RunOutcome>> {
+        self.recorder.begin_series();
+        let mut outcomes = Vec::new();
+        let result = events.iter().try_for_each(|&event| {
+            let mut options = options.clone();
+            options.collectors.pmu.get_or_insert_default().event = event;
+            outcomes.push(self.run(graph, &options)?);
+            Ok(())
+        });
+        self.recorder.end_series();
+        result.map(|()| outcomes)
     }
 
     /// Runs a graph to its end.
@@ -143,9 +182,11 @@ impl Session {
     /// [`RuntimeError::Device`] when the device ended the run and said why; else the driver's error.
     pub fn run(&mut self, graph: &Graph, options: &RunOptions) -> Result<RunOutcome> {
         let begin = Instant::now();
-        let shape = Shape::new(options, self.chip, self.device.info(), self.ring_size)?;
+        let mut shape = self.shape(options)?;
+        let memory = self.memory(options)?;
         let order = graph.order()?;
         let chosen = ChosenTensors::new(graph, options.collectors.dump.as_ref())?;
+        shape.tensor_records = options.collectors.dump.is_some().then(|| chosen.records());
         let sizes = GraphSizes::new(graph, &order, &chosen)?;
         if self.is_stuck {
             let source = PlatformError::DevicePoisoned {
@@ -211,7 +252,8 @@ impl Session {
             }
             return Err(failure);
         }
-        Ok(RunOutcome::new(&run, &status, recorded?, begin.elapsed()))
+        let outcome = RunOutcome::new(&run, &status, recorded?, begin.elapsed());
+        Ok(RunOutcome { memory, ..outcome })
     }
 
     /// What a tensor of the last graph holds now.

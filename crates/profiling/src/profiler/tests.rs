@@ -88,6 +88,7 @@ fn check(case: &Case) {
         // There is but one thread here, which cannot wait for itself.
         policy: Policy::DropNewest,
         block_limit: Duration::ZERO,
+        arena_bytes: 0,
     };
     let mut bed = Bed::with_blocks(case.is_coherent, THREADS, CORES, settings, case.host_blocks);
     let mut drain = bed.profiler.take_drain(0).unwrap();
@@ -231,17 +232,17 @@ impl<'d> Host<'d> {
         };
         if is_written {
             let block = RecordBlock {
-                kind: block.kind,
+                kind: block.kind.unwrap(),
                 lane: block.lane,
                 run_id: block.run_id,
                 sequence: block.sequence,
                 record_bytes: block.record_bytes,
-                bytes: block.records(),
+                bytes: block.contents(),
                 checksum: block.checksum,
             };
             self.writer.records(&block).unwrap();
         } else {
-            model.lose(block.records());
+            model.lose(block.contents());
         }
         let returned = Returned { block, is_written };
         self.give_back.send(returned).unwrap();

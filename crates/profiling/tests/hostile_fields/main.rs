@@ -21,6 +21,7 @@ const SETTINGS: LaneSettings = LaneSettings {
     records_per_buffer: 8,
     policy: lanescope_abi::capture::Policy::Block,
     block_limit: std::time::Duration::from_secs(20),
+    arena_bytes: 0,
 };
 const THREADS: u32 = 2;
 const CORES: u32 = 4;

@@ -62,6 +62,7 @@ pub fn bed(policy: Policy) -> Bed {
         policy,
         // Time is no part of a schedule.
         block_limit: Duration::from_secs(100_000),
+        arena_bytes: 0,
     };
     Bed::with_blocks(flip(), threads, threads, settings, 2)
 }

@@ -176,6 +176,7 @@ pub fn ended(dispatched: Vec<u64>) -> RunEnd {
         is_ended: true,
         failure: None,
         expected_tasks: Some(dispatched.iter().sum()),
+        expected_tensors: None,
         dispatched: Some(dispatched),
     }
 }
