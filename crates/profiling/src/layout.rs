@@ -13,6 +13,9 @@ use zerocopy::IntoBytes;
 /// More than any run can use; a larger region is a mistake in the options.
 const MAX_REGION_BYTES: u64 = 4 << 30;
 
+/// Devices compare positions in an arena by their lower 4 bytes.
+const MAX_ARENA_BYTES: u64 = 1 << 30;
+
 /// More kinds than these are never staged.
 const MAX_STAGED_LINES: u32 = 15;
 
@@ -310,12 +313,12 @@ fn kinds_of(collectors: &[Box<dyn Collector>]) -> Result<Vec<(Kind, u32, LaneSet
             ));
         }
         let arena = settings.arena_bytes;
-        if !arena.is_multiple_of(LINE_BYTES) || arena > MAX_REGION_BYTES {
+        if !arena.is_multiple_of(LINE_BYTES) || arena > MAX_ARENA_BYTES {
             return Err(config(
                 "arena",
                 format!(
                     "{arena} bytes for each {kind} lane, expected a multiple of {LINE_BYTES}, at most \
-                     {MAX_REGION_BYTES}"
+                     {MAX_ARENA_BYTES}"
                 ),
             ));
         }

@@ -111,6 +111,13 @@ pub(crate) const ROWS: &[Row] = &[
     row("LaneDevice", "waits", &[], &[], TOLD),
     row("LaneDevice", "blocked_ticks", &[], &[], TOLD),
     row(
+        "LaneDevice",
+        "arena_tail",
+        &[],
+        &[],
+        (&MOMENTS, "the lane has no arena"),
+    ),
+    row(
         "ReadyEntry",
         "buffer",
         &[Corruption, SilentLoss],
