@@ -1,8 +1,9 @@
 //! What the command line takes.
 
-use crate::collect::CollectorArguments;
+use crate::collect::{CollectorArguments, selection};
+use crate::dump::Slice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lanescope::Policy;
+use lanescope::{DumpSelection, Policy};
 use lanescope_examples::WorkloadOptions;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Convert a run to a format that other tools read
     Export(ExportArguments),
+    /// List the tensors of a run, look into them, or compare them with those of another run
+    Dump(DumpArguments),
     /// Describe platforms, builds and devices
     Info(InfoArguments),
 }
@@ -110,6 +113,36 @@ pub(crate) struct ExportArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct DumpArguments {
+    /// Folder of a run, or a capture file
+    pub(crate) dir: PathBuf,
+    /// Only those that task=ID, function=NAME, arg=N, stage=before and stage=after name
+    #[arg(long, value_name = "SELECTION", value_parser = selection, default_value = "",
+          hide_default_value = true)]
+    pub(crate) select: DumpSelection,
+    /// Show minimum, maximum, mean, and how many elements are NaN or infinite
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Print elements, as in `[0:4,:]`
+    #[arg(long, value_name = "SLICE", value_parser = Slice::parse)]
+    pub(crate) slice: Option<Slice>,
+    /// Write a NumPy file for each into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) npy: Option<PathBuf>,
+    /// Compare with the tensors of another run, and name the first task that differs
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["stats", "slice", "npy"])]
+    pub(crate) compare: Option<PathBuf>,
+    /// How far elements may be apart, in parts of the other run's
+    #[arg(long, value_name = "RATIO", default_value_t = 0.0, requires = "compare",
+          value_parser = tolerance)]
+    pub(crate) rtol: f64,
+    /// How far elements may be apart
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.0, requires = "compare",
+          value_parser = tolerance)]
+    pub(crate) atol: f64,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct InfoArguments {
     #[command(flatten)]
     pub(crate) target: TargetArguments,
@@ -162,6 +195,13 @@ impl From<LaunchName> for lanescope::LaunchForm {
             LaunchName::Classic => Self::Classic,
             LaunchName::ByName => Self::ByName,
         }
+    }
+}
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if value >= 0.0 => Ok(value),
+        _ => Err(format!("{text}, expected a number of 0 or more")),
     }
 }
 

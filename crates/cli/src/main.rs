@@ -1,4 +1,5 @@
-//! The `lanescope` command: run a workload, report on a run, export it, describe a platform.
+//! The `lanescope` command: run a workload, report on a run, export it, look into its tensors,
+//! describe a platform.
 //!
 //! Data goes to stdout, everything else to stderr behind `lanescope: `. Exit 0: good; 1: it
 //! finished, and data was lost or numbers differ; 2: it could not be done.
@@ -6,6 +7,7 @@
 mod arguments;
 mod build_folder;
 mod collect;
+mod dump;
 mod export;
 mod info;
 mod output;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Dump(arguments) => dump::dump(&arguments),
         Command::Info(arguments) => info::info(&arguments),
     };
     done.unwrap_or_else(|error| output::failure(&error))

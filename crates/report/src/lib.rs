@@ -25,6 +25,7 @@ mod collectors;
 mod column;
 mod measure;
 mod report;
+pub mod tensor;
 mod text;
 
 pub use report::{

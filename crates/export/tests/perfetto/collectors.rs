@@ -115,8 +115,8 @@ fn with_counters(trace: &Trace, pmu: Vec<Vec<PmuRow>>, tasks: Vec<Task>) -> Trac
 fn each_task_shows_what_it_counted_for_as_long_as_it_ran() {
     let source = synth(Chip::A2a3, 5000, 0);
     // One row in eleven was dropped, and one task in thirteen.
-    let has_row = |task: &Task| task.task_id % 11 != 0;
-    let has_task = |task: &Task| task.task_id % 13 != 0;
+    let has_row = |task: &Task| !task.task_id.is_multiple_of(11);
+    let has_task = |task: &Task| !task.task_id.is_multiple_of(13);
     let pmu = pmu_rows(&source, has_row);
     let trace = with_counters(&source, pmu, source.tasks().filter(has_task).collect());
     let (decoded, written) = export(&trace, &Options::default());
@@ -169,12 +169,14 @@ fn counters_without_a_swimlane_stand_where_they_were_committed() {
     assert_eq!(written.undrawn_counters, 0);
     let busy = decoded.counts.iter();
     let busy = busy.filter(|count| count.track.1 == "pmu_idc_aic_vec_busy_o");
-    let mut shown: Vec<(u64, u64)> = busy
-        .map(|count| (count.at_ns, (count.value * 10.0).round() as u64))
+    let mut shown: Vec<(u64, String)> = busy
+        .map(|count| (count.at_ns, format!("{:.1}", count.value)))
         .collect();
-    let mut expected: Vec<(u64, u64)> = source
+    let counted = |task: &Task| 1 + task.task_id % 100;
+    let mut expected: Vec<(u64, String)> = source
         .tasks()
-        .map(|task| (task.finish_ticks + 1, 1 + task.task_id % 100))
+        .map(|task| (task, format!("{:.1}", counted(&task) as f64 / 10.0)))
+        .map(|(task, value)| (task.finish_ticks + 1, value))
         .collect();
     shown.sort_unstable();
     expected.sort_unstable();
