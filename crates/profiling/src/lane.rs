@@ -3,7 +3,7 @@
 use crate::arena::{PIECE_BYTES, Piece, Unpacking};
 use crate::pool::{Pool, PoolError};
 use crate::queues::{FreeQueue, ReadyQueue};
-use crate::region::Region;
+use crate::region::{Region, is_arena_position};
 use crate::{BufferState, Collector, Findings};
 use lanescope_abi::capture::NO_BUFFER;
 use lanescope_abi::{Kind, LaneConfig, ReadyEntry, is_mutant};
@@ -367,6 +367,7 @@ impl Lane {
             && device.ready_tail == self.ready.head()
             && device.free_head == self.free.tail().wrapping_sub(self.config.capacity)
             && device.sequence == self.next_sequence
+            && is_arena_position(device.arena_tail)
     }
 
     /// Puts every buffer into the free queue, as before the first launch; what is in them is lost.

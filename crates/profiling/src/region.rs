@@ -84,9 +84,11 @@ impl Region {
         sequence: u64,
     ) -> std::result::Result<(), PlatformError> {
         let host = self.layout.header().lane_hosts.at(lane);
+        let taken = Some(self.lane_device(lane).arena_tail);
+        let arena_tail = taken.filter(|&tail| is_arena_position(tail));
         let line = LaneHost {
             free_tail: config.capacity,
-            arena_head: self.lane_device(lane).arena_tail,
+            arena_head: arena_tail.unwrap_or(0),
             ..LaneHost::default()
         };
         self.put(host, line.as_bytes())?;
@@ -99,6 +101,7 @@ impl Region {
             filling_buffer: NO_BUFFER,
             filling_count: 0,
             sequence,
+            arena_tail: arena_tail.unwrap_or(0),
             ..self.lane_device(lane)
         };
         self.put(device, line.as_bytes())
@@ -251,6 +254,12 @@ impl Region {
         debug_assert!(field < size_of::<LaneHost>());
         self.layout.header().lane_hosts.at(lane) + field as u64
     }
+}
+
+/// Whether the device can have come to this position of an arena: it goes on by whole lines, and never
+/// as far as that they wrap.
+pub(crate) const fn is_arena_position(position: u64) -> bool {
+    position.is_multiple_of(LINE_BYTES) && position < 1 << 62
 }
 
 fn range(section: Section) -> Range {

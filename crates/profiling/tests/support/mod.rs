@@ -14,6 +14,7 @@ mod outlet;
 mod puppet;
 mod recorder;
 mod sync;
+mod tensors;
 mod thread;
 
 pub use heap_device::HeapDevice;
@@ -21,12 +22,13 @@ pub use outlet::{Gate, Sink};
 pub use puppet::{Moment, Puppet, Run};
 pub use recorder::{ControlRegion, Played};
 pub use sync::{pause, step};
+pub use tensors::{Lie, Payloads, TensorThread, payload};
 pub use thread::{DeviceMemoryView, DeviceThread, Fate};
 
 use lanescope_abi::{Chip, CoreType, TaskRecord, Token};
 use lanescope_capture::{CaptureWriter, SessionInfo};
 use lanescope_profiling::{
-    LaneSettings, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, Swimlane,
+    Collector, LaneSettings, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, Swimlane,
 };
 use std::io::Write;
 use std::sync::Arc;
@@ -72,12 +74,34 @@ impl Bed {
         };
         let mut options = ProfilerOptions::new(shape);
         options.host_blocks = host_blocks;
-        let profiler = Profiler::open(
-            device.clone(),
-            &options,
-            vec![Box::new(Swimlane::new(settings))],
-        )
-        .unwrap();
+        let collectors: Vec<Box<dyn Collector>> = vec![Box::new(Swimlane::new(settings))];
+        Self::open(device, &options, collectors)
+    }
+
+    /// With any collectors.
+    pub fn with_collectors(
+        is_coherent: bool,
+        threads: u32,
+        cores: u32,
+        collectors: Vec<Box<dyn Collector>>,
+    ) -> Self {
+        let device = Arc::new(HeapDevice::new(is_coherent));
+        let options = ProfilerOptions::new(RegionShape {
+            core_count: cores,
+            thread_count: threads,
+            ring_size: 2,
+            ticks_per_second: 1_000_000_000,
+        });
+        Self::open(device, &options, collectors)
+    }
+
+    fn open(
+        device: Arc<HeapDevice>,
+        options: &ProfilerOptions,
+        collectors: Vec<Box<dyn Collector>>,
+    ) -> Self {
+        let profiler = Profiler::open(device.clone(), options, collectors).unwrap();
+        let (threads, cores) = (options.shape.thread_count, options.shape.core_count);
         Self {
             device,
             profiler,

@@ -3,7 +3,7 @@
 use super::{pause, step};
 use lanescope_abi::capture::{NO_BUFFER, Policy};
 use lanescope_abi::{
-    CaptureHeader, CommitCounters, LaneConfig, LaneDevice, LaneHost, ReadyEntry, TaskRecord,
+    CaptureHeader, CommitCounters, LaneConfig, LaneDevice, LaneHost, ReadyEntry, Record, TaskRecord,
 };
 use std::any::Any;
 use std::fmt;
@@ -84,10 +84,8 @@ impl DeviceMemoryView {
         self.pointer.expose_provenance() as u64
     }
 
-    fn write_record(&self, offset: u64, record: &TaskRecord) {
-        let to = self
-            .at(offset, u64::from(TaskRecord::BYTES))
-            .cast::<TaskRecord>();
+    fn write_record<R: Record>(&self, offset: u64, record: &R) {
+        let to = self.at(offset, u64::from(R::BYTES)).cast::<R>();
         // SAFETY: inside the allocation and aligned; the buffer is the device's at this time.
         unsafe { to.write(*record) };
     }
@@ -151,9 +149,14 @@ impl DeviceThread {
 
     /// Commits a record by the lane's policy.
     pub fn commit(&mut self, record: &TaskRecord) -> Fate {
-        self.count_one(record.core, offset_of!(CommitCounters, total));
+        self.commit_of(record.core, record)
+    }
+
+    /// Commits a record of the lane's kind that is counted with `core`.
+    pub fn commit_of<R: Record>(&mut self, core: u16, record: &R) -> Fate {
+        self.count_one(core, offset_of!(CommitCounters, total));
         if self.buffer == NO_BUFFER && !self.take() {
-            self.count_one(record.core, offset_of!(CommitCounters, dropped));
+            self.count_one(core, offset_of!(CommitCounters, dropped));
             return Fate::Dropped;
         }
         self.place(record);
@@ -167,11 +170,11 @@ impl DeviceThread {
     }
 
     /// Puts a record into the buffer without counting it; there must be a free buffer.
-    pub fn place(&mut self, record: &TaskRecord) {
+    pub fn place<R: Record>(&mut self, record: &R) {
         if self.buffer == NO_BUFFER {
             assert!(self.take());
         }
-        let offset = self.buffer_offset() + u64::from(self.count) * 64;
+        let offset = self.buffer_offset() + u64::from(self.count * R::BYTES);
         self.memory.write_record(offset, record);
         self.count += 1;
         fence(Ordering::Release);
