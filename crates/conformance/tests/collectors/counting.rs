@@ -1,0 +1,147 @@
+//! Hardware counters, end to end: each task has its own, and nobody else's.
+
+use crate::{PLATFORMS, Stage, all, attention, case, exactness};
+use lanescope::{Collectors, PmuOptions};
+use lanescope_conformance::{chain, exclusive};
+use lanescope_examples::{BgemmOptions, VectorOptions, WorkloadOptions};
+
+#[test]
+fn counters_are_those_of_the_kernel_that_ran() {
+    let _device = exclusive();
+    let tile = 1000;
+    for platform in PLATFORMS {
+        for (seed, threads) in [(0, 0), (7, 0), (0, 1), (9, 1)] {
+            let workload = WorkloadOptions::Vector(VectorOptions {
+                tasks: 600,
+                tile,
+                chains: 30,
+            });
+            let memory = Collectors {
+                pmu: Some(PmuOptions {
+                    event: 4,
+                    ..PmuOptions::default()
+                }),
+                ..Collectors::swimlane(2)
+            };
+            let mut case = case(platform, workload, memory)
+                .with_setting("seed", seed)
+                .with_setting("threads", threads);
+            case.run.clusters = Some(4);
+            case.run.threads = Some(2);
+            let finished = Stage::new(case).run();
+            assert_eq!(
+                exactness(&finished),
+                Vec::<String>::new(),
+                "{platform} seed {seed}"
+            );
+            let mut rows = 0;
+            for row in finished.trace.pmu_rows() {
+                // mul and add read two tiles, mul_add three; 63 requests each, the last one short.
+                let inputs = if row.func_id == 2 { 3 } else { 2 };
+                let reads = (4 * tile * inputs).div_ceil(64);
+                let writes = (4 * tile).div_ceil(64);
+                let (found, expected) = if platform == "a2a3sim" {
+                    (
+                        &row.counters[4..8],
+                        [reads, writes, reads.div_ceil(4), writes.div_ceil(2)],
+                    )
+                } else {
+                    (
+                        &row.counters[2..6],
+                        [reads.div_ceil(4), writes.div_ceil(2), writes, 0],
+                    )
+                };
+                let found: Vec<u64> = found.iter().map(|count| u64::from(*count)).collect();
+                let told = if platform == "a2a3sim" { 4 } else { 3 };
+                assert_eq!(
+                    found[..told],
+                    expected[..told],
+                    "{platform} seed {seed}: {row:?}"
+                );
+                rows += 1;
+            }
+            assert_eq!(rows, 600, "{platform} seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn every_event_type_sees_something_of_a_product() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let chip = lanescope::platform(platform).expect("a platform").chip();
+        for event in chip.pmu_events {
+            let workload = WorkloadOptions::Bgemm(BgemmOptions {
+                batch: 1,
+                ..BgemmOptions::default()
+            });
+            let mut collectors = Collectors::swimlane(2);
+            collectors.pmu = Some(PmuOptions {
+                event: event.number,
+                ..PmuOptions::default()
+            });
+            let mut stage = Stage::new(case(platform, workload, collectors));
+            let finished = stage.assert_exact();
+            let mut sums = vec![0u64; event.counters.len()];
+            for row in finished.trace.pmu_rows() {
+                for (sum, count) in sums.iter_mut().zip(row.counters) {
+                    *sum += u64::from(count);
+                }
+            }
+            // Kernels state no element type, and the fixpipe does not write to the unified buffer.
+            let silent = ["int", "fp16_", "fix_wr_ub"];
+            for (counter, column) in event.columns() {
+                let is_silent = silent.iter().any(|part| column.contains(part))
+                    && !column.starts_with("cube_fp16");
+                assert_eq!(
+                    sums[counter] == 0,
+                    is_silent,
+                    "{platform} {}: {column}",
+                    event.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_core_has_one_task_at_a_time_where_the_aicpu_reads_its_counters() {
+    let _device = exclusive();
+    for (platform, depth) in [("a2a3sim", 1), ("a5sim", 2)] {
+        let mut stage = Stage::new(case(platform, attention(), all(2)));
+        let finished = stage.assert_exact();
+        assert_eq!(
+            finished.trace.session().issue_depth,
+            Some(depth),
+            "{platform}"
+        );
+        stage.case.run.issue_depth = Some(2);
+        let run = stage.case.run_in(&mut stage.session, &stage.built);
+        match (platform, run) {
+            ("a2a3sim", Err(error)) => {
+                let told = chain(&*error);
+                assert!(told.contains("issue-depth"), "{told}");
+            }
+            ("a5sim", Ok(_)) => {}
+            (_, run) => panic!("{platform}: {:?}", run.map(|finished| finished.outcome)),
+        }
+    }
+}
+
+#[test]
+fn nothing_touches_the_counters_while_they_are_off() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let mut collectors = all(4);
+        collectors.pmu = None;
+        let without = case(platform, attention(), collectors).with_setting("no-pmu", 1);
+        Stage::new(without).assert_exact();
+        let with = case(platform, attention(), all(4)).with_setting("no-pmu", 1);
+        let error = with.run().expect_err("there are no such registers");
+        let told = chain(&*error);
+        assert!(
+            told.contains("a register at 0x") && told.contains("where there is none"),
+            "{told}"
+        );
+    }
+}

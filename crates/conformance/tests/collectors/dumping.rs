@@ -1,0 +1,136 @@
+//! Tensors, end to end: of every type, of every size, and where there is no room for them.
+
+use crate::dumped::{self, Found};
+use crate::tensors::TensorGraph;
+use crate::{PLATFORMS, case};
+use lanescope::{
+    Build, Collectors, DumpOptions, Outcome, Policy, RunOptions, RuntimeError, Session,
+};
+use lanescope_conformance::{Case, Folder, chain, exclusive, small};
+use lanescope_trace::Trace;
+
+/// Runs a graph of tensors and looks at its dump. Whatever was lost was counted.
+#[track_caller]
+fn dump(
+    case: &Case,
+    options: DumpOptions,
+    graph: impl FnOnce(&Build) -> Result<TensorGraph, RuntimeError>,
+) -> Found {
+    let build = case.build().expect("built");
+    let graph = graph(&build).expect("a graph");
+    let device = case.open(&build).expect("opens");
+    let mut session = Session::open(device, &build, &case.session).expect("a session");
+    let folder = Folder::new().expect("a folder");
+    let options = RunOptions {
+        collectors: Collectors {
+            dump: Some(options),
+            ..case.run.collectors.clone()
+        },
+        capture: Some(folder.path().to_owned()),
+        ..case.run.clone()
+    };
+    let run = session.run(&graph.graph, &options);
+    let outcome = run.unwrap_or_else(|error| panic!("{case:?}: {}", chain(&error)));
+    let trace = Trace::open(folder.path()).expect("a capture");
+    let (found, mut faults) = dumped::look(&graph, &trace, &outcome.verdict);
+    let expected = match found.dropped + found.truncated {
+        0 => Outcome::Exact,
+        _ => Outcome::Lossy,
+    };
+    if outcome.verdict.outcome != expected {
+        faults.push(format!("{:?}", outcome.verdict.findings));
+    }
+    assert!(faults.is_empty(), "{case:?}: {}", faults.join("\n"));
+    found
+}
+
+fn quiet(platform: &'static str) -> Case {
+    case(platform, small(), Collectors::default())
+}
+
+#[test]
+fn every_type_rank_and_layout_is_dumped_element_after_element() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        for seed in [1, 2] {
+            let found = dump(&quiet(platform), DumpOptions::default(), |build| {
+                TensorGraph::of_every_kind(build, seed)
+            });
+            let tensors = 2 * 11 * 6 * 6;
+            assert_eq!(
+                (found.whole, found.truncated, found.dropped),
+                (tensors, 0, 0)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_small_tensors_are_all_there() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let found = dump(&quiet(platform), DumpOptions::default(), |build| {
+            TensorGraph::small(build, 3, 50_000)
+        });
+        assert_eq!(found.whole, 100_000, "{platform}: {found:?}");
+    }
+}
+
+#[test]
+fn a_tensor_larger_than_the_arena_is_cut_and_flagged_with_every_policy() {
+    let _device = exclusive();
+    let sizes = [100, 70_000, 4096, 65_536, 1_000_000, 8];
+    for platform in PLATFORMS {
+        for policy in [Policy::Block, Policy::DropNewest, Policy::Truncate] {
+            let mut options = DumpOptions {
+                arena_bytes: 64 << 10,
+                ..DumpOptions::default()
+            };
+            options.lanes.policy = policy;
+            let mut case = quiet(platform);
+            case.run.threads = Some(1);
+            let found = dump(&case, options, |build| {
+                TensorGraph::of_bytes(build, 4, &sizes)
+            });
+            if policy == Policy::Block {
+                let expected = Found {
+                    whole: 6,
+                    truncated: 6,
+                    dropped: 0,
+                };
+                assert_eq!(found, expected, "{platform}");
+            }
+            assert!(found.truncated > 0, "{platform} {policy:?}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_late_host_makes_a_small_arena_wait_or_lose_and_never_lie() {
+    let _device = exclusive();
+    let sizes: Vec<u32> = (0..400).map(|task| 64 + task * 37 % 3000).collect();
+    for platform in PLATFORMS {
+        for policy in [Policy::Block, Policy::DropNewest, Policy::Truncate] {
+            let mut options = DumpOptions {
+                arena_bytes: 16 << 10,
+                ..DumpOptions::default()
+            };
+            options.lanes.policy = policy;
+            options.lanes.records_per_buffer = Some(8);
+            options.lanes.buffers = Some(4);
+            let mut case = quiet(platform).with_setting("late-host", 300);
+            case.run.threads = Some(2);
+            case.run.clusters = Some(4);
+            let found = dump(&case, options, |build| {
+                TensorGraph::of_bytes(build, 6, &sizes)
+            });
+            let all = found.whole + found.truncated + found.dropped;
+            assert_eq!(all, 800, "{platform} {policy:?}: {found:?}");
+            match policy {
+                Policy::Block => assert_eq!(found.whole, 800, "{platform}: {found:?}"),
+                Policy::DropNewest => assert!(found.dropped > 0, "{platform}: {found:?}"),
+                Policy::Truncate => assert!(found.truncated > 0, "{platform}: {found:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! All collectors, end to end: what they recorded is what happened.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what is not there fails the test"
+)]
+
+mod counters;
+mod counting;
+mod dumped;
+mod dumping;
+mod phases;
+mod replayed;
+mod tensors;
+
+use lanescope::{Collectors, DumpOptions, Kind, Outcome, PmuOptions, Session};
+use lanescope_conformance::{Case, Finished, chain, exclusive, timeline};
+use lanescope_examples::{
+    BgemmOptions, Built, PagedAttentionOptions, VectorOptions, WorkloadOptions,
+};
+
+const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
+
+/// Everything at once.
+fn all(level: u32) -> Collectors {
+    Collectors {
+        pmu: Some(PmuOptions::default()),
+        dump: Some(DumpOptions::default()),
+        ..Collectors::swimlane(level)
+    }
+}
+
+fn attention() -> WorkloadOptions {
+    WorkloadOptions::PagedAttention(PagedAttentionOptions {
+        batch: 3,
+        ..PagedAttentionOptions::default()
+    })
+}
+
+fn case(platform: &'static str, workload: WorkloadOptions, collectors: Collectors) -> Case {
+    let mut case = Case::new(platform, 2, workload);
+    case.run.collectors = collectors;
+    case
+}
+
+/// An opened device, and a graph for it.
+struct Stage {
+    case: Case,
+    session: Session,
+    built: Built,
+}
+
+impl Stage {
+    fn new(case: Case) -> Self {
+        let build = case.build().expect("built");
+        let built = case.graph(&build).expect("a graph");
+        let device = case.open(&build).expect("opens");
+        let session = Session::open(device, &build, &case.session).expect("a session");
+        Self {
+            case,
+            session,
+            built,
+        }
+    }
+
+    fn run(&mut self) -> Finished {
+        let run = self.case.run_in(&mut self.session, &self.built);
+        run.unwrap_or_else(|error| panic!("{:?}: {}", self.case, chain(&*error)))
+    }
+
+    /// Everything that is wrong with a run that lost nothing.
+    fn faults(&self, finished: &Finished) -> Vec<String> {
+        let chip = self.session.chip();
+        let Collectors {
+            swimlane,
+            pmu,
+            dump,
+            ..
+        } = &self.case.run.collectors;
+        let mut faults = exactness(finished);
+        if swimlane.level >= 2 {
+            faults.extend(timeline::faults(finished));
+        }
+        if swimlane.level >= 3 {
+            faults.extend(phases::faults(finished));
+        }
+        if let Some(pmu) = pmu
+            && swimlane.level > 0
+        {
+            faults.extend(counters::faults(finished, chip, pmu.event));
+        }
+        if dump.is_some() {
+            let graph = &self.built.graph;
+            faults.extend(replayed::faults(graph, &self.session, &finished.trace));
+        }
+        faults
+    }
+
+    #[track_caller]
+    fn assert_exact(&mut self) -> Finished {
+        let finished = self.run();
+        let faults = self.faults(&finished);
+        assert!(faults.is_empty(), "{:?}: {}", self.case, faults.join("\n"));
+        finished
+    }
+}
+
+/// Whether every kind was recorded whole.
+fn exactness(finished: &Finished) -> Vec<String> {
+    let verdict = &finished.outcome.verdict;
+    let mut faults = Vec::new();
+    if verdict.outcome != Outcome::Exact {
+        faults.push(format!(
+            "{}: {:?}",
+            verdict.outcome.name(),
+            verdict.findings
+        ));
+    }
+    for kind in &verdict.kinds {
+        let counts = &kind.counts;
+        if counts.total == 0 || counts.collected != counts.total {
+            faults.push(format!("{kind:?}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn all_collectors_at_once_are_exact_on_paged_attention() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let mut stage = Stage::new(case(platform, attention(), all(4)));
+        let finished = stage.assert_exact();
+        let kinds: Vec<_> = finished
+            .outcome
+            .verdict
+            .kinds
+            .iter()
+            .map(|kind| kind.kind)
+            .collect();
+        assert_eq!(
+            kinds,
+            [Kind::TASK, Kind::PHASE, Kind::PMU, Kind::TENSOR],
+            "{platform}"
+        );
+        // And again in the same session.
+        stage.assert_exact();
+    }
+}
+
+#[test]
+fn each_collector_works_with_the_others_off() {
+    let _device = exclusive();
+    let only = [
+        Collectors::swimlane(1),
+        Collectors::swimlane(3),
+        Collectors {
+            pmu: Some(PmuOptions::default()),
+            ..Collectors::default()
+        },
+        Collectors {
+            dump: Some(DumpOptions::default()),
+            ..Collectors::default()
+        },
+    ];
+    for platform in PLATFORMS {
+        for collectors in &only {
+            let workload = WorkloadOptions::Bgemm(BgemmOptions {
+                batch: 1,
+                ..BgemmOptions::default()
+            });
+            let mut stage = Stage::new(case(platform, workload, collectors.clone()));
+            let finished = stage.assert_exact();
+            let expected = 1 + usize::from(collectors.swimlane.level >= 3);
+            assert_eq!(
+                finished.outcome.verdict.kinds.len(),
+                expected,
+                "{platform} {collectors:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn chains_that_change_their_tiles_in_place_are_dumped_as_they_were() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let workload = WorkloadOptions::Vector(VectorOptions {
+            tasks: 300,
+            tile: 100,
+            chains: 20,
+        });
+        for seed in [0, 5] {
+            let case = case(platform, workload.clone(), all(4)).with_setting("seed", seed);
+            Stage::new(case).assert_exact();
+        }
+    }
+}
+
+#[test]
+fn one_seed_is_one_dump() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let once = || {
+            let case = case(platform, attention(), all(4)).with_setting("seed", 11);
+            let finished = Stage::new(case).assert_exact();
+            let trace = &finished.trace;
+            // Blocks of different lanes reach the file in any order.
+            let mut tasks: Vec<_> = trace.tasks().collect();
+            tasks.sort_by_key(|task| (task.core, task.dispatch_ticks));
+            let phases: Vec<_> = (0..trace.session().threads)
+                .map(|thread| trace.scheduler_phases(thread).collect::<Vec<_>>())
+                .collect();
+            let tensors = trace
+                .tensors()
+                .map(|row| (row, trace.payload(&row).map(|p| p.to_vec())));
+            (
+                tasks,
+                phases,
+                trace.pmu_rows().collect::<Vec<_>>(),
+                tensors.collect::<Vec<_>>(),
+            )
+        };
+        let (first, second) = (once(), once());
+        assert_eq!(first.0, second.0, "{platform}: tasks");
+        assert_eq!(first.1, second.1, "{platform}: phases");
+        assert_eq!(first.2, second.2, "{platform}: counters");
+        for (one, other) in first.3.iter().zip(&second.3) {
+            assert_eq!(one.0, other.0, "{platform}: tensors");
+            assert!(one.1 == other.1, "{platform}: bytes of {:?}", one.0);
+        }
+        assert_eq!(first.3.len(), second.3.len(), "{platform}: tensors");
+    }
+}
