@@ -24,6 +24,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("lanescope-export", "perfetto"),
     ("lanescope-report", "report"),
     ("lanescope-conformance", "slice"),
+    ("lanescope-conformance", "observer"),
 ];
 
 pub fn run(arguments: &Arguments) -> Result<()> {
