@@ -20,7 +20,7 @@ mod thread;
 pub use heap_device::HeapDevice;
 pub use outlet::{Gate, Sink};
 pub use puppet::{Moment, Puppet, Run};
-pub use recorder::{ControlRegion, Played};
+pub use recorder::{ControlRegion, HostDevice, Played};
 pub use sync::{pause, step};
 pub use tensors::{Lie, Payloads, TensorThread, payload};
 pub use thread::{DeviceMemoryView, DeviceThread, Fate};

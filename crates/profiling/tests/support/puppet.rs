@@ -155,6 +155,19 @@ impl Bed {
 }
 
 impl Puppet {
+    /// The run.
+    pub fn run_id(&self) -> u32 {
+        self.run_id
+    }
+
+    /// Tasks dispatched to a core, and the token that comes next on it.
+    pub fn dispatched(&self, core: u32) -> (u64, Token) {
+        (
+            self.dispatched[core as usize],
+            self.next_tokens[core as usize],
+        )
+    }
+
     fn new(bed: &Bed, count: u32) -> Self {
         Self {
             memory: bed.device.memory(),

@@ -169,6 +169,11 @@ impl ControlRegion {
         Self { memory }
     }
 
+    /// Where it begins.
+    pub fn address(&self) -> u64 {
+        self.memory.address()
+    }
+
     /// Runs `count` tasks on the cores of one AICPU thread, as fast as they can be recorded; says
     /// how many were dispatched to each core. Flushes at the end if `is_orderly`.
     pub fn run_thread(&self, thread: u32, count: u64, is_orderly: bool) -> Vec<u64> {

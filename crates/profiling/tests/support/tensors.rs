@@ -49,16 +49,20 @@ impl TensorThread {
     /// The tensor lane of a thread, which is that of the profiler's last collector.
     pub fn attach(bed: &Bed, thread: u32) -> Self {
         let lanes = u32::try_from(bed.profiler.layout().lanes().len()).unwrap();
-        let thread = bed.thread(lanes - bed.threads + thread);
+        Self::over(bed.thread(lanes - bed.threads + thread), bed.run_id)
+    }
+
+    /// A tensor lane in a run.
+    pub fn over(thread: DeviceThread, run_id: u32) -> Self {
         let tail = thread.device64(offset_of!(LaneDevice, arena_tail));
         let tail = tail.load(Ordering::Acquire);
         assert_eq!(Kind::from_raw(thread.config.kind), Some(Kind::TENSOR));
         Self {
             thread,
-            run_id: bed.run_id,
+            run_id,
             tail,
             // Any number that is another's in another run does.
-            sequence: u64::from(bed.run_id) << 32,
+            sequence: u64::from(run_id) << 32,
         }
     }
 
@@ -86,8 +90,9 @@ impl TensorThread {
 
     /// Whether there is room for a payload, and for its record, without a wait.
     pub fn has_room(&self, bytes: u64) -> bool {
-        let end = self.tail + entry_bytes(bytes);
-        self.thread.has_room() && end - self.head() <= self.thread.config.arena_bytes
+        let taken = self.tail.wrapping_sub(self.head());
+        let end = taken.saturating_add(entry_bytes(bytes));
+        self.thread.has_room() && end <= self.thread.config.arena_bytes
     }
 
     /// Commits a record with its payload; waits for room.
@@ -131,7 +136,7 @@ impl TensorThread {
         record.sequence = self.sequence;
         record.checksum = Checksum::of(bytes);
         self.sequence += 1;
-        self.tail += entry_bytes(record.payload_bytes);
+        self.tail = self.tail.wrapping_add(entry_bytes(record.payload_bytes));
         self.store_tail(self.tail);
         let mut mark = ArenaMark {
             sequence: record.sequence,
