@@ -2,6 +2,7 @@
 
 use crate::collect::{CollectorArguments, selection};
 use crate::dump::Slice;
+use crate::overhead::Budget;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lanescope::{DumpSelection, Policy};
 use lanescope_examples::WorkloadOptions;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Convert a run to a format that other tools read
     Export(ExportArguments),
+    /// Measure what each swimlane level and collector costs, against nothing collected
+    Overhead(Box<OverheadArguments>),
     /// List the tensors of a run, look into them, or compare them with those of another run
     Dump(DumpArguments),
     /// Describe platforms, builds and devices
@@ -71,6 +74,16 @@ pub(crate) struct RunArguments {
     #[arg(long, global = true, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OverheadArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    /// Most that a row may cost, as AICPU time a task or part of the makespan; without a row's name,
+    /// each that collects something
+    #[arg(long, global = true, value_name = "[ROW=]NSns|P%", value_parser = Budget::parse)]
+    pub(crate) budget: Vec<Budget>,
 }
 
 /// Which device, and what was built for it.

@@ -1,5 +1,5 @@
 //! The `lanescope` command: run a workload, report on a run, export it, look into its tensors,
-//! describe a platform.
+//! measure what collecting costs, describe a platform.
 //!
 //! Data goes to stdout, everything else to stderr behind `lanescope: `. Exit 0: good; 1: it
 //! finished, and data was lost or numbers differ; 2: it could not be done.
@@ -11,6 +11,7 @@ mod dump;
 mod export;
 mod info;
 mod output;
+mod overhead;
 mod progress;
 mod report;
 mod results;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Overhead(arguments) => overhead::overhead(*arguments),
         Command::Dump(arguments) => dump::dump(&arguments),
         Command::Info(arguments) => info::info(&arguments),
     };

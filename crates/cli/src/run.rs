@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::results::{self, Results};
 use anyhow::{Context, Result, bail};
 use lanescope::{
-    CAPTURE_FILE_NAME, Limits, OpenOptions, PmuEvent, RunOptions, RunOutcome, Session,
+    CAPTURE_FILE_NAME, ChipInfo, Graph, Limits, OpenOptions, PmuEvent, RunOptions, RunOutcome, Session,
     SessionOptions, Token,
 };
 use lanescope_examples::{Built, Target as WorkloadTarget};
@@ -33,7 +33,7 @@ struct EarlierRun {
 }
 
 /// Everything that can be checked before a device is opened or a file written.
-struct Prepared {
+pub(crate) struct Prepared {
     target: Target,
     built: Built,
     options: RunOptions,
@@ -43,7 +43,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(arguments: &RunArguments) -> Result<Self> {
+    pub(crate) fn new(arguments: &RunArguments) -> Result<Self> {
         let target = Target::find(&arguments.target)?;
         if arguments.seed.is_some() && !target.platform.is_simulated() {
             bail!(
@@ -84,7 +84,7 @@ impl Prepared {
     }
 
     /// Opens the device, refuses what it cannot do, and only then makes the output folder.
-    fn open(&self, arguments: &RunArguments) -> Result<Session> {
+    pub(crate) fn open(&self, arguments: &RunArguments) -> Result<Session> {
         let mut driver_settings = arguments.sim.clone();
         if let Some(seed) = arguments.seed {
             driver_settings.push(("seed".to_owned(), seed.to_string()));
@@ -99,10 +99,32 @@ impl Prepared {
         let device = self.target.platform.open(&self.target.build, options)?;
         let session = Session::open(device, &self.target.build, &self.session)?;
         session.check(&self.built.graph, &self.options)?;
+        let memory = session.memory(&self.options)?;
+        if memory.capture_bytes > 0 {
+            output::note(format!("device memory for records: {memory}"));
+        }
         if let Some(folder) = &self.folder {
             results::make_folder(folder)?;
         }
         Ok(session)
+    }
+
+    /// What the run is asked to do.
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.options
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.built.graph
+    }
+
+    pub(crate) fn chip(&self) -> &'static ChipInfo {
+        self.target.platform.chip()
+    }
+
+    /// Whether there is anything to dump.
+    pub(crate) fn describes_tensors(&self) -> bool {
+        !self.built.graph.views().is_empty()
     }
 
     /// With `--pmu=all` one run for each event type but the last, each into a folder of its own.

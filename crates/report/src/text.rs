@@ -32,7 +32,10 @@ fn heading(out: &mut String, report: &Report) {
     };
     line(out, &format!("{workload} on {}", session.platform));
     let mut facts = vec![
-        format!("{} tasks", grouped(session.tasks)),
+        match is_off(report) {
+            true => "swimlane off".to_owned(),
+            false => format!("{} tasks", grouped(session.tasks)),
+        },
         format!("{} edges", grouped(session.edges)),
         format!("{} cores", report.cores.len()),
     ];
@@ -40,7 +43,10 @@ fn heading(out: &mut String, report: &Report) {
         facts.push(format!("{} AICPU threads", session.aicpu_threads));
     }
     let known = [
-        ("swimlane level", session.swimlane_level.map(u64::from)),
+        (
+            "swimlane level",
+            session.swimlane_level.filter(|&level| level > 0).map(u64::from),
+        ),
         ("ring size", session.ring_size.map(u64::from)),
         ("issue depth", session.issue_depth.map(u64::from)),
         ("seed", session.seed),
@@ -53,9 +59,15 @@ fn heading(out: &mut String, report: &Report) {
     line(out, &facts.join(", "));
     let makespan = match report.makespan_ns {
         Some(ns) => format!("makespan {} µs", microseconds(ns)),
+        None if is_off(report) => "makespan unknown: the swimlane was off".to_owned(),
         None => "makespan unknown: no task has a time".to_owned(),
     };
     line(out, &makespan);
+}
+
+/// Whether no task was recorded since nobody asked for it.
+fn is_off(report: &Report) -> bool {
+    report.session.swimlane_level == Some(0)
 }
 
 fn functions(out: &mut String, report: &Report) {
@@ -102,7 +114,7 @@ fn functions(out: &mut String, report: &Report) {
 }
 
 fn cores(out: &mut String, report: &Report) {
-    if report.core_types.is_empty() {
+    if report.core_types.is_empty() || is_off(report) {
         return;
     }
     let mut table = plain_table(&[
