@@ -8,11 +8,12 @@
 mod budget;
 
 use crate::arguments::{OverheadArguments, RunArguments};
-use crate::run::Prepared;
 use crate::output;
+use crate::run::Prepared;
 use anyhow::{Context, Result, bail};
 use lanescope::{Collectors, RunOptions, RunOutcome, Session};
 use rustix::time::{ClockId, clock_gettime};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -24,9 +25,13 @@ pub(crate) use budget::Budget;
 /// Ends with 1 when a budget is exceeded, or when records were lost.
 pub(crate) fn overhead(arguments: OverheadArguments) -> Result<ExitCode> {
     let OverheadArguments { mut run, budget } = arguments;
-    if run.collect.swimlane.is_some() || run.out.is_some() || run.collect.pmu.as_deref() == Some("all")
+    if run.collect.swimlane.is_some()
+        || run.out.is_some()
+        || run.collect.pmu.as_deref() == Some("all")
     {
-        bail!("overhead chooses levels and folders itself; --swimlane, --out and --pmu=all are for run");
+        bail!(
+            "overhead chooses levels and folders itself; --swimlane, --out and --pmu=all are for run"
+        );
     }
     run.collect.swimlane = Some(4);
     run.collect.pmu.get_or_insert_with(|| "2".to_owned());
@@ -42,6 +47,11 @@ pub(crate) fn overhead(arguments: OverheadArguments) -> Result<ExitCode> {
     for configuration in configurations {
         let row = measure(&prepared, &mut session, configuration, &run, &folder)?;
         rows.push(row);
+    }
+    // Only a run that collects something says how many AICPU threads it had.
+    let threads = rows.iter().map(|row| row.threads).max().unwrap_or(0);
+    for row in &mut rows {
+        row.threads = threads;
     }
     output::data(text(&rows))?;
     let exceeded: Vec<String> = budget
@@ -87,7 +97,11 @@ fn configurations(prepared: &Prepared) -> Vec<Configuration> {
         list.push(alone);
     }
     let levels = ["swimlane-1", "swimlane-2", "swimlane-3", "swimlane-4"];
-    list.extend((1..).zip(levels).map(|(number, name)| with(name, level(number))));
+    list.extend(
+        (1..)
+            .zip(levels)
+            .map(|(number, name)| with(name, level(number))),
+    );
     let pmu = Collectors {
         pmu: everything.pmu,
         ..Collectors::default()
@@ -145,19 +159,28 @@ fn measure(
         last = Some(outcome);
     }
     let outcome = last.context("at least one run")?;
-    let recorded = outcome.capture.as_ref().and_then(|path| fs::metadata(path).ok());
+    let recorded = outcome
+        .capture
+        .as_ref()
+        .and_then(|path| fs::metadata(path).ok());
     let drain = outcome.drain.unwrap_or_default();
     Ok(Row {
         name,
         outcome: outcome.verdict.outcome.name(),
         tasks: outcome.tasks,
-        threads: u64::from(outcome.threads),
+        threads: lane_threads(&outcome),
         device_ns: outcome.device_ticks as f64 * 1e9 / outcome.ticks_per_second as f64,
         wall: median(walls),
         cpu: median(cpus),
         recorded_bytes: recorded.map_or(0, |file| file.len()),
         copied_bytes: drain.copied_bytes + drain.idle_copied_bytes,
     })
+}
+
+/// AICPU threads that had lanes.
+fn lane_threads(outcome: &RunOutcome) -> u64 {
+    let threads = outcome.verdict.lanes.iter().map(|lane| lane.thread);
+    threads.collect::<BTreeSet<_>>().len() as u64
 }
 
 impl Row {

@@ -7,8 +7,8 @@ use crate::progress::Progress;
 use crate::results::{self, Results};
 use anyhow::{Context, Result, bail};
 use lanescope::{
-    CAPTURE_FILE_NAME, ChipInfo, Graph, Limits, OpenOptions, PmuEvent, RunOptions, RunOutcome, Session,
-    SessionOptions, Token,
+    CAPTURE_FILE_NAME, ChipInfo, Graph, Limits, OpenOptions, PmuEvent, RunOptions, RunOutcome,
+    Session, SessionOptions, Token,
 };
 use lanescope_examples::{Built, Target as WorkloadTarget};
 use std::path::{Path, PathBuf};

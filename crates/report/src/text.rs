@@ -45,7 +45,10 @@ fn heading(out: &mut String, report: &Report) {
     let known = [
         (
             "swimlane level",
-            session.swimlane_level.filter(|&level| level > 0).map(u64::from),
+            session
+                .swimlane_level
+                .filter(|&level| level > 0)
+                .map(u64::from),
         ),
         ("ring size", session.ring_size.map(u64::from)),
         ("issue depth", session.issue_depth.map(u64::from)),

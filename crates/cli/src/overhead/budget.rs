@@ -44,7 +44,10 @@ impl Budget {
         let names: Vec<&str> = rows.collect();
         match &self.row {
             Some(row) if !names.contains(&row.as_str()) => {
-                bail!("--budget: no row is called {row}, there are {}", names.join(", "))
+                bail!(
+                    "--budget: no row is called {row}, there are {}",
+                    names.join(", ")
+                )
             }
             _ => Ok(()),
         }
@@ -64,12 +67,15 @@ impl Budget {
             Most::Nanoseconds(most) => {
                 let cost = row.cost_ns(off);
                 let name = row.name;
-                (cost > most).then(|| format!("{name} costs {cost:.1} ns a task, the budget is {most} ns"))
+                (cost > most)
+                    .then(|| format!("{name} costs {cost:.1} ns a task, the budget is {most} ns"))
             }
             Most::Percent(most) => {
                 let cost = row.share_percent(off);
                 let name = row.name;
-                (cost > most).then(|| format!("{name} costs {cost:.2} % of the makespan, the budget is {most} %"))
+                (cost > most).then(|| {
+                    format!("{name} costs {cost:.2} % of the makespan, the budget is {most} %")
+                })
             }
         };
         others.iter().filter(is_meant).filter_map(told).collect()
