@@ -11,9 +11,14 @@ const BESIDE_NS: f64 = 80.0;
 
 /// What is wrong with the counters of a run; empty when nothing is.
 ///
-/// Checked: one row for each task record, with its identity; the total is the time from start to end;
-/// every pipe is busy for at most that long, and the core's main pipe at all.
-pub fn faults(finished: &Finished, chip: &'static ChipInfo, event: u32) -> Vec<String> {
+/// Checked: one row for each task record, with its identity; the total is the time from start to end,
+/// where times mean anything; every pipe is busy for at most that long, and the core's main pipe at all.
+pub fn faults(
+    finished: &Finished,
+    chip: &'static ChipInfo,
+    event: u32,
+    is_timed: bool,
+) -> Vec<String> {
     let mut faults = Vec::new();
     let mut rows = HashMap::new();
     for row in finished.trace.pmu_rows() {
@@ -25,7 +30,9 @@ pub fn faults(finished: &Finished, chip: &'static ChipInfo, event: u32) -> Vec<S
     for task in finished.trace.tasks() {
         let key = (task.run_id, task.core, task.token);
         match rows.remove(&key) {
-            Some(row) => faults.extend(fault(&finished.trace, chip, event, &task, &row)),
+            Some(row) => {
+                faults.extend(fault(&finished.trace, chip, (event, is_timed), &task, &row));
+            }
             None => faults.push(format!("{key:?} has no counters")),
         }
     }
@@ -40,7 +47,7 @@ pub fn faults(finished: &Finished, chip: &'static ChipInfo, event: u32) -> Vec<S
 fn fault(
     trace: &Trace,
     chip: &'static ChipInfo,
-    event: u32,
+    (event, is_timed): (u32, bool),
     task: &Task,
     row: &PmuRow,
 ) -> Option<String> {
@@ -54,7 +61,7 @@ fn fault(
         * 1000.0;
     let total_ns = total_ns(chip, row);
     let tick_ns = 1e9 / ticks(chip.ticks_per_second);
-    if (total_ns - took_ns).abs() > 2.0 * tick_ns + BESIDE_NS {
+    if is_timed && (total_ns - took_ns).abs() > 2.0 * tick_ns + BESIDE_NS {
         return Some(format!(
             "{total_ns:.0} ns in the total, {took_ns:.0} from start to end: {row:?}"
         ));

@@ -11,7 +11,7 @@ use lanescope_trace::Trace;
 
 /// Runs a graph of tensors and looks at its dump. Whatever was lost was counted.
 #[track_caller]
-fn dump(
+pub fn dump(
     case: &Case,
     options: DumpOptions,
     graph: impl FnOnce(&Build) -> Result<TensorGraph, RuntimeError>,
@@ -44,7 +44,8 @@ fn dump(
     found
 }
 
-fn quiet(platform: &'static str) -> Case {
+/// A run that records nothing of itself.
+pub fn quiet(platform: &'static str) -> Case {
     case(platform, small(), Collectors::default())
 }
 

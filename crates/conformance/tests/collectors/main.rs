@@ -12,6 +12,7 @@ mod dumping;
 mod phases;
 mod replayed;
 mod tensors;
+mod threads;
 
 use lanescope::{Collectors, DumpOptions, Kind, Outcome, PmuOptions, Session};
 use lanescope_conformance::{Case, Finished, chain, exclusive, timeline};
@@ -87,7 +88,11 @@ impl Stage {
         if let Some(pmu) = pmu
             && swimlane.level > 0
         {
-            faults.extend(counters::faults(finished, chip, pmu.event));
+            let is_timed = !self
+                .case
+                .driver_settings
+                .contains(&("threads".into(), "1".into()));
+            faults.extend(counters::faults(finished, chip, pmu.event, is_timed));
         }
         if dump.is_some() {
             let graph = &self.built.graph;

@@ -2,8 +2,8 @@
 
 use crate::footprint::Footprint;
 use lanescope::{
-    CAPTURE_FILE_NAME, Collectors, Device, LaneOptions, Outcome, Policy, RunOptions, RunOutcome,
-    Session, SwimlaneOptions, Token, VERDICT_FILE_NAME, Verdict,
+    CAPTURE_FILE_NAME, Collectors, Device, DumpOptions, LaneOptions, Outcome, PmuOptions, Policy,
+    RunOptions, RunOutcome, Session, Stage, SwimlaneOptions, Token, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_capture::CaptureFile;
 use lanescope_conformance::{
@@ -113,12 +113,13 @@ impl Resident {
         result.map_err(|error| format!("run {number}: {}", chain(&*error)).into())
     }
 
-    /// What the number-th run is asked for: each list has a length of its own.
+    /// What the number-th run is asked for: each list has a length of its own. The last of a cycle dumps
+    /// nothing: how many blocks carry payloads depends on how fast they are written.
     fn options(&self, number: usize) -> RunOptions {
         let clusters = [1, 3, 2, 8, 1][number % 5];
         let level = [2, 0, 4, 1][number % 4];
         let buffers = [None, Some(4), Some(8)][number % 3];
-        RunOptions {
+        let mut options = RunOptions {
             collectors: Collectors {
                 swimlane: SwimlaneOptions {
                     level,
@@ -128,13 +129,19 @@ impl Resident {
                         records_per_buffer: buffers.map(|_| 16),
                     },
                 },
+                pmu: [None, Some(PmuOptions::default()), None][number % 3],
+                dump: (number % 5 % 2 == 1).then(|| DumpOptions {
+                    arena_bytes: 256 << 10,
+                    ..DumpOptions::default()
+                }),
                 ..Collectors::default()
             },
             clusters: Some(clusters),
             threads: Some([1, 2][number % 2].min(clusters)),
-            capture: (level > 0).then(|| self.folder.path().to_owned()),
             ..RunOptions::default()
-        }
+        };
+        options.capture = (!options.collectors.is_empty()).then(|| self.folder.path().to_owned());
+        options
     }
 
     fn succeed(&mut self, number: usize) -> CaseResult {
@@ -167,7 +174,7 @@ impl Resident {
             assert_eq!(*first, next.raw(), "run {number}, core {core}");
             *next = next.advance(*dispatched);
         }
-        if options.collectors.swimlane.level > 0 {
+        if !options.collectors.is_empty() {
             self.check_capture(number, &options, outcome)?;
         }
         Ok(())
@@ -192,13 +199,30 @@ impl Resident {
             records += 1;
         }
         let built = &self.graphs[number % self.graphs.len()];
-        assert_eq!(records, built.graph.task_count(), "run {number}");
+        let tasks = built.graph.task_count();
+        let collectors = &options.collectors;
+        let due = if collectors.swimlane.level > 0 {
+            tasks
+        } else {
+            0
+        };
+        assert_eq!(records, due, "run {number}");
+        let trace = Trace::open(path)?;
+        let due = if collectors.pmu.is_some() { tasks } else { 0 };
+        assert_eq!(trace.pmu_rows().count(), due, "run {number}");
+        let stages = built.graph.views().iter().flat_map(|(_, view)| {
+            let stages = Stage::ALL.into_iter();
+            stages.filter(|stage| view.role().has(*stage))
+        });
+        let due = collectors.dump.as_ref().map_or(0, |_| stages.count());
+        let tensors = trace.tensors().filter(|row| trace.payload(row).is_some());
+        assert_eq!(tensors.count(), due, "run {number}");
         let written = std::fs::read_to_string(path.join(VERDICT_FILE_NAME))?;
         let written: Verdict = serde_json::from_str(&written)?;
         assert_eq!(written, outcome.verdict);
         if options.collectors.swimlane.level >= 2 {
             let finished = Finished {
-                trace: Trace::open(path)?,
+                trace,
                 folder: Folder::new()?,
                 task_count: built.graph.task_count() as u64,
                 edge_count: built.graph.edge_count() as u64,
