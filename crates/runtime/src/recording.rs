@@ -8,14 +8,13 @@ use crate::{Result, RuntimeError};
 use lanescope_abi::CoreType;
 use lanescope_capture::{
     Abandoned, CAPTURE_FILE_NAME, CaptureError, CaptureWriter, Edge, Finding, FindingKind,
-    FunctionName, Outcome, SessionInfo, VERDICT_FILE_NAME, Verdict,
+    FunctionName, SessionInfo, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_platform::Device;
 use lanescope_profiling::{
     DrainStats, Profiler, ProfilerOptions, Recording, RegionShape, RunEnd, verdict_without_records,
 };
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -33,24 +32,6 @@ pub(crate) struct Recorder {
     // Dropped first: the threads that use the profiler's region.
     current: Option<Current>,
     profiler: Option<(RegionShape, Lanes, Profiler)>,
-    series: Option<Series>,
-}
-
-/// Runs whose records go into one file.
-#[derive(Default)]
-struct Series {
-    /// The file, between two runs.
-    writer: Option<CaptureWriter<Sink>>,
-    /// The worst outcome so far, whose verdict stands beside the capture.
-    worst: Option<Outcome>,
-}
-
-impl fmt::Debug for Series {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Series")
-            .field("worst", &self.worst)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The run that is being recorded.
@@ -71,15 +52,6 @@ pub(crate) struct Recorded {
 }
 
 impl Recorder {
-    /// From now on runs go into one file, until [`Recorder::end_series`].
-    pub(crate) fn begin_series(&mut self) {
-        self.series = Some(Series::default());
-    }
-
-    pub(crate) fn end_series(&mut self) {
-        self.series = None;
-    }
-
     /// Begins to record a run, unless nothing is to be. Called before the launch.
     pub(crate) fn begin(
         &mut self,
@@ -95,28 +67,18 @@ impl Recorder {
         let recording = if options.collectors.is_empty() {
             None
         } else {
-            let open = self.series.as_mut().and_then(|series| series.writer.take());
-            let is_first = open.is_none();
             let profiler = self.profiler(run, device, options)?;
             profiler.describe(&mut session);
             let folder = options.capture.as_deref();
-            let writer = match open {
-                Some(writer) => writer,
-                None => create_capture(folder)?,
-            };
-            let writer = describe_run(writer, folder, &session, graph, order)?;
-            match profiler.start(&session, writer).map_err(profiling) {
+            let capture = || open_capture(folder, &session, graph, order);
+            match profiler.start(&session, capture()?).map_err(profiling) {
                 Ok(recording) => Some(recording),
                 Err(error) => {
-                    // The writer went down with the start. A file of this run alone is written anew;
-                    // one with earlier runs keeps them.
-                    if is_first {
-                        let recorded = create_capture(folder)
-                            .and_then(|writer| describe_run(writer, folder, &session, graph, order))
-                            .and_then(|writer| record_refusal(writer, folder, &session, &error));
-                        if let Err(error) = recorded {
-                            log::warn!("{error}");
-                        }
+                    // The writer went down with the start; nothing but its first blocks was written.
+                    let recorded = capture()
+                        .and_then(|writer| record_refusal(writer, folder, &session, &error));
+                    if let Err(error) = recorded {
+                        log::warn!("{error}");
                     }
                     return Err(error);
                 }
@@ -186,28 +148,13 @@ impl Recorder {
                 .clocks(session.run_id, &clocks.unwrap_or_default())
                 .and_then(|()| writer.verdict(&stopped.verdict))
                 .and_then(|()| writer.end_run(session.run_id));
-            match (closed, &mut self.series) {
-                (Ok(()), Some(series)) => series.writer = Some(writer),
-                (Ok(()), None) => {}
-                (Err(error), _) => {
-                    let text = format!("the capture could not be closed: {error}");
-                    stopped.verdict.find(FindingKind::WriteFailed, 0, text);
-                    failed = Some(error);
-                }
+            if let Err(error) = closed {
+                let text = format!("the capture could not be closed: {error}");
+                stopped.verdict.find(FindingKind::WriteFailed, 0, text);
+                failed = Some(error);
             }
         }
-        let outcome = Some(stopped.verdict.outcome);
-        let is_worst = match &mut self.series {
-            Some(series) if series.worst > outcome => false,
-            Some(series) => {
-                series.worst = outcome;
-                true
-            }
-            None => true,
-        };
-        if is_worst {
-            write_verdict(folder.as_deref(), &stopped.verdict)?;
-        }
+        write_verdict(folder.as_deref(), &stopped.verdict)?;
         // Where the device could not be read, queues and pool may disagree with it: the next run
         // gets a new region.
         let is_unread = |finding: &Finding| finding.kind == FindingKind::ReadFailed;
@@ -341,8 +288,13 @@ fn session_info(run: &Run<'_>, platform: &str, graph: &Graph, options: &RunOptio
     }
 }
 
-/// Begins a capture, which goes nowhere without a folder.
-fn create_capture(folder: Option<&Path>) -> Result<CaptureWriter<Sink>> {
+/// Begins the capture with all that is known before the launch, so that it survives a crash.
+fn open_capture(
+    folder: Option<&Path>,
+    session: &SessionInfo,
+    graph: &Graph,
+    order: &Order,
+) -> Result<CaptureWriter<Sink>> {
     let path = folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
     let sink: Sink = match &path {
         None => Box::new(io::sink()),
@@ -350,30 +302,14 @@ fn create_capture(folder: Option<&Path>) -> Result<CaptureWriter<Sink>> {
             Box::new(File::create(path).map_err(|source| cannot_write(path.clone(), source))?)
         }
     };
-    CaptureWriter::new(sink).map_err(|source| cannot_write(path.unwrap_or_default(), source))
-}
-
-/// Begins a run in a capture with all that is known before the launch, so that it survives a crash.
-fn describe_run(
-    mut writer: CaptureWriter<Sink>,
-    folder: Option<&Path>,
-    session: &SessionInfo,
-    graph: &Graph,
-    order: &Order,
-) -> Result<CaptureWriter<Sink>> {
-    let run_id = session.run_id;
-    let described = writer
-        .session(session)
-        .and_then(|()| writer.functions(run_id, &function_names(graph)))
-        .and_then(|()| write_edges(&mut writer, run_id, order))
-        .and_then(|()| write_task_ids(&mut writer, run_id, graph));
-    match described {
-        Ok(()) => Ok(writer),
-        Err(source) => {
-            let path = folder.map(|folder| folder.join(CAPTURE_FILE_NAME));
-            Err(cannot_write(path.unwrap_or_default(), source))
-        }
-    }
+    let described = CaptureWriter::new(sink).and_then(|mut writer| {
+        writer.session(session)?;
+        writer.functions(session.run_id, &function_names(graph))?;
+        write_edges(&mut writer, session.run_id, order)?;
+        write_task_ids(&mut writer, session.run_id, graph)?;
+        Ok(writer)
+    });
+    described.map_err(|source| cannot_write(path.unwrap_or_default(), source))
 }
 
 /// One name per number: functions that share one are rows of one kind.

@@ -148,30 +148,6 @@ impl Session {
         Shape::new(options, self.chip, self.device.info(), self.ring_size)
     }
 
-    /// Runs a graph once for each event type of the hardware counters. The runs go into one capture, in
-    /// this order; what stands beside it is the verdict of the worst of them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::run`]; the capture then holds the runs up to the one that failed.
-    pub fn run_events(
-        &mut self,
-        graph: &Graph,
-        options: &RunOptions,
-        events: &[u32],
-    ) -> Result<Vec<RunOutcome>> {
-        self.recorder.begin_series();
-        let mut outcomes = Vec::new();
-        let result = events.iter().try_for_each(|&event| {
-            let mut options = options.clone();
-            options.collectors.pmu.get_or_insert_default().event = event;
-            outcomes.push(self.run(graph, &options)?);
-            Ok(())
-        });
-        self.recorder.end_series();
-        result.map(|()| outcomes)
-    }
-
     /// Runs a graph to its end.
     ///
     /// Whatever happens, profiling is stopped and what was captured is written.

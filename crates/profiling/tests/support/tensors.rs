@@ -40,7 +40,7 @@ pub fn payload(seed: u64, bytes: u64) -> Vec<u8> {
         word ^= word << 13;
         word ^= word >> 7;
         word ^= word << 17;
-        word as u8
+        word.to_le_bytes()[3]
     };
     (0..bytes).map(|_| next()).collect()
 }
