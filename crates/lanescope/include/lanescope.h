@@ -1,6 +1,6 @@
 /*
- * Lanescope for runtimes in C and C++: open a device, build a task graph, run it with the swimlane
- * on, read tensors back.
+ * Lanescope for runtimes in C and C++: open a device, build a task graph, run it with
+ * collectors on, read tensors back.
  *
  * Objects are named by handles, numbers that are never used twice; 0 is none. A function returns
  * LANESCOPE_OK or a negative code; lanescope_last_error() then says what happened and
@@ -65,6 +65,26 @@
 #define LANESCOPE_PARTIAL 3
 
 /*
+ Most dimensions of a tensor.
+ */
+#define LANESCOPE_MAX_RANK 5
+
+/*
+ Role of a tensor: the task reads it.
+ */
+#define LANESCOPE_INPUT 0
+
+/*
+ Role of a tensor: the task writes it.
+ */
+#define LANESCOPE_OUTPUT 1
+
+/*
+ Role of a tensor: the task reads and writes it.
+ */
+#define LANESCOPE_INOUT 2
+
+/*
  An opened device, or 0.
  */
 typedef uint64_t LanescopeSession;
@@ -93,6 +113,53 @@ typedef struct {
 } LanescopeArg;
 
 /*
+ What an argument of a task is, so that it can be recorded.
+ */
+typedef struct {
+    /*
+     Position among the task's arguments; the tensor begins where the argument points.
+     */
+    uint32_t arg_index;
+    /*
+     `LANESCOPE_INPUT` and so on.
+     */
+    uint32_t role;
+    /*
+     Elements: 0 float32, 1 float16, 2 int32, 3 int16, 4 int8, 5 uint8, 6 bfloat16, 7 int64,
+     8 uint64, 9 uint16, 10 uint32.
+     */
+    uint32_t dtype;
+    /*
+     Dimensions, 0 to 5.
+     */
+    uint32_t rank;
+    /*
+     Elements in each dimension.
+     */
+    uint32_t shape[LANESCOPE_MAX_RANK];
+    /*
+     Not 0: the view is a window of a larger tensor, which the next two say.
+     */
+    uint32_t is_window;
+    /*
+     Elements of the larger tensor in each dimension.
+     */
+    uint32_t raw_shape[LANESCOPE_MAX_RANK];
+    /*
+     Where the window begins in each dimension.
+     */
+    uint32_t offsets[LANESCOPE_MAX_RANK];
+    /*
+     Not 0: elements do not lie in row-major order, but as the next says.
+     */
+    uint32_t is_strided;
+    /*
+     Elements from one index to the next in each dimension.
+     */
+    uint32_t strides[LANESCOPE_MAX_RANK];
+} LanescopeTensorView;
+
+/*
  How to run a graph; 0 means the default wherever it is not said otherwise.
  */
 typedef struct {
@@ -117,19 +184,43 @@ typedef struct {
      */
     uint32_t issue_depth;
     /*
-     0: wait for a buffer; 1: drop the newest record.
+     Of swimlane and counters, 0: wait for a buffer; 1: drop the newest record.
      */
     uint32_t policy;
     /*
-     Buffers of a lane, a power of two.
+     Buffers of each of their lanes, a power of two.
      */
     uint32_t buffers;
     /*
-     Records a buffer holds.
+     Records a buffer of theirs holds.
      */
     uint32_t records_per_buffer;
     /*
-     Existing folder for capture and verdict, or null; needs a level above 0.
+     Event type of the hardware counters, 0: off.
+     */
+    uint32_t pmu_event;
+    /*
+     0: no tensors are recorded; 1: all that are described, at every stage.
+     */
+    uint32_t dump;
+    /*
+     Of tensors, 0: wait for room; 1: drop the newest; 2: keep what there is room for.
+     */
+    uint32_t dump_policy;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved;
+    /*
+     Room of each AICPU thread for the bytes of tensors, a multiple of 64.
+     */
+    uint64_t dump_arena_bytes;
+    /*
+     Most device memory that what is recorded may take; 0: as much as it needs.
+     */
+    uint64_t memory_budget_bytes;
+    /*
+     Existing folder for capture and verdict, or null; needs something to record.
      */
     const char *capture_dir;
     /*
@@ -273,6 +364,18 @@ int32_t lanescope_graph_task(LanescopeGraph graph,
                              uint32_t arg_count,
                              uint64_t task_id,
                              uint32_t *task);
+
+/*
+ Says what an argument of a task is, so that it can be recorded; each argument once.
+ [`lanescope_graph_check`] refuses a view that does not fit the task and its tensors.
+
+ # Safety
+
+ - `view` is null or valid for a read.
+ */
+int32_t lanescope_graph_describe(LanescopeGraph graph,
+                                 uint32_t task,
+                                 const LanescopeTensorView *view);
 
 /*
  Adds a dependency: task `to` is dispatched only after task `from` has finished.

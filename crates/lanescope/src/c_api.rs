@@ -21,8 +21,8 @@ use lanescope_abi::capture::Policy;
 use lanescope_capture::Outcome;
 use lanescope_platform::OpenOptions;
 use lanescope_runtime::{
-    Arg, Build, Collectors, FunctionId, Graph, LaneOptions, RunOptions, Session, SessionOptions,
-    SwimlaneOptions, TaskId, TensorId,
+    Arg, Build, Collectors, Dtype, DumpOptions, FunctionId, Graph, LaneOptions, PmuOptions, Role,
+    RunOptions, Session, SessionOptions, SwimlaneOptions, TaskId, TensorId, TensorView,
 };
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
@@ -242,6 +242,29 @@ pub unsafe extern "C" fn lanescope_graph_task(
     })
 }
 
+/// Says what an argument of a task is, so that it can be recorded; each argument once.
+/// [`lanescope_graph_check`] refuses a view that does not fit the task and its tensors.
+///
+/// # Safety
+///
+/// - `view` is null or valid for a read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lanescope_graph_describe(
+    graph: LanescopeGraph,
+    task: u32,
+    view: *const LanescopeTensorView,
+) -> i32 {
+    call(|| {
+        // SAFETY: the caller vouches for the view.
+        let given = unsafe { array("view", view, 1) }?;
+        let view = tensor_view(&given[0])?;
+        Objects::with_graph(graph, |object| {
+            object.graph.describe(TaskId::from_index(task), view);
+            Ok(())
+        })
+    })
+}
+
 /// Adds a dependency: task `to` is dispatched only after task `from` has finished.
 #[unsafe(no_mangle)]
 pub extern "C" fn lanescope_graph_edge(graph: LanescopeGraph, from: u32, to: u32) -> i32 {
@@ -390,15 +413,31 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
     let capture = unsafe { text_or_none("capture_dir", given.capture_dir) }?;
     // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
     let workload = unsafe { text_or_none("workload", given.workload) }?;
-    let policy = Policy::from_raw(given.policy).ok_or_else(|| LanescopeError::Argument {
-        argument: "policy",
-        reason: format!("{}, expected 0 (block) or 1 (drop newest)", given.policy),
-    })?;
+    let policy = |argument, raw: u32, last: u32| {
+        let known = Policy::from_raw(raw).filter(|_| raw <= last);
+        known.ok_or_else(|| LanescopeError::Argument {
+            argument,
+            reason: format!("{raw}, expected 0 to {last}"),
+        })
+    };
     let chosen = |value: u32| (value != 0).then_some(value);
     let lanes = LaneOptions {
-        policy,
+        policy: policy("policy", given.policy, 1)?,
         buffers: chosen(given.buffers),
         records_per_buffer: chosen(given.records_per_buffer),
+    };
+    let dump = match given.dump {
+        0 => None,
+        1 => Some(dump_options(
+            given.dump_arena_bytes,
+            policy("dump_policy", given.dump_policy, 2)?,
+        )),
+        other => {
+            return Err(LanescopeError::Argument {
+                argument: "dump",
+                reason: format!("{other}, expected 0 or 1"),
+            });
+        }
     };
     Ok(RunOptions {
         collectors: Collectors {
@@ -406,7 +445,9 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
                 level: given.level,
                 lanes,
             },
-            ..Collectors::default()
+            pmu: chosen(given.pmu_event).map(|event| PmuOptions { event, lanes }),
+            dump,
+            memory_budget_bytes: Some(given.memory_budget_bytes).filter(|&bytes| bytes != 0),
         },
         threads: chosen(given.threads),
         clusters: chosen(given.clusters),
@@ -415,6 +456,50 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
         workload: workload.map(str::to_owned),
         ..RunOptions::default()
     })
+}
+
+fn dump_options(arena_bytes: u64, policy: Policy) -> DumpOptions {
+    let default = DumpOptions::default();
+    DumpOptions {
+        arena_bytes: match arena_bytes {
+            0 => default.arena_bytes,
+            chosen => chosen,
+        },
+        lanes: LaneOptions {
+            policy,
+            ..LaneOptions::default()
+        },
+        ..default
+    }
+}
+
+fn tensor_view(given: &LanescopeTensorView) -> Result<TensorView> {
+    let refused = |argument, value: u32, expected: &str| LanescopeError::Argument {
+        argument,
+        reason: format!("{value}, expected {expected}"),
+    };
+    let role = match given.role {
+        LANESCOPE_INPUT => Role::Input,
+        LANESCOPE_OUTPUT => Role::Output,
+        LANESCOPE_INOUT => Role::Inout,
+        other => return Err(refused("role", other, "0 to 2")),
+    };
+    let dtype = u8::try_from(given.dtype).ok().and_then(Dtype::from_raw);
+    let dtype = dtype.ok_or_else(|| refused("dtype", given.dtype, "0 to 10"))?;
+    let arg_index = u16::try_from(given.arg_index)
+        .map_err(|_| refused("arg_index", given.arg_index, "less than 65536"))?;
+    let rank = usize::try_from(given.rank)
+        .ok()
+        .filter(|&rank| rank <= LANESCOPE_MAX_RANK);
+    let rank = rank.ok_or_else(|| refused("rank", given.rank, "0 to 5"))?;
+    let mut view = TensorView::new(arg_index, role, dtype, &given.shape[..rank]);
+    if given.is_window != 0 {
+        view = view.window(&given.raw_shape[..rank], &given.offsets[..rank]);
+    }
+    if given.is_strided != 0 {
+        view = view.strided(&given.strides[..rank]);
+    }
+    Ok(view)
 }
 
 fn argument(arg: &LanescopeArg) -> Result<Arg> {

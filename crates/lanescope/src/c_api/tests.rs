@@ -132,6 +132,12 @@ fn options_of_another_version_are_refused() {
         policy: 0,
         buffers: 0,
         records_per_buffer: 0,
+        pmu_event: 0,
+        dump: 0,
+        dump_policy: 0,
+        reserved: 0,
+        dump_arena_bytes: 0,
+        memory_budget_bytes: 0,
         capture_dir: null(),
         workload: null(),
     };
@@ -143,6 +149,47 @@ fn options_of_another_version_are_refused() {
         "{}",
         error()
     );
+}
+
+#[test]
+fn a_view_that_cannot_be_is_refused_by_name() {
+    let mut graph = 0;
+    // SAFETY: a literal and a local.
+    let code = unsafe { lanescope_graph_new(c"views".as_ptr(), &raw mut graph) };
+    assert_eq!(code, LANESCOPE_OK);
+    let view = LanescopeTensorView {
+        rank: 2,
+        shape: [4, 8, 0, 0, 0],
+        ..LanescopeTensorView::default()
+    };
+    let described = |view: &LanescopeTensorView| {
+        // SAFETY: a reference.
+        let code = unsafe { lanescope_graph_describe(graph, 0, view) };
+        (code, error())
+    };
+    assert_eq!(described(&view).0, LANESCOPE_OK);
+    let refused = [
+        ("role", LanescopeTensorView { role: 3, ..view }),
+        ("dtype", LanescopeTensorView { dtype: 11, ..view }),
+        ("dtype", LanescopeTensorView { dtype: 256, ..view }),
+        ("rank", LanescopeTensorView { rank: 6, ..view }),
+        (
+            "arg_index",
+            LanescopeTensorView {
+                arg_index: 1 << 16,
+                ..view
+            },
+        ),
+    ];
+    for (name, view) in refused {
+        let (code, error) = described(&view);
+        assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+        assert!(error.starts_with(name), "{error}");
+    }
+    // SAFETY: null is refused.
+    let code = unsafe { lanescope_graph_describe(graph, 0, null()) };
+    assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+    assert_eq!(lanescope_graph_free(graph), LANESCOPE_OK);
 }
 
 #[test]

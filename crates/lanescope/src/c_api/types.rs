@@ -56,16 +56,65 @@ pub struct LanescopeRunOptions {
     pub clusters: u32,
     /// Tokens in flight on a core.
     pub issue_depth: u32,
-    /// 0: wait for a buffer; 1: drop the newest record.
+    /// Of swimlane and counters, 0: wait for a buffer; 1: drop the newest record.
     pub policy: u32,
-    /// Buffers of a lane, a power of two.
+    /// Buffers of each of their lanes, a power of two.
     pub buffers: u32,
-    /// Records a buffer holds.
+    /// Records a buffer of theirs holds.
     pub records_per_buffer: u32,
-    /// Existing folder for capture and verdict, or null; needs a level above 0.
+    /// Event type of the hardware counters, 0: off.
+    pub pmu_event: u32,
+    /// 0: no tensors are recorded; 1: all that are described, at every stage.
+    pub dump: u32,
+    /// Of tensors, 0: wait for room; 1: drop the newest; 2: keep what there is room for.
+    pub dump_policy: u32,
+    /// Written as 0.
+    pub reserved: u32,
+    /// Room of each AICPU thread for the bytes of tensors, a multiple of 64.
+    pub dump_arena_bytes: u64,
+    /// Most device memory that what is recorded may take; 0: as much as it needs.
+    pub memory_budget_bytes: u64,
+    /// Existing folder for capture and verdict, or null; needs something to record.
     pub capture_dir: *const c_char,
     /// What the capture calls the workload, or null for the graph's name.
     pub workload: *const c_char,
+}
+
+/// Most dimensions of a tensor.
+pub const LANESCOPE_MAX_RANK: usize = 5;
+
+/// Role of a tensor: the task reads it.
+pub const LANESCOPE_INPUT: u32 = 0;
+/// Role of a tensor: the task writes it.
+pub const LANESCOPE_OUTPUT: u32 = 1;
+/// Role of a tensor: the task reads and writes it.
+pub const LANESCOPE_INOUT: u32 = 2;
+
+/// What an argument of a task is, so that it can be recorded.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LanescopeTensorView {
+    /// Position among the task's arguments; the tensor begins where the argument points.
+    pub arg_index: u32,
+    /// `LANESCOPE_INPUT` and so on.
+    pub role: u32,
+    /// Elements: 0 float32, 1 float16, 2 int32, 3 int16, 4 int8, 5 uint8, 6 bfloat16, 7 int64,
+    /// 8 uint64, 9 uint16, 10 uint32.
+    pub dtype: u32,
+    /// Dimensions, 0 to 5.
+    pub rank: u32,
+    /// Elements in each dimension.
+    pub shape: [u32; LANESCOPE_MAX_RANK],
+    /// Not 0: the view is a window of a larger tensor, which the next two say.
+    pub is_window: u32,
+    /// Elements of the larger tensor in each dimension.
+    pub raw_shape: [u32; LANESCOPE_MAX_RANK],
+    /// Where the window begins in each dimension.
+    pub offsets: [u32; LANESCOPE_MAX_RANK],
+    /// Not 0: elements do not lie in row-major order, but as the next says.
+    pub is_strided: u32,
+    /// Elements from one index to the next in each dimension.
+    pub strides: [u32; LANESCOPE_MAX_RANK],
 }
 
 /// What a run did.
