@@ -1,9 +1,30 @@
 //! Hardware counters, end to end: each task has its own, and nobody else's.
 
 use crate::{PLATFORMS, Stage, all, attention, case, exactness};
-use lanescope::{Collectors, PmuOptions};
+use lanescope::{Collectors, Outcome, PmuOptions, Policy};
 use lanescope_conformance::{chain, exclusive};
 use lanescope_examples::{BgemmOptions, VectorOptions, WorkloadOptions};
+use lanescope_trace::PmuRow;
+
+/// Asserts that a row of event type 4 tells of the tiles that its task read and wrote.
+fn assert_moved(row: &PmuRow, platform: &str, tile: u64) {
+    // mul and add read two tiles, mul_add three; a request is 64 bytes, the last one short.
+    let inputs = if row.func_id == 2 { 3 } else { 2 };
+    let reads = (4 * tile * inputs).div_ceil(64);
+    let writes = (4 * tile).div_ceil(64);
+    let (found, expected) = match platform {
+        "a2a3sim" => (
+            &row.counters[4..8],
+            vec![reads, writes, reads.div_ceil(4), writes.div_ceil(2)],
+        ),
+        _ => (
+            &row.counters[2..5],
+            vec![reads.div_ceil(4), writes.div_ceil(2), writes],
+        ),
+    };
+    let found: Vec<u64> = found.iter().map(|count| u64::from(*count)).collect();
+    assert_eq!(found, expected, "{platform}: {row:?}");
+}
 
 #[test]
 fn counters_are_those_of_the_kernel_that_ran() {
@@ -34,33 +55,11 @@ fn counters_are_those_of_the_kernel_that_ran() {
                 Vec::<String>::new(),
                 "{platform} seed {seed}"
             );
-            let mut rows = 0;
-            for row in finished.trace.pmu_rows() {
-                // mul and add read two tiles, mul_add three; 63 requests each, the last one short.
-                let inputs = if row.func_id == 2 { 3 } else { 2 };
-                let reads = (4 * tile * inputs).div_ceil(64);
-                let writes = (4 * tile).div_ceil(64);
-                let (found, expected) = if platform == "a2a3sim" {
-                    (
-                        &row.counters[4..8],
-                        [reads, writes, reads.div_ceil(4), writes.div_ceil(2)],
-                    )
-                } else {
-                    (
-                        &row.counters[2..6],
-                        [reads.div_ceil(4), writes.div_ceil(2), writes, 0],
-                    )
-                };
-                let found: Vec<u64> = found.iter().map(|count| u64::from(*count)).collect();
-                let told = if platform == "a2a3sim" { 4 } else { 3 };
-                assert_eq!(
-                    found[..told],
-                    expected[..told],
-                    "{platform} seed {seed}: {row:?}"
-                );
-                rows += 1;
-            }
-            assert_eq!(rows, 600, "{platform} seed {seed}");
+            let rows = finished
+                .trace
+                .pmu_rows()
+                .inspect(|row| assert_moved(row, platform, tile));
+            assert_eq!(rows.count(), 600, "{platform} seed {seed}");
         }
     }
 }
@@ -143,5 +142,49 @@ fn nothing_touches_the_counters_while_they_are_off() {
             told.contains("a register at 0x") && told.contains("where there is none"),
             "{told}"
         );
+    }
+}
+
+#[test]
+fn what_a_dropped_record_counted_is_not_in_the_next() {
+    let _device = exclusive();
+    let tile = 1000;
+    for platform in PLATFORMS {
+        let workload = WorkloadOptions::Vector(VectorOptions {
+            tasks: 900,
+            tile,
+            chains: 30,
+        });
+        let mut memory = Collectors {
+            pmu: Some(PmuOptions {
+                event: 4,
+                ..PmuOptions::default()
+            }),
+            ..Collectors::default()
+        };
+        let lanes = &mut memory.pmu.as_mut().expect("it is on").lanes;
+        lanes.policy = Policy::DropNewest;
+        lanes.records_per_buffer = Some(4);
+        lanes.buffers = Some(2);
+        let mut case = case(platform, workload, memory).with_setting("late-host", 40);
+        case.run.clusters = Some(4);
+        case.run.threads = Some(2);
+        let finished = Stage::new(case).run();
+        let verdict = &finished.outcome.verdict;
+        assert_eq!(
+            verdict.outcome,
+            Outcome::Lossy,
+            "{platform}: {:?}",
+            verdict.findings
+        );
+        let rows = finished
+            .trace
+            .pmu_rows()
+            .inspect(|row| assert_moved(row, platform, tile));
+        let rows = rows.count() as u64;
+        let counts = verdict.kinds[0].counts;
+        assert_eq!((counts.total, counts.collected), (900, rows), "{platform}");
+        assert_eq!(counts.dropped.no_buffer, 900 - rows, "{platform}");
+        assert!((1..900).contains(&rows), "{platform}: {rows}");
     }
 }

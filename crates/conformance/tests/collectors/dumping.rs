@@ -135,3 +135,50 @@ fn a_late_host_makes_a_small_arena_wait_or_lose_and_never_lie() {
         }
     }
 }
+
+/// Of the thread that copies it: 16 KiB take about 11 µs, and a round of looks at cores a few more.
+const LONGEST_STALL_US: f64 = 25.0;
+
+#[test]
+fn a_large_tensor_keeps_no_finished_task_waiting() {
+    let _device = exclusive();
+    let sizes: Vec<u32> = std::iter::once(2_000_000)
+        .chain((0..300).map(|_| 4096))
+        .collect();
+    for platform in PLATFORMS {
+        let mut case = quiet(platform);
+        case.run.threads = Some(1);
+        case.run.clusters = Some(4);
+        let build = case.build().expect("built");
+        let graph = TensorGraph::of_bytes(&build, 8, &sizes).expect("a graph");
+        let device = case.open(&build).expect("opens");
+        let mut session = Session::open(device, &build, &case.session).expect("a session");
+        let folder = Folder::new().expect("a folder");
+        let mut options = case.run.clone();
+        options.capture = Some(folder.path().to_owned());
+        options.collectors = Collectors::swimlane(2);
+        let mut dump = DumpOptions::default();
+        dump.selection.task_ids = vec![graph.expected[0].task_id];
+        options.collectors.dump = Some(dump);
+        let outcome = session.run(&graph.graph, &options).expect("runs");
+        assert_eq!(outcome.verdict.outcome, Outcome::Exact, "{platform}");
+        let trace = Trace::open(folder.path()).expect("a capture");
+        let copying: Vec<u64> = trace.tensors().map(|row| row.ticks).collect();
+        assert_eq!(copying.len(), 2, "{platform}");
+        let is_meanwhile = |ticks: u64| (copying[0]..=copying[1]).contains(&ticks);
+        let meanwhile = trace.tasks().filter(|task| is_meanwhile(task.end_ticks));
+        assert!(
+            meanwhile.count() > 100,
+            "{platform}: others ran while it was copied"
+        );
+        for task in trace.tasks() {
+            let waited = trace
+                .session()
+                .microseconds(task.finish_ticks - task.end_ticks);
+            assert!(
+                waited < LONGEST_STALL_US,
+                "{platform}: {waited} µs: {task:?}"
+            );
+        }
+    }
+}

@@ -5,7 +5,7 @@ use lanescope_trace::{SchedulerPhase, Trace};
 
 /// What is wrong with the phases of a run; empty when nothing is.
 ///
-/// Checked: no record is missing; what a thread does lies one behind the other, a wait for the host
+/// Checked: no record is missing; idling is one record for a stretch; what a thread does lies one behind the other, a wait for the host
 /// inside of what had to wait; it completed and dispatched as many tasks as its cores ran; and every
 /// token was written in a phase of its thread that dispatches, or that copies what the task reads.
 pub fn faults(finished: &Finished) -> Vec<String> {
@@ -29,7 +29,12 @@ fn order(phases: &[SchedulerPhase]) -> Option<String> {
         .filter(|phase| phase.phase != SchedulerPhase::BLOCKED);
     let mut end = 0;
     let mut round = 0;
+    let mut before = None;
     for phase in outer {
+        if (before, phase.phase) == (Some(SchedulerPhase::IDLE), SchedulerPhase::IDLE) {
+            return Some(format!("idled already before: {phase:?}"));
+        }
+        before = Some(phase.phase);
         if phase.start_ticks < end || phase.end_ticks < phase.start_ticks {
             return Some(format!("begins before {end}: {phase:?}"));
         }
