@@ -6,7 +6,7 @@ need_nightly() {
     installed=$(rustup component list --toolchain nightly --installed 2>/dev/null || true)
     for component in "$@"; do
         if ! grep -q "^$component" <<<"$installed"; then
-            echo "skipped: $(basename "$0") needs: rustup toolchain install nightly --component ${*// /,}"
+            echo "skipped: $(basename "$0") needs: rustup toolchain install nightly --component $(IFS=,; echo "$*")"
             exit 0
         fi
     done

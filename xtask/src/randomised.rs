@@ -1,11 +1,12 @@
 //! The tests that ask `lanescope-stress` for seeds, found in the sources.
 //!
-//! Such a test names itself: `Effort::new("its_function", …)`, or `explore("its_function", …)`. A file under `#![cfg(loom)]` or
-//! `#![cfg(shuttle)]` is built for that model checker.
+//! Such a test names itself, `Effort::new("its_function", …)` or `explore("its_function", …)`, or stands
+//! in a block `properties!`. A file under `#![cfg(loom)]` or `#![cfg(shuttle)]` is built for that model
+//! checker.
 
 use crate::checker::Checker;
 use crate::workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cargo_metadata::{Package, TargetKind};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,9 @@ pub struct RandomisedTest {
 /// What stands before the quoted name of a test in its source.
 const MARKS: [&str; 2] = ["Effort::new(", " explore("];
 
+/// What stands before a block of properties.
+const PROPERTIES: &str = "lanescope_stress::properties! {";
+
 /// All of them, package by package in the order of the workspace.
 pub fn find() -> Result<Vec<RandomisedTest>> {
     let mut tests = Vec::new();
@@ -37,6 +41,11 @@ pub fn find() -> Result<Vec<RandomisedTest>> {
         for file in &files {
             let text = std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read {}", file.display()))?;
+            ensure!(
+                package.name == "lanescope-stress" || are_named(&text),
+                "{}: a randomised test does not give its name as a literal, so stress cannot find it",
+                file.display()
+            );
             tests.extend(names(&text).map(|name| RandomisedTest {
                 name: name.to_owned(),
                 package: package.name.to_string(),
@@ -75,7 +84,27 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     let calls = MARKS
         .into_iter()
         .flat_map(move |mark| text.split(mark).skip(1));
-    calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+    let calls = calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+    calls.chain(text.split(PROPERTIES).skip(1).flat_map(properties))
+}
+
+/// Whether every effort says whose it is; one that is handed a name by its callers has marks there.
+fn are_named(text: &str) -> bool {
+    let mut efforts = text.split(MARKS[0]).skip(1);
+    text.contains("fn explore(") || efforts.all(|rest| rest.trim_start().starts_with('"'))
+}
+
+/// The functions of a block of properties, up to its brace; `rest` is what stands behind its head.
+fn properties(rest: &str) -> impl Iterator<Item = &str> {
+    let first = rest
+        .lines()
+        .find(|line| line.trim_end().ends_with(" cases;"));
+    let indent = first.map_or(0, |line| line.len() - line.trim_start().len());
+    let end = format!("{:1$}}}", "", indent.saturating_sub(4));
+    rest.lines()
+        .skip(1)
+        .take_while(move |line| *line != end)
+        .filter_map(|line| line.trim_start().strip_prefix("fn ")?.split('(').next())
 }
 
 /// The integration test whose main file this is, or whose folder it lies in.
@@ -114,6 +143,19 @@ mod tests {
             assert_eq!(names(&text).collect::<Vec<_>>(), ["a_name"]);
             assert_eq!(checker(&text), Checker::Loom);
         }
+    }
+
+    #[test]
+    fn the_properties_of_a_block_are_found() {
+        let text = "lanescope_stress::properties! {\n    256 cases;\n\n    #[test]\n    fn one(a in 0..1) {\n    }\n\n    \
+            #[test]\n    fn two(b in 0..1) {\n    }\n}\n\nfn not_one() {}\n";
+        assert_eq!(names(text).collect::<Vec<_>>(), ["one", "two"]);
+    }
+
+    #[test]
+    fn an_effort_without_a_literal_name_is_noticed() {
+        assert!(!are_named("Effort::new(name, 1)"));
+        assert!(are_named("Effort::new(\n  \"a\", 1)"));
     }
 
     #[test]

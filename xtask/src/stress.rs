@@ -3,10 +3,15 @@
 use crate::randomised::{self, RandomisedTest};
 use crate::workspace::{self, check};
 use crate::{build, test};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::collections::BTreeMap;
-use std::process::Stdio;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A test that goes on for longer after its time hangs.
+const LONGEST_CASE: Duration = Duration::from_secs(300);
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -72,10 +77,15 @@ fn stress(
     cargo
         .args(["--", "--nocapture", &test.name])
         .env("LANESCOPE_STRESS_SEED", seed.to_string())
-        .env("LANESCOPE_STRESS_SECONDS", seconds.to_string())
-        .stderr(Stdio::inherit());
-    let output = cargo.output().context("cannot start cargo")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        .env("LANESCOPE_STRESS_SECONDS", seconds.to_string());
+    let seed_file = workspace::target().join("stress-seed");
+    std::fs::write(&seed_file, seed.to_string()).context("cannot write in the target folder")?;
+    cargo.env("LANESCOPE_STRESS_SEED_FILE", &seed_file);
+    let limit = Duration::from_secs(seconds) + LONGEST_CASE;
+    let Some((is_success, text)) = within(limit, cargo)? else {
+        let seed = std::fs::read_to_string(&seed_file).context("the seed is gone")?;
+        return Ok(Some(test.again("hangs", &seed)));
+    };
     let mut failed = seed.to_string();
     let mut has_spoken = false;
     for line in text.lines() {
@@ -90,7 +100,7 @@ fn stress(
             None => sums.add(said),
         }
     }
-    if output.status.success() {
+    if is_success {
         ensure!(
             has_spoken,
             "{} ran no test called {}",
@@ -100,13 +110,51 @@ fn stress(
         return Ok(None);
     }
     eprint!("{text}");
-    Ok(Some(format!(
-        "{}: failed with seed {failed}; again: cargo xtask stress --seed {failed} --minutes 1 {}",
-        test.name, test.name
-    )))
+    Ok(Some(test.again("failed", &failed)))
 }
 
-fn cargo(test: &RandomisedTest) -> std::process::Command {
+/// Runs a command and all it starts to its end; returns whether it succeeded and what it printed, or
+/// `None` when it had to be killed.
+fn within(limit: Duration, mut command: Command) -> Result<Option<(bool, String)>> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut output = child.stdout.take().context("cargo has no output")?;
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if begin.elapsed() > limit {
+            let group = format!("-{}", child.id());
+            check(Command::new("kill").args(["-KILL", "--", &group]))?;
+            child.wait()?;
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let bytes = reader.join().map_err(|_| anyhow!("a thread broke off"))??;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(status.map(|status| (status.success(), text)))
+}
+
+impl RandomisedTest {
+    /// What became of it, and how to see it again.
+    fn again(&self, ended: &str, seed: &str) -> String {
+        let name = &self.name;
+        format!(
+            "{name}: {ended} with seed {seed}; again: cargo xtask stress --seed {seed} --minutes 1 {name}"
+        )
+    }
+}
+
+fn cargo(test: &RandomisedTest) -> Command {
     let mut cargo = test.checker.cargo_test();
     cargo.args(["--package", &test.package]);
     match &test.target {

@@ -1292,7 +1292,8 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_lane_config {
 } lanescope_lane_config;
 
 /*
- What the device says of a lane. Writer: the lane's AICPU thread. Never reset between runs.
+ What the device says of a lane. Writer: the lane's AICPU thread; between runs the host may reset a
+ lane that a failed run left in disorder.
  */
 typedef struct LANESCOPE_ALIGNED(64) lanescope_lane_device {
     /*

@@ -101,7 +101,8 @@ pub struct LaneConfig {
     pub reserved: [u64; 7],
 }
 
-/// What the device says of a lane. Writer: the lane's AICPU thread. Never reset between runs.
+/// What the device says of a lane. Writer: the lane's AICPU thread; between runs the host may reset a
+/// lane that a failed run left in disorder.
 #[repr(C, align(64))]
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,

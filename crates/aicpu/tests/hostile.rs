@@ -37,7 +37,9 @@ fn setup() -> Setup {
     Setup::new(chain(4, 60))
 }
 
-proptest! {
+lanescope_stress::properties! {
+    256 cases;
+
     #[test]
     fn a_control_header_with_any_two_words_changed(
         changes in prop::collection::vec((0u64..size_of::<ControlHeader>() as u64 / 4, value()), 1..3),

@@ -322,7 +322,9 @@ fn a_verdict_survives_json() {
     assert_eq!(Verdict::new(1).exit_code(), 0);
 }
 
-proptest! {
+lanescope_stress::properties! {
+    256 cases;
+
     #[test]
     fn hostile_bytes_are_never_a_panic(
         mut bytes in proptest::collection::vec(any::<u8>(), 0..2000),

@@ -55,6 +55,8 @@ pub struct Finished {
     pub folder: Folder,
     /// The graph's number of tasks.
     pub task_count: u64,
+    /// The identity of each of its tasks.
+    pub task_ids: Vec<u64>,
     /// The graph's number of edges.
     pub edge_count: u64,
 }
@@ -171,6 +173,7 @@ impl Case {
             trace,
             folder,
             task_count: built.graph.task_count() as u64,
+            task_ids: built.graph.task_ids().collect(),
             edge_count: built.graph.edge_count() as u64,
         })
     }

@@ -26,6 +26,16 @@ pub fn faults(finished: &Finished) -> Vec<String> {
         let found = finished.trace.task_count();
         faults.push(format!("{found} records of {} tasks", finished.task_count));
     }
+    let mut found: Vec<u64> = finished.trace.tasks().map(|task| task.task_id).collect();
+    let mut expected = finished.task_ids.clone();
+    found.sort_unstable();
+    expected.sort_unstable();
+    let differs = |(found, expected): &(&u64, &u64)| found != expected;
+    if let Some((found, expected)) = found.iter().zip(&expected).find(differs) {
+        faults.push(format!(
+            "a record of task {found} where task {expected} was expected"
+        ));
+    }
     if finished.trace.edges().len() as u64 != finished.edge_count {
         let found = finished.trace.edges().len();
         faults.push(format!(

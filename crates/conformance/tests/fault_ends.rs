@@ -51,6 +51,7 @@ fn a_device_process_that_ends_or_falls_silent_is_an_error_that_leaves_a_partial_
 fn a_device_process_killed_at_any_moment_leaves_nothing() {
     let _device = fault::alone();
     let effort = Effort::new("a_device_process_killed_at_any_moment_leaves_nothing", 6);
+    let mut killed = 0;
     while let Some(seed) = effort.next_seed() {
         let platform = PLATFORMS[(seed % 2) as usize];
         let case = case(platform, 40_000).with_setting("seed", seed);
@@ -66,8 +67,10 @@ fn a_device_process_killed_at_any_moment_leaves_nothing() {
         // A run that was faster than the signal is a good one.
         let is_killed = error.contains("507901") || error.contains("killed by signal 9");
         assert!(is_killed || ran.finished.is_some(), "seed {seed}: {ran}");
+        killed += u64::from(is_killed);
         effort.add(Tried::Faults, 1);
     }
+    assert_ne!(killed, 0, "no run was hit");
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Draw {
         let ring_size = self.0.one_of(&[1, 2, 4, 8, 16]);
         let mut case = Case::new(platform, ring_size, workload)
             .with_setting("seed", self.0.below(1_u64 << 32))
-            .with_setting("host-patience", 30);
+            .with_setting("host-patience", 200);
         case.run.threads = Some(1 + self.0.below(3));
         case.run.clusters = Some(3 + self.0.below(4));
         case.run.collectors.swimlane.lanes.records_per_buffer =

@@ -173,12 +173,12 @@ fn short_limits(platform: &'static str) -> Case {
     };
     let mut case =
         Case::new(platform, 2, WorkloadOptions::Vector(vector)).with_setting("threads", 1);
-    case.op_limit = Some(Duration::from_secs(1));
+    case.op_limit = Some(Duration::from_millis(2500));
     case.run.clusters = Some(2);
     case.run.threads = Some(2);
     case.run.limits.block = Duration::from_millis(200);
-    case.run.limits.handshake = Duration::from_millis(400);
-    case.run.limits.scheduler = Duration::from_millis(500);
+    case.run.limits.handshake = Duration::from_millis(800);
+    case.run.limits.scheduler = Duration::from_secs(1);
     case
 }
 

@@ -130,7 +130,10 @@ fn judge_run(end: &RunEnd, verdict: &mut Verdict) {
         let text = end.failure.as_deref().unwrap_or("the run did not end");
         verdict.find(FindingKind::NotEnded, 0, text);
     } else if end.dispatched.is_none() {
-        let text = "the device could not be asked how many tasks it dispatched";
+        let mut text = "the device could not be asked how many tasks it dispatched".to_owned();
+        if let Some(why) = &end.failure {
+            text = format!("{text}: {why}");
+        }
         verdict.find(FindingKind::ReadFailed, 0, text);
     } else if let (Some(expected), Some(_)) = (end.expected_tasks, &end.dispatched)
         && expected != verdict.dispatched

@@ -64,7 +64,7 @@ impl<W> Writer<W> {
 pub struct RunEnd {
     /// Whether the run finished in order.
     pub is_ended: bool,
-    /// Why it did not.
+    /// Why it did not, or why the device could not be asked.
     pub failure: Option<String>,
     /// Tokens written to each core's `DATA_MAIN_BASE` in this run; `None` when the device could not
     /// be asked.

@@ -249,8 +249,8 @@ fn a_flood_of_findings_stays_short_and_the_next_run_has_a_sound_lane() {
     assert_eq!(stopped.verdict.totals.collected, 1_000);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+lanescope_stress::properties! {
+    200 cases;
 
     /// Anything written anywhere in the words of the device, while it is drained and before.
     #[test]

@@ -31,7 +31,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
+lanescope_stress::properties! {
+    256 cases;
+
     #[test]
     fn a_ring_is_a_queue_of_bounded_length(
         start in prop_oneof![Just(0), Just(u32::MAX), Just(u32::MAX - 5), any::<u32>()],

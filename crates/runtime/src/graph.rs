@@ -186,6 +186,11 @@ impl Graph {
         self.tasks.len()
     }
 
+    /// What records of its tasks carry as their identity, in the order tasks were added.
+    pub fn task_ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.tasks.iter().map(|task| task.task_id)
+    }
+
     /// Number of edges as they were added, repeats included.
     #[must_use]
     pub fn edge_count(&self) -> usize {

@@ -121,7 +121,7 @@ impl Recorder {
         } = self.current.take().expect("a run has begun");
         let end = RunEnd {
             is_ended: failure.is_none(),
-            failure: failure.map(with_sources),
+            failure: failure.or(status.unread.as_ref()).map(with_sources),
             dispatched: status.dispatched.clone(),
             expected_tasks: session.task_count,
             expected_tensors,

@@ -445,6 +445,8 @@ pub(crate) struct RunStatus {
     pub(crate) dispatched: Option<Vec<u64>>,
     /// Tokens proven finished per core.
     pub(crate) completed: Option<Vec<u64>>,
+    /// Why those two are `None`.
+    pub(crate) unread: Option<RuntimeError>,
     /// What was seen of the run before its end.
     seen: Seen,
 }
@@ -463,7 +465,10 @@ impl RunStatus {
             ),
         });
         let answers = run.control.answers(run.shape.cores).unwrap_or_default();
-        let orders = run.control.orders(run.shape.cores).ok();
+        let (orders, unread) = match run.control.orders(run.shape.cores) {
+            Ok(orders) => (Some(orders), None),
+            Err(error) => (None, Some(error)),
+        };
         let counts = |count| orders.as_ref().map(|orders| counts_of(run, orders, count));
         Self {
             bounds,
@@ -471,6 +476,7 @@ impl RunStatus {
             answers,
             dispatched: counts(|order| order.dispatched),
             completed: counts(|order| order.completed),
+            unread,
             seen: watched.seen,
         }
     }

@@ -36,7 +36,7 @@ pub use allocation::Counting;
 pub use interleavings::explore;
 pub use numbers::Numbers;
 #[cfg(feature = "proptest")]
-pub use numbers::property;
+pub use numbers::{cases_of, property};
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -45,6 +45,8 @@ use std::time::{Duration, Instant};
 pub const SECONDS_VARIABLE: &str = "LANESCOPE_STRESS_SECONDS";
 /// The first seed; 0 without it. A test that failed with a seed fails again when it is the first.
 pub const SEED_VARIABLE: &str = "LANESCOPE_STRESS_SEED";
+/// A file for the seed that is being tried, so that it is known of a test that hangs.
+pub const SEED_FILE_VARIABLE: &str = "LANESCOPE_STRESS_SEED_FILE";
 
 /// What a test tries, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,10 @@ impl Effort {
     }
 
     /// The next seed; `None` when it is enough. There is always a first.
+    ///
+    /// # Panics
+    ///
+    /// Under stress, when the file that is to hold the seed cannot be written.
     #[must_use]
     pub fn next_seed(&self) -> Option<u64> {
         let given = self.given.get();
@@ -122,7 +128,13 @@ impl Effort {
         };
         goes_on.then(|| {
             self.given.set(given + 1);
-            self.first.wrapping_add(given)
+            let seed = self.first.wrapping_add(given);
+            if self.is_stress()
+                && let Some(file) = std::env::var_os(SEED_FILE_VARIABLE)
+            {
+                std::fs::write(file, seed.to_string()).expect("who asked for the file can have it");
+            }
+            seed
         })
     }
 

@@ -46,6 +46,38 @@ impl Numbers {
     }
 }
 
+/// How `proptest!` goes through the cases of a seed: the same ones every time, and none is kept.
+#[cfg(feature = "proptest")]
+#[must_use]
+pub fn cases_of(seed: u64, cases: u32) -> proptest::test_runner::Config {
+    use proptest::test_runner::{Config, RngSeed};
+    Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    }
+}
+
+/// Tests of properties, written as in `proptest!`, each with so many cases for a seed.
+#[cfg(feature = "proptest")]
+#[macro_export]
+macro_rules! properties {
+    ($cases:literal cases; $(
+        $(#[$meta:meta])*
+        fn $name:ident($($arguments:tt)+) $body:block
+    )+) => { $(
+        $(#[$meta])*
+        fn $name() {
+            let effort = $crate::Effort::new(stringify!($name), 1);
+            while let Some(seed) = effort.next_seed() {
+                ::proptest::proptest!($crate::cases_of(seed, $cases), |($($arguments)+)| $body);
+                effort.add($crate::Tried::Runs, $cases);
+            }
+        }
+    )+ };
+}
+
 /// The runner of a property whose cases follow from a seed.
 #[cfg(feature = "proptest")]
 #[must_use]

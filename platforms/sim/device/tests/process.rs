@@ -302,7 +302,7 @@ fn a_kernel_that_never_ends_is_reported_by_its_scheduler_and_then_by_its_limit()
         "AIC core 0 (physical core 0) waits for the end of",
     );
     assert!(
-        begin.elapsed() < Duration::from_secs(8),
+        begin.elapsed() < Duration::from_secs(30),
         "virtual limits cost no wall time"
     );
 }

@@ -143,7 +143,9 @@ mod tests {
         assert_eq!(table.live().collect::<Vec<_>>(), [(second, 512)]);
     }
 
-    proptest! {
+    lanescope_stress::properties! {
+        256 cases;
+
         #[test]
         fn allocations_never_overlap_and_all_memory_comes_back(
             steps in prop::collection::vec((any::<bool>(), 1u64..3_000_000, any::<prop::sample::Index>()), 1..80)

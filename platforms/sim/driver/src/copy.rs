@@ -292,7 +292,9 @@ mod tests {
         places
     }
 
-    proptest! {
+    lanescope_stress::properties! {
+        256 cases;
+
         #[test]
         fn what_was_copied_is_there_and_nothing_else_changed(
             offset in 0usize..100,

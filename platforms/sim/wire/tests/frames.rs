@@ -70,7 +70,9 @@ fn device_frame() -> impl Strategy<Value = DeviceFrame> {
     ]
 }
 
-proptest! {
+lanescope_stress::properties! {
+    256 cases;
+
     #[test]
     fn host_frames_round_trip(frames in prop::collection::vec(host_frame(), 0..6)) {
         let mut socket = Vec::new();
