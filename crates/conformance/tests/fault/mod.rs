@@ -135,7 +135,8 @@ fn try_run(
 
 fn collect(case: &Case, what: String, result: Tried, folder: Folder) -> Ran {
     let build = case.build().expect("built");
-    let task_count = case.graph(&build).expect("a graph").graph.task_count() as u64;
+    let graph = case.graph(&build).expect("a graph").graph;
+    let task_count = graph.task_count() as u64;
     let file = folder.path().join(CAPTURE_FILE_NAME);
     let verdict = read_verdict(folder.path());
     let trace = file.exists().then(|| Trace::open(folder.path()));
@@ -149,6 +150,7 @@ fn collect(case: &Case, what: String, result: Tried, folder: Folder) -> Ran {
                 trace,
                 folder,
                 task_count,
+                task_ids: graph.task_ids().collect(),
                 edge_count,
             };
             (Some(finished), None)

@@ -225,6 +225,7 @@ impl Resident {
                 trace,
                 folder: Folder::new()?,
                 task_count: built.graph.task_count() as u64,
+                task_ids: built.graph.task_ids().collect(),
                 edge_count: built.graph.edge_count() as u64,
                 outcome,
             };
