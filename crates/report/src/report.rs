@@ -182,7 +182,7 @@ pub struct SchedulerReport {
     pub pop_hit_rate: Option<f64>,
     /// Phase records that are missing.
     pub lost_phases: u64,
-    /// Its time by phase. `blocked` lies inside the others.
+    /// Its time by phase. `blocked` overlaps the others: it lies inside one of them, or between two.
     pub phases: Vec<PhaseReport>,
 }
 

@@ -138,7 +138,7 @@ fn requests_are_bytes() {
 fn the_text_shows_all_three() {
     let text = Report::of(&Trace::new(parts())).text();
     let expected = "
-AICPU threads: time by phase (blocked lies inside the others)
+AICPU threads: time by phase (blocked overlaps the others)
  thread  span µs  complete  dispatch    idle  blocked  loops  completed  per loop  dispatched  pop hits
  1         8.000    12.5 %    37.5 %  50.0 %    2.5 %     10          2     0.200           3    33.3 %
 
