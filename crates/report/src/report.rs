@@ -164,7 +164,7 @@ pub struct CoreReport {
 pub struct SchedulerReport {
     /// The thread.
     pub thread: u32,
-    /// Rounds of its loop.
+    /// Rounds of its loop: the last one that a phase speaks of.
     pub loops: u64,
     /// From the begin of its first phase to the end of its last.
     pub span_ns: u64,
