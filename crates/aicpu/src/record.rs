@@ -20,6 +20,7 @@
 //! buffer always stays.
 
 mod arena;
+mod attach;
 mod buffers;
 mod capture;
 mod finished;

@@ -22,6 +22,7 @@ mod cores;
 mod dump;
 mod executor;
 mod graph;
+mod idle;
 mod jobs;
 mod rounds;
 mod shared;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
-use lanescope_trace::{Chip, JoinedPmu, Trace};
+use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -106,21 +106,47 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
 /// else lies there, a recording above all, is not ours.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    remove(folder, &FILE_NAMES)?;
     let dumped = [
         tensor_dump::MANIFEST_FILE_NAME,
         tensor_dump::PAYLOAD_FILE_NAME,
     ];
-    let dumped = dumped.map(|name| Path::new(DUMP_FOLDER_NAME).join(name));
-    for name in FILE_NAMES.map(PathBuf::from).into_iter().chain(dumped) {
+    let folders = events().map(|event| (event_folder(folder, event), &FILE_NAMES[..]));
+    for (inner, names) in folders.chain([(folder.join(DUMP_FOLDER_NAME), &dumped[..])]) {
+        remove(&inner, names)?;
+        // Not when something else lies in it.
+        let _ = fs::remove_dir(inner);
+    }
+    Ok(())
+}
+
+/// The folder of a run for one of several event types.
+pub(crate) fn event_folder(folder: &Path, event: &PmuEvent) -> PathBuf {
+    folder.join(format!("pmu-{}", event.name))
+}
+
+fn events() -> impl Iterator<Item = &'static PmuEvent> {
+    let chips = Chip::ALL.into_iter();
+    chips.flat_map(|chip| chip.info().pmu_events)
+}
+
+fn remove(folder: &Path, names: &[&str]) -> Result<()> {
+    for name in names {
         let path = folder.join(name);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if !is_absent(&error) => {
                 return Err(error).with_context(|| format!("cannot replace {}", path.display()));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether there is no such file: `NotADirectory` when its folder is a file.
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }
 
 /// Writes a file whole or not at all: under another name first.

@@ -134,7 +134,7 @@ impl Prepared {
             return Ok(runs);
         };
         for event in &self.earlier_events {
-            let folder = folder.join(format!("pmu-{}", event.name));
+            let folder = results::event_folder(folder, event);
             results::make_folder(&folder)?;
             let mut options = self.options.clone();
             // Tensors are the same in every run.

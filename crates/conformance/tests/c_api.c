@@ -39,14 +39,30 @@ int main(int argc, char **argv) {
     EXPECT(LANESCOPE_OK, lanescope_graph_task(graph, function, 0, args, 3, 71, &second));
     EXPECT(LANESCOPE_OK, lanescope_graph_edge(graph, first, second));
 
+    LanescopeTensorView view;
+    memset(&view, 0, sizeof view);
+    view.arg_index = 1;
+    view.role = LANESCOPE_INOUT;
+    view.dtype = 8; /* uint64, rank 0 */
+    EXPECT(LANESCOPE_OK, lanescope_graph_describe(graph, second, &view));
+    EXPECT(LANESCOPE_OK, lanescope_graph_check(graph));
+
     LanescopeRunOptions options;
     LanescopeRunResult result;
     memset(&options, 0, sizeof options);
     options.struct_bytes = sizeof options;
     options.level = 2;
+    options.pmu_event = 2;
+    options.dump = 1;
+    options.dump_arena_bytes = 4096;
     options.capture_dir = folder;
+    options.memory_budget_bytes = 4096;
+    EXPECT(LANESCOPE_FAILED, lanescope_run(session, graph, &options, &result));
+    printf("%s\n", lanescope_last_error());
+    options.memory_budget_bytes = 0;
+    /* Times and counters of two tasks, and a tensor before and after the second. */
     EXPECT(LANESCOPE_OK, lanescope_run(session, graph, &options, &result));
-    if (result.verdict != LANESCOPE_EXACT || result.tasks != 2 || result.collected != 2) {
+    if (result.verdict != LANESCOPE_EXACT || result.tasks != 2 || result.collected != 6) {
         printf("verdict %u, %u of %u\n", result.verdict, (unsigned)result.collected,
                (unsigned)result.tasks);
         return 1;

@@ -101,7 +101,7 @@ fn drain(is_coherent: bool, buffers: u32, count: u32) {
                 thread::yield_now();
             }
             while let Ok(block) = blocks.try_recv() {
-                let records = <[TaskRecord]>::ref_from_bytes(block.records()).unwrap();
+                let records = <[TaskRecord]>::ref_from_bytes(block.contents()).unwrap();
                 assert_eq!(records, [record(drained)], "a stale record");
                 drained += 1;
                 let is_written = true;

@@ -43,7 +43,8 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
             SchedulerPhase::IDLE | SchedulerPhase::DUMP => phase.tasks_processed.max(1),
             _ => 1,
         };
-        loops = loops.max(phase.loop_iter.saturating_add(rounds));
+        // Rounds count from 1.
+        loops = loops.max(phase.loop_iter.saturating_add(rounds - 1));
         match phase.phase {
             SchedulerPhase::COMPLETE => {
                 completed = completed.saturating_add(phase.tasks_processed);

@@ -164,7 +164,7 @@ pub struct CoreReport {
 pub struct SchedulerReport {
     /// The thread.
     pub thread: u32,
-    /// Rounds of its loop.
+    /// Rounds of its loop: the last one that a phase speaks of.
     pub loops: u64,
     /// From the begin of its first phase to the end of its last.
     pub span_ns: u64,
@@ -182,7 +182,7 @@ pub struct SchedulerReport {
     pub pop_hit_rate: Option<f64>,
     /// Phase records that are missing.
     pub lost_phases: u64,
-    /// Its time by phase. `blocked` lies inside the others.
+    /// Its time by phase. `blocked` overlaps the others: it lies inside one of them, or between two.
     pub phases: Vec<PhaseReport>,
 }
 

@@ -47,11 +47,11 @@ fn parts() -> TraceParts {
         scheduler_phases: vec![
             Vec::new(),
             vec![
-                phase(SchedulerPhase::DISPATCH, (100, 150), 0, 2),
-                phase(SchedulerPhase::IDLE, (150, 350), 1, 7),
-                phase(SchedulerPhase::BLOCKED, (360, 370), 8, 1),
-                phase(SchedulerPhase::COMPLETE, (350, 400), 8, 2),
-                phase(SchedulerPhase::DISPATCH, (400, 500), 9, 1),
+                phase(SchedulerPhase::DISPATCH, (100, 150), 1, 2),
+                phase(SchedulerPhase::IDLE, (150, 350), 2, 7),
+                phase(SchedulerPhase::BLOCKED, (360, 370), 9, 1),
+                phase(SchedulerPhase::COMPLETE, (350, 400), 9, 2),
+                phase(SchedulerPhase::DISPATCH, (400, 500), 10, 1),
             ],
         ],
         pmu: vec![vec![
@@ -75,7 +75,7 @@ fn a_scheduler_by_hand() {
         panic!("only thread 1 has phases: {:?}", report.schedulers);
     };
     assert_eq!((scheduler.thread, scheduler.span_ns), (1, 400 * 20));
-    // Rounds 0 to 9: the idle stretch holds seven of them.
+    // The idle stretch holds rounds 2 to 8.
     assert_eq!(scheduler.loops, 10);
     assert_eq!((scheduler.completed, scheduler.dispatched), (2, 3));
     assert!((scheduler.completed_per_loop - 0.2).abs() < 1e-12);
@@ -138,7 +138,7 @@ fn requests_are_bytes() {
 fn the_text_shows_all_three() {
     let text = Report::of(&Trace::new(parts())).text();
     let expected = "
-AICPU threads: time by phase (blocked lies inside the others)
+AICPU threads: time by phase (blocked overlaps the others)
  thread  span µs  complete  dispatch    idle  blocked  loops  completed  per loop  dispatched  pop hits
  1         8.000    12.5 %    37.5 %  50.0 %    2.5 %     10          2     0.200           3    33.3 %
 

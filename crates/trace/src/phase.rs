@@ -30,7 +30,7 @@ impl SchedulerPhase {
     pub const DISPATCH: u32 = 1;
     /// Nothing to do; one phase for a whole stretch.
     pub const IDLE: u32 = 3;
-    /// Waiting for the host to give a buffer or room back; lies inside another phase.
+    /// Waiting for the host to give a buffer or room back; lies inside another phase or between two.
     pub const BLOCKED: u32 = 4;
     /// Copying tensors; one phase for a whole stretch.
     pub const DUMP: u32 = 5;

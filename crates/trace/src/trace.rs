@@ -270,7 +270,7 @@ impl Trace {
         &self.parts.notes
     }
 
-    /// The earliest and the latest known time of any task or phase.
+    /// The earliest and the latest known time of any task, phase or row of counters.
     #[must_use]
     pub fn bounds_ticks(&self) -> Option<(u64, u64)> {
         self.bounds_ticks
@@ -287,8 +287,7 @@ impl Trace {
             .threads()
             .flat_map(|thread| self.orchestrator_phases(thread));
         let counted = self.pmu_rows().map(|row| row.ticks);
-        let read = self.tensors().map(|row| row.ticks);
-        let points = counted.chain(read).filter(|&ticks| ticks != 0);
+        let points = counted.filter(|&ticks| ticks != 0);
         let totals = self.parts.orchestrator.iter();
         let phases = scheduler
             .map(|phase| (phase.start_ticks, phase.end_ticks))

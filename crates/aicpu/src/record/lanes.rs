@@ -43,7 +43,7 @@ impl<'a, D: Device> Lanes<'a, D> {
             (header.tensors.count != 0).then(|| Tensors::attach(control, capture, thread));
         Ok(Self {
             tasks: tasks.transpose()?,
-            phases: phases.transpose()?.flatten(),
+            phases: phases.transpose()?,
             pmu: pmu.transpose()?,
             tensors: tensors.transpose()?,
         })

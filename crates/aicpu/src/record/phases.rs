@@ -41,19 +41,16 @@ impl<'d, D: Device> Phases<'d, D> {
         control: &Control<'d, D>,
         capture: &Capture<'d, D>,
         thread: u32,
-    ) -> Result<Option<Self>, Failure> {
-        let Some(found) = capture.find::<PhaseRecord>(thread)? else {
-            return Ok(None);
-        };
-        let lane: Lane<'d, D, PhaseRecord> = Lane::open(capture, &found)?;
-        Ok(Some(Self {
+    ) -> Result<Self, Failure> {
+        let lane: Lane<'d, D, PhaseRecord> = Lane::attach(capture, thread)?;
+        Ok(Self {
             counters: lane.counters(0),
             lane,
             run_id: control.header.run_id,
             thread,
             sequence: 0,
             round: 0,
-        }))
+        })
     }
 
     /// Waits that are noted from now on began in this round.

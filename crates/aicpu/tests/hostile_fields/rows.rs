@@ -417,7 +417,7 @@ pub(crate) const ROWS: &[Row] = &[
         "lane_count",
         &[BadLayout],
         AbiField::None,
-        "without its lane no phase is told",
+        "",
     ),
     row(
         "CaptureHeader",

@@ -12,7 +12,7 @@ use crate::support::Model;
 use lanescope_abi::control::{CoreAnswer, CoreOrder, DeviceError, Payload, Phase};
 use lanescope_abi::token::{COND_EXITED, COND_FIN, COND_IDLE, DISPATCH_EXIT};
 use lanescope_abi::{ABI_HASH, Barrier, CoreType, Device, Token, is_mutant};
-use lanescope_aicore::{Times, publish};
+use lanescope_aicore::{Counters, Times, publish, publish_counted};
 use loom::sync::atomic::{Ordering, fence};
 use std::mem::offset_of;
 
@@ -21,6 +21,14 @@ use std::mem::offset_of;
 pub struct Ran {
     pub token: u32,
     pub task_id: u64,
+}
+
+/// What the counters of core 0 say of the task with this token.
+pub fn counted(token: u32) -> Counters {
+    Counters {
+        total_cycles: u64::from(token) << 32 | 9,
+        values: std::array::from_fn(|counter| token * 16 + u32::try_from(counter).unwrap()),
+    }
 }
 
 /// Core 0 of a launch.
@@ -60,6 +68,7 @@ impl<'a> Core<'a> {
         let payloads = self.order64(offset_of!(CoreOrder, payload_address));
         let ring = self.order64(offset_of!(CoreOrder, staging_address));
         let staging = if level == 0 { 0 } else { ring };
+        let slot_lines = self.order32(offset_of!(CoreOrder, slot_lines));
         self.write_answer(Phase::Handshake, false);
         self.await_order(offset_of!(CoreOrder, registers_run))?;
         self.write_answer(Phase::Running, false);
@@ -67,7 +76,7 @@ impl<'a> Core<'a> {
         let mut token = Token::new(first).expect("a stale order line");
         while self.await_token(token) {
             self.last_token = token.raw();
-            self.run_task(token, payloads, staging);
+            self.run_task(token, payloads, staging, slot_lines);
             token = token.next();
         }
         Some(())
@@ -103,7 +112,7 @@ impl<'a> Core<'a> {
         }
     }
 
-    fn run_task(&mut self, token: Token, payloads: u64, staging: u64) {
+    fn run_task(&mut self, token: Token, payloads: u64, staging: u64, slot_lines: u32) {
         let (model, run_id) = (self.model, self.model.header.run_id);
         let raw = u64::from(token.raw());
         model.write_cond(token.raw());
@@ -132,17 +141,18 @@ impl<'a> Core<'a> {
                 start: raw + 2,
                 end: raw + 3,
             };
-            // SAFETY: the ring is the core's own.
-            unsafe {
-                publish(
-                    model,
-                    staging,
-                    model.header.ring_size,
-                    token,
-                    run_id,
-                    &times,
-                )
-            };
+            let ring_size = model.header.ring_size;
+            if slot_lines == 2 {
+                let counters = counted(token.raw());
+                let times = Some(&times);
+                // SAFETY: the ring is the core's own.
+                unsafe {
+                    publish_counted(model, staging, ring_size, token, run_id, times, &counters);
+                }
+            } else {
+                // SAFETY: the ring is the core's own.
+                unsafe { publish(model, staging, ring_size, token, run_id, &times) };
+            }
         }
         model.write_cond(COND_FIN | token.raw());
     }

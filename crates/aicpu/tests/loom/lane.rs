@@ -1,11 +1,11 @@
 //! Commit, rotation and flush against a host that drains, returns and salvages at any moment.
 
 use crate::spawn;
-use crate::support::{Graph, Model, Setup};
+use crate::support::{Graph, LanePlaces, Model, Setup};
 use lanescope_abi::capture::NO_BUFFER;
-use lanescope_abi::{Barrier, Device, LaneDevice, LaneHost, ReadyEntry};
+use lanescope_abi::{Barrier, Device, LaneDevice, LaneHost, PhaseKind, PhaseRecord, ReadyEntry};
 use lanescope_aicpu::Control;
-use lanescope_aicpu::record::{RecordState, Recorder, Task};
+use lanescope_aicpu::record::{Phase, RecordState, Recorder, Task};
 use lanescope_ring::{Consumer, Producer, RingMem};
 use lanescope_stress::explore;
 use loom::sync::Arc;
@@ -51,6 +51,18 @@ fn commit(model: &Model, count: u32, flushes: bool) {
         unsafe { model.store64(staging + 56, raw) };
         let finished = recorder.commit(0, 0x8000_0000 | token.raw());
         assert_eq!(finished.expect("the token is in flight").len(), 1);
+        if recorder.records_phases() {
+            let phase = Phase {
+                kind: PhaseKind::Complete,
+                begin_ticks: 1,
+                end_ticks: 2,
+                round: number,
+                tasks: 1,
+                hits: 0,
+                misses: 0,
+            };
+            recorder.phase(&phase).expect("the queues are sound");
+        }
     }
     if flushes {
         recorder.flush().expect("the queues are sound");
@@ -60,6 +72,9 @@ fn commit(model: &Model, count: u32, flushes: bool) {
 /// The host's side of a lane, from the ring that ships.
 struct Host<'a> {
     model: &'a Model,
+    /// Which lane: 0 is that of tasks, 1 that of phases.
+    index: u32,
+    lane: LanePlaces,
     ready: Consumer<Ready<'a>>,
     free: Producer<Free<'a>>,
     /// Tasks whose records were drained.
@@ -69,11 +84,18 @@ struct Host<'a> {
 
 impl<'a> Host<'a> {
     fn new(model: &'a Model) -> Self {
+        Self::at(model, 0)
+    }
+
+    fn at(model: &'a Model, index: u32) -> Self {
         let capacity = model.setup.lane.buffers;
+        let lane = model.lane_at(index);
         Self {
             model,
-            ready: Consumer::attach(Ready(model), capacity).unwrap(),
-            free: Producer::attach(Free(model), capacity).unwrap(),
+            index,
+            lane,
+            ready: Consumer::attach(Ready(model, lane), capacity).unwrap(),
+            free: Producer::attach(Free(model, lane), capacity).unwrap(),
             drained: 0,
             buffers: 0,
         }
@@ -89,15 +111,25 @@ impl<'a> Host<'a> {
             assert!((1..=records).contains(&entry.count), "a stale entry");
             for place in 0..entry.count {
                 self.drained += 1;
-                let record = self.model.record(entry.buffer, place);
-                let expected = (u64::from(self.drained), self.drained + 15);
-                assert_eq!((record.task_id, record.token), expected, "a stale record");
+                self.check(entry.buffer, place);
             }
             self.buffers += 1;
             self.ready.release(1).unwrap();
             self.free.push(entry.buffer).expect("the device took it");
         }
         available != 0
+    }
+
+    fn check(&self, buffer: u32, place: u32) {
+        if self.index == 0 {
+            let record = self.model.record(buffer, place);
+            let expected = (u64::from(self.drained), self.drained + 15);
+            assert_eq!((record.task_id, record.token), expected, "a stale record");
+        } else {
+            let record: PhaseRecord = self.model.record_at(&self.lane, buffer, place);
+            let expected = (self.drained - 1, self.model.header.run_id);
+            assert_eq!((record.sequence, record.run_id), expected, "a stale record");
+        }
     }
 }
 
@@ -136,6 +168,43 @@ fn two_buffers_go_to_and_fro() {
 fn a_flush_hands_over_what_is_left() {
     explore("a_flush_hands_over_what_is_left", Some(2), || {
         rotate(1, 2, 3);
+    });
+}
+
+/// Lanes of two kinds of one thread, each with a buffer of one record: neither is told of the other, and
+/// a wait in one is a record of the other.
+#[test]
+fn lanes_of_two_kinds_go_to_and_fro() {
+    explore("lanes_of_two_kinds_go_to_and_fro", Some(2), || {
+        let mut setup = setup(1, 1);
+        setup.level = 3;
+        let model = Arc::new(Model::new(setup).with_host());
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let (shared, ends) = (Arc::clone(&model), Arc::clone(&has_ended));
+        let commits = spawn(move || {
+            commit(&shared, 2, true);
+            ends.store(true, Ordering::Release);
+        });
+        let shared = Arc::clone(&model);
+        let drains = spawn(move || {
+            let mut hosts = [Host::at(&shared, 0), Host::at(&shared, 1)];
+            loop {
+                let is_last = has_ended.load(Ordering::Acquire);
+                let news = hosts.each_mut().map(Host::pass);
+                if news == [false, false] {
+                    if is_last {
+                        break;
+                    }
+                    thread::yield_now();
+                }
+            }
+            hosts.map(|host| u64::from(host.drained))
+        });
+        let [tasks, phases] = drains.join().unwrap();
+        commits.join().unwrap();
+        assert_eq!((tasks, model.counters().total), (2, 2));
+        assert_eq!(model.counters_at(1).total, phases);
+        assert!(phases >= 2);
     });
 }
 
@@ -219,27 +288,27 @@ fn a_buffer_is_handed_over_before_it_is_forgotten() {
 }
 
 /// The ready queue as the host reaches it.
-struct Ready<'a>(&'a Model);
+struct Ready<'a>(&'a Model, LanePlaces);
 
 /// The free queue as the host reaches it.
-struct Free<'a>(&'a Model);
+struct Free<'a>(&'a Model, LanePlaces);
 
 impl RingMem for Ready<'_> {
     type Entry = ReadyEntry;
     type Error = Infallible;
 
     fn load_head(&self) -> Result<u32, Infallible> {
-        let (line, field) = (self.0.lane().host, offset_of!(LaneHost, ready_head));
+        let (line, field) = (self.1.host, offset_of!(LaneHost, ready_head));
         Ok(self.0.load_index(line, field, Ordering::Relaxed))
     }
 
     fn load_tail(&self) -> Result<u32, Infallible> {
-        let (line, field) = (self.0.lane().device, offset_of!(LaneDevice, ready_tail));
+        let (line, field) = (self.1.device, offset_of!(LaneDevice, ready_tail));
         Ok(self.0.load_index(line, field, Ordering::Acquire))
     }
 
     fn store_head(&self, head: u32) -> Result<(), Infallible> {
-        let (line, field) = (self.0.lane().host, offset_of!(LaneHost, ready_head));
+        let (line, field) = (self.1.host, offset_of!(LaneHost, ready_head));
         self.0.store_index(line, field, head, Ordering::Release);
         Ok(())
     }
@@ -249,7 +318,7 @@ impl RingMem for Ready<'_> {
     }
 
     fn read(&self, slot: u32) -> Result<ReadyEntry, Infallible> {
-        let entry = self.0.lane().ready + u64::from(slot) * 16;
+        let entry = self.1.ready + u64::from(slot) * 16;
         let words: [u64; 2] = [0, 8].map(|word| {
             // SAFETY: a word of a ready entry.
             unsafe { self.0.load64(entry + word) }
@@ -267,12 +336,12 @@ impl RingMem for Free<'_> {
     type Error = Infallible;
 
     fn load_head(&self) -> Result<u32, Infallible> {
-        let (line, field) = (self.0.lane().device, offset_of!(LaneDevice, free_head));
+        let (line, field) = (self.1.device, offset_of!(LaneDevice, free_head));
         Ok(self.0.load_index(line, field, Ordering::Acquire))
     }
 
     fn load_tail(&self) -> Result<u32, Infallible> {
-        let (line, field) = (self.0.lane().host, offset_of!(LaneHost, free_tail));
+        let (line, field) = (self.1.host, offset_of!(LaneHost, free_tail));
         Ok(self.0.load_index(line, field, Ordering::Relaxed))
     }
 
@@ -281,7 +350,7 @@ impl RingMem for Free<'_> {
     }
 
     fn store_tail(&self, tail: u32) -> Result<(), Infallible> {
-        let (line, field) = (self.0.lane().host, offset_of!(LaneHost, free_tail));
+        let (line, field) = (self.1.host, offset_of!(LaneHost, free_tail));
         self.0.store_index(line, field, tail, Ordering::Release);
         Ok(())
     }
@@ -291,7 +360,7 @@ impl RingMem for Free<'_> {
     }
 
     fn write(&self, slot: u32, buffer: u32) -> Result<(), Infallible> {
-        let entry = self.0.lane().free + u64::from(slot) * 4;
+        let entry = self.1.free + u64::from(slot) * 4;
         // SAFETY: a free entry, which the host alone writes.
         unsafe { self.0.store32(entry, buffer) };
         Ok(())

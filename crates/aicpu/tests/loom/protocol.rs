@@ -1,11 +1,11 @@
 //! Our executor against a core: handshake, payloads, staging slots, exit and abort.
 
-use crate::core::{Core, Ran};
+use crate::core::{Core, Ran, counted};
 use crate::spawn;
 use crate::support::{Graph, Model, Setup};
 use lanescope_abi::control::CoreOrder;
 use lanescope_abi::token::TOKEN_LAST;
-use lanescope_abi::{Barrier, CoreType, Device, Token};
+use lanescope_abi::{Barrier, Chip, CoreType, Device, PmuRecord, Token};
 use lanescope_aicpu::record::{RecordState, Recorder};
 use lanescope_aicpu::{Control, Failure, schedule};
 use lanescope_stress::explore;
@@ -152,6 +152,34 @@ fn two_slots_with_one_token_in_flight() {
         "two_slots_with_one_token_in_flight",
         Some(2),
         tasks(setup(2, 1, 3)),
+    );
+}
+
+/// Counters that a core stages beside its times are as visible as these, and are its token's.
+#[test]
+fn counters_are_published_and_committed_with_the_times() {
+    let mut setup = setup(1, 1, 2);
+    setup.chip = Chip::A5;
+    setup.pmu_event = 2;
+    explore(
+        "counters_are_published_and_committed_with_the_times",
+        Some(2),
+        move || {
+            let model = Arc::new(Model::new(setup.clone()).with_core());
+            let (ended, ran) = run(&model, |_| {});
+            assert_eq!(ended, Ok(()));
+            check_records(&model, &ran);
+            let counters = model.counters_at(1);
+            assert_eq!((counters.total, counters.mismatched), (2, 0));
+            let records = model.records_at::<PmuRecord>(1);
+            assert_eq!(records.len(), 2);
+            for (record, ran) in records.iter().zip(&ran) {
+                assert_eq!((record.token, record.task_id), (ran.token, ran.task_id));
+                let counted = counted(ran.token);
+                assert_eq!(record.total_cycles, counted.total_cycles, "a stale line");
+                assert_eq!(record.counters, counted.values, "a stale line");
+            }
+        },
     );
 }
 

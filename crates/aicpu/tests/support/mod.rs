@@ -21,7 +21,7 @@ mod setup;
 pub use self::core::{Fault, counted};
 pub use host::HostMode;
 #[cfg(loom)]
-pub use model::Model;
+pub use model::{LanePlaces, Model};
 pub use setup::{Graph, Outcome, Setup, chain, independent};
 
 use self::core::SimCore;

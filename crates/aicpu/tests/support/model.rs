@@ -13,7 +13,7 @@ use super::{Setup, TestDevice, window};
 use lanescope_abi::control::{ControlHeader, CoreAnswer, CoreOrder, HostLine};
 use lanescope_abi::{
     Awaited, Barrier, CaptureHeader, CommitCounters, Device, LaneConfig, LaneDevice, LaneHost,
-    TaskRecord,
+    Record, TaskRecord,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -43,7 +43,7 @@ unsafe impl Send for Model {}
 // SAFETY: the checker runs one thread at a time, and watches every access to a cell.
 unsafe impl Sync for Model {}
 
-/// Where the words of the only lane are.
+/// Where the words of a lane are.
 #[derive(Clone, Copy, Debug)]
 pub struct LanePlaces {
     pub device: u64,
@@ -52,7 +52,9 @@ pub struct LanePlaces {
     pub free: u64,
     pub buffers: u64,
     pub staging: u64,
+    pub slot_lines: u32,
     pub counters: u64,
+    pub record_bytes: u64,
 }
 
 impl Model {
@@ -94,15 +96,22 @@ impl Model {
         let slots = u64::from(self.header.ring_size) * 64;
         self.data(payloads..payloads + slots);
         if self.header.capture_address != 0 {
-            let staging = self.lane().staging;
-            self.data(staging..staging + slots);
+            let lane = self.lane();
+            self.data(lane.staging..lane.staging + slots * u64::from(lane.slot_lines));
         }
         self
     }
 
     /// Makes indices of what AICPU thread and host tell each other, and data of what these guard.
     pub fn with_host(mut self) -> Self {
-        let (lane, shape) = (self.lane(), self.setup.lane);
+        for index in (0u32..).take(self.setup.kinds().len()) {
+            self.guard_lane(index);
+        }
+        self
+    }
+
+    fn guard_lane(&mut self, index: u32) {
+        let (lane, shape) = (self.lane_at(index), self.setup.lane);
         let (buffers, records) = (u64::from(shape.buffers), u64::from(shape.records));
         for (line, field) in [
             (lane.device, offset_of!(LaneDevice, ready_tail)),
@@ -116,9 +125,8 @@ impl Model {
         self.pair(lane.device + offset_of!(LaneDevice, filling_buffer) as u64);
         self.data(lane.ready..lane.ready + buffers * 16);
         self.data(lane.free..lane.free + buffers * 4);
-        self.data(lane.buffers..lane.buffers + buffers * records * 64);
+        self.data(lane.buffers..lane.buffers + buffers * records * lane.record_bytes);
         self.data(lane.counters..lane.counters + 64);
-        self
     }
 
     fn index(&mut self, address: u64) {
@@ -160,19 +168,26 @@ impl Model {
         self.base() + self.header.host.offset_bytes + offset_of!(HostLine, abort_run) as u64
     }
 
+    /// The first lane: that of tasks, unless there is none.
     pub fn lane(&self) -> LanePlaces {
+        self.lane_at(0)
+    }
+
+    pub fn lane_at(&self, index: u32) -> LanePlaces {
         let base = self.header.capture_address;
         let world = self.world.world();
         let capture: CaptureHeader = world.memory.read(base);
-        let config: LaneConfig = world.memory.read(base + capture.lane_configs.at(0));
+        let config: LaneConfig = world.memory.read(base + capture.lane_configs.at(index));
         LanePlaces {
-            device: base + capture.lane_devices.at(0),
-            host: base + capture.lane_hosts.at(0),
+            device: base + capture.lane_devices.at(index),
+            host: base + capture.lane_hosts.at(index),
             ready: base + config.ready_offset_bytes,
             free: base + config.free_offset_bytes,
             buffers: base + config.buffers_offset_bytes,
             staging: base + capture.staging.at(0),
-            counters: base + capture.counters.at(0),
+            slot_lines: capture.slot_lines,
+            counters: base + capture.counters.at(index * capture.core_count),
+            record_bytes: u64::from(config.record_bytes),
         }
     }
 
@@ -193,20 +208,35 @@ impl Model {
         (half(pair, 0), half(pair, 4))
     }
 
-    /// What is known of a record: task, token, run and ticks of the core.
+    /// A record of the first lane.
     pub fn record(&self, buffer: u32, place: u32) -> TaskRecord {
-        let place = u64::from(buffer * self.setup.lane.records + place);
-        let address = self.lane().buffers + place * 64;
-        let words: [u64; 8] = std::array::from_fn(|word| {
-            // SAFETY: a word of a record of the lane.
-            unsafe { self.load64(address + word as u64 * 8) }
-        });
-        zerocopy::transmute!(words)
+        self.record_at(&self.lane(), buffer, place)
     }
 
-    /// The records of all buffers that were handed over; none of them has been returned.
+    /// A record of any lane.
+    pub fn record_at<R: Record>(&self, lane: &LanePlaces, buffer: u32, place: u32) -> R {
+        let place = u64::from(buffer * self.setup.lane.records + place);
+        let address = lane.buffers + place * lane.record_bytes;
+        let mut record = R::new_zeroed();
+        for (address, bytes) in (address..)
+            .step_by(8)
+            .zip(record.as_mut_bytes().chunks_mut(8))
+        {
+            // SAFETY: a word of a record of the lane.
+            let word = unsafe { self.load64(address) };
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        record
+    }
+
+    /// The records of all buffers of the first lane that were handed over; none of them has been returned.
     pub fn records(&self) -> Vec<TaskRecord> {
-        let lane = self.lane();
+        self.records_at(0)
+    }
+
+    /// As [`Model::records`], of any lane.
+    pub fn records_at<R: Record>(&self, index: u32) -> Vec<R> {
+        let lane = self.lane_at(index);
         let tail = lane.device + offset_of!(LaneDevice, ready_tail) as u64;
         // SAFETY: a word of the lane's line.
         let tail = unsafe { self.load32(tail) };
@@ -215,14 +245,19 @@ impl Model {
             // SAFETY: a word of a ready entry.
             let pair = unsafe { self.load64(entry) };
             let (buffer, count) = (half(pair, 0), half(pair, 4));
-            records.extend((0..count).map(|place| self.record(buffer, place)));
+            records.extend((0..count).map(|place| self.record_at::<R>(&lane, buffer, place)));
         }
         records
     }
 
-    /// The counters of the only lane and core.
+    /// The counters of the first lane and core 0.
     pub fn counters(&self) -> CommitCounters {
-        let address = self.lane().counters;
+        self.counters_at(0)
+    }
+
+    /// The counters of any lane and core 0.
+    pub fn counters_at(&self, index: u32) -> CommitCounters {
+        let address = self.lane_at(index).counters;
         let words: [u64; 8] = std::array::from_fn(|word| {
             // SAFETY: a word of a line of counters.
             unsafe { self.load64(address + word as u64 * 8) }

@@ -131,7 +131,7 @@ impl ControlRegion {
             core_count: cores,
             thread_count: threads,
             run_id: bed.run_id,
-            swimlane_level: 4,
+            swimlane_level: 2,
             capture_address: bed.profiler.address().0,
             capture_bytes: bed.profiler.bytes(),
             host: section(1, 64),

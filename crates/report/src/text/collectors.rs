@@ -39,7 +39,7 @@ pub(super) fn schedulers(out: &mut String, schedulers: &[SchedulerReport]) {
         ]);
         add_row(&mut table, &cells);
     }
-    let title = "AICPU threads: time by phase (blocked lies inside the others)";
+    let title = "AICPU threads: time by phase (blocked overlaps the others)";
     section(out, title, &table);
     let lost: u64 = schedulers
         .iter()

@@ -5,7 +5,8 @@
 //! Takes the time first, lets every earlier agent run, then copies all at once: nobody may write the
 //! source meanwhile, and nobody may read the target before it is published. Source lines are seen as
 //! any load sees them, stale ones included, and stay cached; the last [`MOST_COPIED_LINES`] of those
-//! that only a copy has brought in, for a cache has an end.
+//! that only a copy has brought in, for a cache has an end. They are stale on both chips until they are
+//! invalidated, whoever writes them: what kernels store is not seen by the views.
 
 use crate::agent::Agent;
 use crate::engine::Engine;
@@ -71,12 +72,7 @@ impl Engine {
     fn line_to_copy(&self, agent: &Agent, line: u64, copied: &mut CopiedLines) -> Line {
         let mut view = self.aicpu_view.borrow_mut();
         let is_new = !view.knows(line);
-        let words = if self.chip.aicpu_invalidates_host_lines {
-            view.load_line(line, || self.read_line_as_aicpu(agent, line))
-        } else {
-            let stale = view.load_line_coherent(line);
-            stale.or_else(|| self.read_line_as_aicpu(agent, line))
-        };
+        let words = view.load_line(line, || self.read_line_as_aicpu(agent, line));
         if is_new {
             copied.lines.push_back(line);
             if copied.lines.len() > MOST_COPIED_LINES

@@ -144,13 +144,6 @@ impl View {
         None
     }
 
-    /// The whole line, as [`Self::load_coherent`] finds it.
-    pub fn load_line_coherent(&mut self, line: u64) -> Option<Line> {
-        self.load_coherent(line, 0)?;
-        let slot = self.find(line)?;
-        Some(self.lines[slot])
-    }
-
     /// For the same kind of view: `before` is what memory holds until somebody else writes the
     /// line back now; a loaded line stays at that.
     #[inline]
