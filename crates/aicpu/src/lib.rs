@@ -11,7 +11,8 @@
 //! # Who writes what
 //!
 //! An AICPU thread writes its own status line, the order line and payload ring of each core it owns,
-//! and in the capture region its lanes' device lines, ready entries, counters and buffers. Fan-in
+//! and in the capture region its lanes' device lines, ready entries, counters, buffers and arenas. Of a core's
+//! registers it writes `DATA_MAIN_BASE`, and selectors and switches of its hardware counters. Fan-in
 //! counters and ready queues belong to all AICPU threads together, who use ordinary atomics there.
 //!
 //! # Errors

@@ -36,7 +36,9 @@ pub(crate) fn overhead(arguments: OverheadArguments) -> Result<ExitCode> {
     run.collect.swimlane = Some(4);
     run.collect.pmu.get_or_insert_with(|| "2".to_owned());
     run.collect.dump.get_or_insert_default();
+    // Results of earlier runs stay where they are.
     let folder = Scratch::new()?;
+    run.out = Some(folder.path.clone());
     let prepared = Prepared::new(&run)?;
     let configurations = configurations(&prepared);
     for limit in &budget {

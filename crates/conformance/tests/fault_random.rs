@@ -1,7 +1,7 @@
 //! Workload, shape and faults drawn from a seed: never a hang, never a panic, never a wrong `exact`.
 
 use fault::{Ran, run};
-use lanescope::{Outcome, Policy};
+use lanescope::{Collectors, DumpOptions, Outcome, PmuOptions, Policy};
 use lanescope_conformance::Case;
 use lanescope_examples::{BgemmOptions, VectorOptions, WorkloadOptions};
 use lanescope_stress::{Effort, Numbers, Tried};
@@ -77,12 +77,35 @@ impl Draw {
         case.run.collectors.swimlane.lanes.policy =
             self.0.one_of(&[Policy::Block, Policy::DropNewest]);
         case.run.issue_depth = self.0.one_of(&[None, Some(1)]);
+        self.add_collectors(&mut case.run.collectors);
         case.run.limits.block = Duration::from_micros(self.0.one_of(&[20, 1000, 20_000]));
         for _ in 0..=self.0.below(2) {
             let (name, value) = self.fault();
             case = case.with_setting(name, value);
         }
         case
+    }
+
+    /// Other collectors beside the swimlane, with lanes as small as its own.
+    fn add_collectors(&mut self, collectors: &mut Collectors) {
+        collectors.swimlane.level = self.0.one_of(&[2, 3, 4]);
+        let lanes = collectors.swimlane.lanes;
+        if self.0.below(3) == 0 {
+            let event = self.0.one_of(&[1, 2, 4, 5, 6, 7, 8]);
+            collectors.pmu = Some(PmuOptions { event, lanes });
+        }
+        if self.0.below(3) == 0 {
+            let mut lanes = lanes;
+            if self.0.below(3) == 0 {
+                lanes.policy = Policy::Truncate;
+            }
+            collectors.dump = Some(DumpOptions {
+                arena_bytes: self.0.one_of(&[4096, 16 << 10, 1 << 20]),
+                piece_bytes: self.0.one_of(&[64, 1024, 16 << 10]),
+                lanes,
+                ..DumpOptions::default()
+            });
+        }
     }
 
     /// One fault; the same one twice is one.
@@ -106,7 +129,7 @@ impl Draw {
         ]);
         let value = match name {
             "late-host" => self.0.below(2000).to_string(),
-            "no-buffer" => format!("{}:{}", self.0.below(3), self.0.below(20)),
+            "no-buffer" => format!("{}:{}", self.0.below(8), self.0.below(20)),
             "dead-core" | "hung-kernel" => core.to_string(),
             "kill-at" | "close-at" => self.0.below(4000).to_string(),
             "late-slot" | "torn-slot" | "lost-slot" => match self.0.below(3) {
@@ -137,7 +160,7 @@ impl Draw {
                     "dropped",
                     "dispatched",
                 ]);
-                format!("{word}:{}:{}", self.0.below(3), 1 + self.0.below(30))
+                format!("{word}:{}:{}", self.0.below(8), 1 + self.0.below(30))
             }
             "aicpu-error" => {
                 let when = self.0.one_of(&["init", "main", "end"]);

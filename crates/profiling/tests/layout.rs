@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use lanescope_abi::capture::CAPTURE_GRANULE_BYTES;
-use lanescope_abi::{Chip, ChipInfo, LINE_BYTES, RING_SIZES};
+use lanescope_abi::{Chip, ChipInfo, Kind, LINE_BYTES, RING_SIZES};
 use lanescope_profiling::{
-    CaptureLayout, Collector, LaneSettings, ProfilingError, RegionShape, Swimlane,
+    CaptureLayout, Collector, Dump, LaneSettings, Phases, Pmu, ProfilingError, RegionShape,
+    Swimlane,
 };
 
 fn shape(chip: &ChipInfo, ring_size: u32) -> RegionShape {
@@ -69,6 +70,48 @@ fn default_memory_is_small_and_nothing_overlaps() {
             );
             assert!(ranges.last().unwrap().1 <= layout.bytes());
         }
+    }
+}
+
+#[test]
+fn arenas_lie_apart_and_staged_counters_have_a_line() {
+    let dump = LaneSettings {
+        arena_bytes: 4160,
+        ..Dump::default_lanes()
+    };
+    for chip in Chip::ALL {
+        let info = chip.info();
+        let collectors: Vec<Box<dyn Collector>> = vec![
+            Box::new(Dump::new(dump)),
+            Box::new(Phases::new(Phases::default_lanes())),
+            Box::new(Pmu::new(Pmu::default_lanes(), info)),
+        ];
+        let layout = CaptureLayout::new(&shape(info, 4), &collectors).unwrap();
+        let header = layout.header();
+        let slot_lines = 1 + u32::from(chip == Chip::A5);
+        assert_eq!(header.slot_lines, slot_lines);
+        assert_eq!(header.staging.stride_bytes, 4 * slot_lines * 64);
+        let mut end = 0;
+        for lane in layout.lanes() {
+            let bytes = u64::from(lane.capacity * lane.records_per_buffer * lane.record_bytes);
+            end = end.max(lane.buffers_offset_bytes + bytes);
+        }
+        for (index, lane) in layout.lanes().iter().enumerate() {
+            if index < info.max_threads as usize {
+                assert!(lane.arena_offset_bytes >= end);
+                end = lane.arena_offset_bytes + lane.arena_bytes;
+                assert_eq!(lane.arena_bytes, 4160);
+            } else {
+                assert_eq!((lane.arena_offset_bytes, lane.arena_bytes), (0, 0));
+            }
+        }
+        assert!(end <= layout.bytes());
+        let by_kind = layout.bytes_by_kind();
+        let kinds: Vec<Kind> = by_kind.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [Kind::TENSOR, Kind::PHASE, Kind::PMU]);
+        let threads = u64::from(info.max_threads);
+        assert_eq!(by_kind[1].1, threads * 32 * (512 * 64 + 16 + 4));
+        assert_eq!(by_kind[0].1, threads * (32 * (64 * 192 + 16 + 4) + 4160));
     }
 }
 

@@ -55,7 +55,7 @@ impl<'d, D: Device> Arena<'d, D> {
         if !is_sane {
             return Err(DeviceError::CorruptQueue);
         }
-        Ok(Self {
+        let arena = Self {
             region,
             offset: config.arena_offset_bytes,
             bytes: config.arena_bytes,
@@ -64,7 +64,10 @@ impl<'d, D: Device> Arena<'d, D> {
             tail_word,
             head_word,
             ready_tail_word: device_line + offset_of!(LaneDevice, ready_tail) as u64,
-        })
+        };
+        // So it is known from where on the host gives back in this run.
+        arena.ask(arena.room());
+        Ok(arena)
     }
 
     /// The longest payload that fits an empty arena.

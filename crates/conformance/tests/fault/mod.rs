@@ -1,9 +1,9 @@
 //! A run that is to go wrong: what it ended in, and that nothing of it is left behind.
 #![allow(dead_code, reason = "each test uses its own part")]
 
-use lanescope::{Build, RunOptions, Session};
+use lanescope::{Build, Kind, RunOptions, Session};
 use lanescope_capture::{
-    CAPTURE_FILE_NAME, CaptureFile, FindingKind, Outcome, VERDICT_FILE_NAME, Verdict,
+    CAPTURE_FILE_NAME, CaptureFile, Counts, FindingKind, Outcome, VERDICT_FILE_NAME, Verdict,
 };
 use lanescope_conformance::{Case, Finished, Folder, SimulatedDriver, chain, timeline};
 use lanescope_trace::Trace;
@@ -254,14 +254,46 @@ impl Ran {
         }
         if matches!(verdict.outcome, Outcome::Exact | Outcome::Lossy) {
             assert!(self.is_accounted_for(), "{self}");
-            assert_eq!(verdict.totals.total, self.task_count, "{self}");
-            assert_eq!(trace.task_count(), verdict.totals.collected, "{self}");
+            let counts_of = |kind: Kind| {
+                let kind = verdict.kinds.iter().find(|counts| counts.kind == kind);
+                kind.map(|kind| kind.counts)
+            };
+            let tasks = counts_of(Kind::TASK).unwrap_or(verdict.totals);
+            assert_eq!(tasks.total, self.task_count, "{self}");
+            assert_eq!(trace.task_count(), tasks.collected, "{self}");
+            self.check_counters(trace, counts_of(Kind::PMU));
+            self.check_tensors(trace, counts_of(Kind::TENSOR));
         }
         assert_eq!(
             verdict.outcome == Outcome::Partial,
             self.error.is_some(),
             "{self}"
         );
+    }
+}
+
+impl Ran {
+    /// Every task has its own counters, once.
+    fn check_counters(&self, trace: &Trace, counts: Option<Counts>) {
+        let Some(counts) = counts else { return };
+        assert_eq!(counts.total, self.task_count, "{self}");
+        let mut keys = HashSet::new();
+        for row in trace.pmu_rows() {
+            let is_new = keys.insert((row.core, row.token));
+            assert!(is_new && row.task_id < self.task_count, "{self}: {row:?}");
+        }
+        assert_eq!(keys.len() as u64, counts.collected, "{self}");
+    }
+
+    /// Every tensor is there once, with the bytes the device wrote.
+    fn check_tensors(&self, trace: &Trace, counts: Option<Counts>) {
+        let Some(counts) = counts else { return };
+        let mut keys = HashSet::new();
+        for row in trace.tensors() {
+            let is_new = keys.insert((row.task_id, row.arg_index, row.stage));
+            assert!(is_new && trace.payload(&row).is_some(), "{self}: {row:?}");
+        }
+        assert_eq!(keys.len() as u64, counts.collected, "{self}");
     }
 }
 

@@ -16,7 +16,7 @@
 //!
 //! Room in an arena is asked for by the byte that the host must have reached: the engine stops until
 //! it has. With `late-host` that byte, and no other, is visible the asked time after it was first asked
-//! for.
+//! for; what a device asks for first, when it attaches, it has already.
 //!
 //! # What can be lost
 //!
@@ -90,26 +90,50 @@ pub struct Lanes {
     free_lines: (u64, u64),
 }
 
-/// Room in an arena that a device asks for, or did.
+/// Room in an arena, as a device asks for it.
 #[derive(Debug)]
 struct Room {
     head: u64,
-    /// What the head must reach.
-    target: u32,
-    since: u64,
+    /// The head that the device has for certain: what it asked for first, when it attached.
+    granted: u32,
+    /// Heads that were asked for since, each further than the one before, and when.
+    asked: Vec<(u32, u64)>,
     /// The head when the host was given up.
     given_up_at: Cell<Option<u32>>,
 }
 
+/// Whether a head that runs free has reached a place.
+fn is_reached(head: u32, place: u32) -> bool {
+    head.wrapping_sub(place) <= u32::MAX / 2
+}
+
 impl Room {
-    fn is_reached(&self, head: u32) -> bool {
-        head.wrapping_sub(self.target) <= u32::MAX / 2
+    /// Notes that the head is to reach a place.
+    fn ask(&mut self, place: u32, now: u64) {
+        let last = self.asked.last().map_or(self.granted, |last| last.0);
+        if !is_reached(last, place) {
+            self.asked.push((place, now));
+        }
     }
 
     /// The head as a device finds it whose host is late.
     fn delayed_head(&self, delay: u64, now: u64) -> u32 {
-        let is_early = later(self.since, delay) > now;
-        self.target.wrapping_sub(u32::from(is_early))
+        let arrived = self
+            .asked
+            .partition_point(|(_, since)| later(*since, delay) <= now);
+        match arrived.checked_sub(1) {
+            Some(last) => self.asked[last].0,
+            None => self.granted,
+        }
+    }
+
+    /// When a device whose host is late finds that the head has reached a place that was asked for.
+    fn arrival(&self, place: u32, delay: u64) -> u64 {
+        let ask = self
+            .asked
+            .iter()
+            .find(|(asked, _)| is_reached(*asked, place));
+        ask.map_or(0, |(_, since)| later(*since, delay))
     }
 }
 
@@ -159,23 +183,21 @@ impl Lanes {
         };
     }
 
-    /// The room that is asked for at a head, from `now` on if it is another than before.
+    /// The arena whose head a word is, which is asked to reach what the word says.
     fn ask(&mut self, word: &AwaitedWord, now: u64) -> &Room {
         let known = self.rooms.iter().position(|room| room.head == word.address);
         let index = known.unwrap_or_else(|| {
             self.cover(word.address);
             self.rooms.push(Room {
                 head: word.address,
-                target: word.seen,
-                since: now,
+                granted: word.seen,
+                asked: Vec::new(),
                 given_up_at: Cell::new(None),
             });
             self.rooms.len() - 1
         });
         let room = &mut self.rooms[index];
-        if room.target != word.seen {
-            (room.target, room.since) = (word.seen, now);
-        }
+        room.ask(word.seen, now);
         room
     }
 
@@ -293,12 +315,13 @@ impl Engine {
         let mut lanes = self.lanes.borrow_mut();
         let HostFaults { late, patience, .. } = lanes.faults;
         let room = lanes.ask(word, now);
-        if let Some(delay) = late
-            && later(room.since, delay) > now
-        {
-            return BufferWait::At(later(room.since, delay));
+        if let Some(delay) = late {
+            let arrival = room.arrival(word.seen, delay);
+            if arrival > now {
+                return BufferWait::At(arrival);
+            }
         }
-        let arrived = |head| room.is_reached(head);
+        let arrived = |head| is_reached(head, word.seen);
         let head = self.await_host(address, &room.given_up_at, patience, arrived);
         if arrived(head) {
             BufferWait::Here
@@ -335,11 +358,13 @@ impl Engine {
             && let Some(room) = lanes.rooms.iter().find(|room| room.head == address)
         {
             let visible = room.delayed_head(delay, agent.clock.get());
-            #[expect(clippy::cast_possible_truncation, reason = "the low half is asked for")]
-            let head = word as u32;
-            let ahead = head.wrapping_sub(visible);
-            if ahead <= u32::MAX / 2 {
-                word = word.wrapping_sub(ahead.into());
+            let patience = lanes.faults.patience;
+            let arrived = |head| is_reached(head, visible);
+            let head = self.await_host(address, &room.given_up_at, patience, arrived);
+            if arrived(head) {
+                let high = self.raw_word(address + 4).unwrap_or(0);
+                let seen = u64::from(high) << 32 | u64::from(head);
+                word = seen.wrapping_sub(head.wrapping_sub(visible).into());
             }
         }
         word
