@@ -153,3 +153,31 @@ Tensors: 2 with 4 bytes, 1 before dispatch and 1 after completion
 ";
     assert!(text.contains(expected), "{text}");
 }
+
+#[test]
+fn numbers_of_any_size_make_a_report() {
+    let mut parts = parts();
+    let huge = SchedulerPhase {
+        pops: Some((u64::MAX, u64::MAX)),
+        ..phase(SchedulerPhase::COMPLETE, (1, u64::MAX), u64::MAX, u64::MAX)
+    };
+    let reversed = phase(SchedulerPhase::IDLE, (u64::MAX, 1), 1, u64::MAX);
+    let unknown = phase(77, (5, 6), 1, 1);
+    parts.scheduler_phases = vec![vec![huge, huge, reversed, unknown]];
+    parts.pmu = vec![vec![counted(1, u64::MAX, [u32::MAX; 10]); 3]];
+    let tensor = TensorRow {
+        payload_bytes: u64::MAX,
+        tensor_bytes: u64::MAX,
+        ..TensorRow::default()
+    };
+    parts.tensors = vec![vec![tensor, tensor]];
+    let report = Report::of(&Trace::new(parts));
+    assert_eq!(report.schedulers[0].loops, u64::MAX);
+    assert_eq!(report.schedulers[0].completed, u64::MAX);
+    assert_eq!(
+        report.pmu.as_ref().expect("rows").functions[0].cycles,
+        u64::MAX
+    );
+    assert_eq!(report.dump.expect("tensors").bytes, u64::MAX);
+    assert!(report.text().contains("Tensors: 2"));
+}

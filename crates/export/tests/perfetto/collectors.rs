@@ -3,7 +3,8 @@
 use super::decode::{Count, Slice};
 use super::{export, synth};
 use lanescope_capture::{CoreCounts, Counts, Dropped};
-use lanescope_export::perfetto::Options;
+use lanescope_export::ExportError;
+use lanescope_export::perfetto::{self, Options};
 use lanescope_trace::{
     Chip, FindingKind, Kind, OrchestratorPhase, PmuRow, SchedulerPhase, Session, Task, Trace,
     TraceParts, Verdict,
@@ -234,4 +235,66 @@ fn records_of_every_kind_that_are_missing_are_marked() {
         names.contains(&"5 phase records lost after this"),
         "{names:?}"
     );
+}
+
+#[test]
+fn rows_that_say_anything_are_drawn_or_counted_without_a_panic() {
+    let mut random = 7_u64;
+    let mut next = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        random >> 33
+    };
+    let (mut written, mut refused) = (0, 0);
+    for seed in 0..300_u64 {
+        // Small numbers collide and overlap, large ones overflow.
+        let range = [8, 60, 5000, u64::MAX][(seed % 4) as usize];
+        let mut value = || match next() % 16 {
+            0 if range == u64::MAX => u64::MAX,
+            0 | 1 => 0,
+            _ => next().wrapping_mul(next()) % range,
+        };
+        let session = synth(Chip::A2a3, 1, 0).session().clone();
+        let task = |value: &mut dyn FnMut() -> u64| Task {
+            task_id: value(),
+            core: u16::try_from(value() % 4).expect("below 4"),
+            token: u32::try_from(value() % 64).expect("below 64"),
+            dispatch_ticks: value(),
+            start_ticks: value(),
+            end_ticks: value(),
+            finish_ticks: value(),
+            ..Task::default()
+        };
+        let row = |value: &mut dyn FnMut() -> u64| PmuRow {
+            core: u16::try_from(value() % 4).expect("below 4"),
+            token: u32::try_from(value() % 64).expect("below 64"),
+            event: 2 + u32::from(value().is_multiple_of(8)),
+            total_cycles: value(),
+            counters: [u32::MAX; 10],
+            ticks: value(),
+            ..PmuRow::default()
+        };
+        let step = |value: &mut dyn FnMut() -> u64| SchedulerPhase {
+            phase: u32::try_from(value() % 8).expect("below 8"),
+            loop_iter: value(),
+            tasks_processed: value(),
+            pops: Some((value(), value())),
+            ..phase(0, value(), value())
+        };
+        let trace = Trace::new(TraceParts {
+            session,
+            tasks: (0..40).map(|_| task(&mut value)).collect(),
+            pmu: vec![(0..40).map(|_| row(&mut value)).collect()],
+            scheduler_phases: vec![(0..40).map(|_| step(&mut value)).collect()],
+            ..TraceParts::default()
+        });
+        let mut bytes = Vec::new();
+        match perfetto::write(&trace, &Options::default(), &mut bytes) {
+            Ok(_) => written += 1,
+            Err(ExportError::TimeOutOfRange { .. }) => refused += 1,
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+    }
+    assert!(written > 0 && refused > 0, "{written} {refused}");
 }
