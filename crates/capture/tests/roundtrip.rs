@@ -4,8 +4,8 @@
 
 use lanescope_abi::Kind;
 use lanescope_capture::{
-    Capture, CaptureError, CaptureRun, CaptureWriter, Clock, Edge, FindingKind, FunctionName,
-    RecordBlock, SessionInfo, Verdict,
+    Block, BlockKind, Capture, CaptureError, CaptureRun, CaptureWriter, Clock, Edge, FindingKind,
+    FunctionName, PayloadBlock, RecordBlock, SessionInfo, Verdict,
 };
 use lanescope_stress::{Effort, Tried, property};
 use proptest::prelude::*;
@@ -23,6 +23,7 @@ enum Part {
     TaskIds(Vec<u64>),
     Clocks(Vec<Clock>),
     Records(Kind, u32, Vec<u8>),
+    Payload(u32, Vec<u8>),
 }
 
 /// How far a run gets.
@@ -57,12 +58,17 @@ fn part() -> impl Strategy<Value = Part> {
             bytes.prop_map(move |bytes| Part::Records(kind, lane, bytes))
         },
     );
+    let payload = (0u32..5, 2usize..5).prop_flat_map(|(lane, lines)| {
+        let bytes = prop::collection::vec(any::<u8>(), lines * 64);
+        bytes.prop_map(move |bytes| Part::Payload(lane, bytes))
+    });
     prop_oneof![
         1 => prop::collection::vec(name, 0..3).prop_map(Part::Functions),
         1 => prop::collection::vec(edge, 1..6).prop_map(Part::Edges),
         1 => prop::collection::vec(any::<u64>(), 1..6).prop_map(Part::TaskIds),
         1 => prop::collection::vec(clock, 1..3).prop_map(Part::Clocks),
         4 => records,
+        2 => payload,
     ]
 }
 
@@ -159,6 +165,13 @@ fn write_run(
                 bytes,
                 checksum: RecordBlock::checksum(bytes),
             }),
+            Part::Payload(lane, bytes) => writer.payload(&PayloadBlock {
+                lane: *lane,
+                run_id,
+                sequence,
+                bytes,
+                checksum: RecordBlock::checksum(bytes),
+            }),
         }
         .unwrap();
         written.parts.push((note(writer), part.clone()));
@@ -246,6 +259,7 @@ fn check_run(run: &CaptureRun<'_>, expected: &RunWritten, blocks: usize) {
     let mut ids = Vec::new();
     let mut clocks = Vec::new();
     let mut records = Vec::new();
+    let mut payloads = Vec::new();
     for (_, part) in expected
         .parts
         .iter()
@@ -257,12 +271,18 @@ fn check_run(run: &CaptureRun<'_>, expected: &RunWritten, blocks: usize) {
             Part::TaskIds(part) => ids.extend(part),
             Part::Clocks(part) => clocks.extend(part),
             Part::Records(kind, lane, bytes) => records.push((kind, lane, bytes)),
+            Part::Payload(lane, bytes) => payloads.push((lane, bytes)),
         }
     }
     assert_eq!(run.functions(), functions);
     assert_eq!(run.edges().flatten().copied().collect::<Vec<_>>(), edges);
     assert_eq!(run.task_ids().flatten().copied().collect::<Vec<_>>(), ids);
     assert_eq!(run.clocks().flatten().copied().collect::<Vec<_>>(), clocks);
+    let is_payload = |block: &&Block<'_>| block.kind() == BlockKind::Payload;
+    let read: Vec<(u32, Vec<u8>)> = (run.blocks().iter().filter(is_payload))
+        .map(|block| (block.header.lane, block.payload.to_vec()))
+        .collect();
+    assert_eq!(read, payloads);
     for kind in Kind::ALL {
         let read: Vec<(Kind, u32, Vec<u8>)> = run
             .record_blocks(kind)
@@ -270,5 +290,22 @@ fn check_run(run: &CaptureRun<'_>, expected: &RunWritten, blocks: usize) {
             .collect();
         let expected = records.iter().filter(|(of, ..)| *of == kind).cloned();
         assert_eq!(read, expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_payload_is_a_header_and_whole_lines() {
+    let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+    for length in [0, 64, 127, 200] {
+        let bytes = vec![0; length];
+        let block = PayloadBlock {
+            lane: 0,
+            run_id: 1,
+            sequence: 0,
+            bytes: &bytes,
+            checksum: RecordBlock::checksum(&bytes),
+        };
+        let refused = writer.payload(&block).expect_err("refused").to_string();
+        assert!(refused.contains("no header and whole lines"), "{refused}");
     }
 }
