@@ -17,11 +17,13 @@
 //! Two while a run goes on: the drain thread, attached to the device, copies full buffers out of the
 //! mapping, returns them at once and checks the copy; the writer thread appends the copies to the
 //! capture. Between them is a bounded set of host blocks, so host memory is the same however long
-//! the run. A [`Collector`] has no thread of its own.
+//! the run. A [`Collector`] has no thread of its own. Payloads travel in pieces, before the records that
+//! speak of them.
 //!
 //! # Ordering
 //!
-//! Ready tail, then entry, then buffer, then ready head; free entry, then free tail. On a mapping
+//! Ready tail, then entry, then buffer, then payloads, then arena tail, then ready head and arena head;
+//! free entry, then free tail. On a mapping
 //! that is not coherent each arrow is a copy that has returned.
 //!
 //! # What can be lost
