@@ -174,9 +174,9 @@ impl Bed {
 pub fn ended(dispatched: Vec<u64>) -> RunEnd {
     RunEnd {
         is_ended: true,
-        failure: None,
         expected_tasks: Some(dispatched.iter().sum()),
         dispatched: Some(dispatched),
+        ..RunEnd::default()
     }
 }
 
