@@ -343,6 +343,30 @@ fn a_core_without_an_order_gives_up_at_its_limit_or_at_the_hosts_word() {
 }
 
 #[test]
+fn a_core_whose_registers_stay_shut_gives_up_at_its_limit() {
+    let program = Program::build("cpp/aicore.cpp", Chip::A2a3, 2);
+    let mut memory = memory(Chip::A2a3.info(), 2, TOKEN_FIRST, 4);
+    let order = CoreOrder {
+        ready_run: RUN,
+        registers_run: 0,
+        first_token: TOKEN_FIRST,
+        ..CoreOrder::default()
+    };
+    put(&mut memory, ORDER, &order);
+    let run = program.run(memory, Chip::A2a3.info(), &[]);
+    let answer: CoreAnswer = run.read(ANSWER);
+    let late = DeviceError::HandshakeTimeout as u32;
+    assert_eq!((answer.error, answer.exited_run), (late, RUN));
+    let answered = recording::BASE + ANSWER + offset_of!(CoreAnswer, answer_run) as u64;
+    let looked = recording::BASE + ORDER + offset_of!(CoreOrder, registers_run) as u64;
+    let first = |wanted: Call| run.calls.iter().position(|call| *call == wanted);
+    let answered = first(Call::Store32(answered, RUN)).expect("it answers");
+    let looked = first(Call::Load32(looked)).expect("it looks");
+    assert!(answered < looked, "it has answered before it waits");
+    assert!(conds(&run, Chip::A2a3.info()).is_empty());
+}
+
+#[test]
 fn a_core_between_tokens_leaves_at_the_hosts_word() {
     for chip in Chip::ALL {
         let program = Program::build("cpp/aicore.cpp", chip, 2);

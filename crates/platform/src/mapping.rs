@@ -28,6 +28,9 @@ pub trait Mapping: Send + Sync + fmt::Debug {
 
     /// Makes the device's writes in `range` visible to the view. Ordered before every later read.
     ///
+    /// On a view that is not coherent this writes the range. Threads that ask for the same words keep
+    /// each other out, from the call to the last read.
+    ///
     /// # Errors
     ///
     /// The driver's refusal; a range outside the view.

@@ -131,23 +131,23 @@ impl Drain {
         Ok(())
     }
 
-    /// Drains until `stop` is set, which is when the streams have ended, and a whole pass has found
-    /// nothing; then salvages what was never handed over and reads the counters. A device that goes on
+    /// Drains until `stop` is set, which is when the streams have ended or are given up, and a whole
+    /// pass has found nothing; then salvages what was never handed over and reads the counters. A device that goes on
     /// after that is not waited for: its lanes are retired.
     ///
     /// A driver that fails is not called again before the streams have ended; then what is left is
     /// tried once more.
-    pub(crate) fn run(&mut self, outlet: &Outlet, stop: &AtomicBool) {
+    pub(crate) fn run(&mut self, outlet: &Outlet, stop: &Stop) {
         if let Err(error) = self.drain_all(outlet, stop) {
             self.cannot_read(&error);
-            while !stop.load(Ordering::Acquire) {
+            while !stop.is_set() {
                 thread::park_timeout(Idle::LONGEST);
             }
             if let Err(error) = self.drain_all(outlet, stop) {
                 self.cannot_read(&error);
             }
         }
-        if let Err(error) = self.finish(outlet) {
+        if let Err(error) = self.finish(outlet, stop.device_goes_on()) {
             self.cannot_read(&error);
         }
     }
@@ -158,18 +158,17 @@ impl Drain {
         });
     }
 
-    fn drain_all(&mut self, outlet: &Outlet, stop: &AtomicBool) -> Step<()> {
+    fn drain_all(&mut self, outlet: &Outlet, stop: &Stop) -> Step<()> {
         let mut idle = Idle::default();
         let mut last_passes: u64 = self.lanes.iter().map(Lane::last_passes).sum();
         loop {
             // Read before the pass: what was published before `stop` is found by this pass.
-            let is_stopping = stop.load(Ordering::Acquire);
+            let is_stopping = stop.is_set();
             if is_stopping && is_mutant("drain-without-last-pass") {
                 return Ok(());
             }
             let has_news = self.tick(outlet)?;
-            let is_stopping =
-                is_stopping || is_mutant("stop-read-after-pass") && stop.load(Ordering::Acquire);
+            let is_stopping = is_stopping || is_mutant("stop-read-after-pass") && stop.is_set();
             if has_news {
                 idle = Idle::default();
                 last_passes -= u64::from(is_stopping);
@@ -383,9 +382,11 @@ impl Drain {
         self.blocks.put(block);
     }
 
-    /// The streams have ended: reads the last counts and salvages what was never handed over. A lane
+    /// The run is over: reads the last counts and salvages what was never handed over. A lane
     /// that cannot be read does not keep the others from being salvaged; the first failure is told.
-    pub(crate) fn finish(&mut self, outlet: &Outlet) -> Step<()> {
+    ///
+    /// Where the device goes on, nothing is returned to it: it still fills what is salvaged here.
+    pub(crate) fn finish(&mut self, outlet: &Outlet, device_goes_on: bool) -> Step<()> {
         self.region.pull_lane_devices()?;
         let mut result = self.region.pull_counters();
         if result.is_ok() {
@@ -394,15 +395,19 @@ impl Drain {
         for index in 0..self.lanes.len() {
             let looked = self.lanes[index].look_at_free(&mut self.findings);
             result = result.and(looked);
-            let salvaged = self.salvage(index, outlet);
+            let salvaged = self.salvage(index, outlet, device_goes_on);
             result = result.and(salvaged);
+        }
+        if device_goes_on {
+            return result;
         }
         let pushed = self.region.push_lane_hosts();
         result.and(pushed)
     }
 
-    /// Copies what is in the buffer that a lane was filling, and returns the buffer.
-    fn salvage(&mut self, index: usize, outlet: &Outlet) -> Step<()> {
+    /// Copies what is in the buffer that a lane was filling, and returns the buffer, unless the device
+    /// goes on filling it: then the lane is not at rest, and is reset before the next run.
+    fn salvage(&mut self, index: usize, outlet: &Outlet, device_goes_on: bool) -> Step<()> {
         let Some(filled) = self.lanes[index].filling(&mut self.findings) else {
             return Ok(());
         };
@@ -411,6 +416,9 @@ impl Drain {
             false => self.salvage_records(index, &filled, outlet),
         };
         copied?;
+        if device_goes_on {
+            return Ok(());
+        }
         self.lanes[index].give_back_filling(filled.buffer, &mut self.findings)
     }
 
@@ -501,6 +509,37 @@ impl Drain {
             findings: mem::take(&mut self.findings),
         };
         (reckoning, self.stats)
+    }
+}
+
+/// The word to the drain thread that the run is over.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    is_set: AtomicBool,
+    /// The streams have not ended; written before `is_set`.
+    device_goes_on: AtomicBool,
+}
+
+impl Stop {
+    pub(crate) fn new() -> Self {
+        Self {
+            is_set: AtomicBool::new(false),
+            device_goes_on: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set(&self, device_goes_on: bool) {
+        self.device_goes_on.store(device_goes_on, Ordering::Relaxed);
+        self.is_set.store(true, Ordering::Release);
+    }
+
+    fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Acquire)
+    }
+
+    /// Whether the device may still use the region; known behind `is_set`.
+    fn device_goes_on(&self) -> bool {
+        self.device_goes_on.load(Ordering::Relaxed)
     }
 }
 

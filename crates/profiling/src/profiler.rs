@@ -1,12 +1,12 @@
 //! The profiler of an opened device, and the recording of one run.
 
-use crate::drain::Drain;
+use crate::drain::{Drain, Stop};
 use crate::error::{ProfilingError, Result};
 use crate::recording::{Drained, Recording, Writer};
 use crate::region::Region;
+use crate::sync::Mutex;
 use crate::sync::mpsc::{self, Receiver, SyncSender};
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{AtomicBool, Mutex};
 use crate::writer::{Outlet, WRITE_LIMIT, write_blocks};
 use crate::{CaptureLayout, Collector, RegionShape};
 use lanescope_abi::capture::Policy;
@@ -235,7 +235,7 @@ impl Profiler {
         let (ready, is_ready) = mpsc::sync_channel(1);
         let mut recording = Recording {
             session: session.clone(),
-            stop: Arc::new(AtomicBool::new(false)),
+            stop: Arc::new(Stop::new()),
             slot: Arc::clone(&self.slot),
             write_limit: self.write_limit,
             drain: None,
@@ -274,7 +274,7 @@ fn drain_run(
     mut drain: Box<Drain>,
     device: &dyn Device,
     outlet: Outlet,
-    stop: &AtomicBool,
+    stop: &Stop,
     ready: &SyncSender<std::result::Result<(), PlatformError>>,
 ) -> Drained {
     let started = device.attach_thread().and_then(|attachment| {

@@ -1,26 +1,25 @@
 //! The recording of one run: its two threads, and what is left when they have ended.
 
 use crate::DrainStats;
-use crate::drain::Drain;
+use crate::drain::{Drain, Stop};
 use crate::profiler::{Slot, put};
 use crate::reconcile::{reconcile, verdict_without_records};
+use crate::sync::Mutex;
 use crate::sync::mpsc::{Receiver, RecvTimeoutError};
 use crate::sync::thread::JoinHandle;
-use crate::sync::{AtomicBool, Mutex};
 use crate::writer::{Returned, WriterEnd};
 use lanescope_abi::is_mutant;
 use lanescope_capture::{CaptureError, CaptureWriter, FindingKind, SessionInfo, Verdict};
 use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A run that is being recorded. Dropping it without [`Recording::stop`] ends its threads and
-/// leaves the capture without a verdict.
+/// leaves the capture without a verdict; of the device it is not known then whether it goes on.
 pub struct Recording<W: Write + Send + 'static> {
     pub(crate) session: SessionInfo,
-    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) stop: Arc<Stop>,
     pub(crate) slot: Arc<Mutex<Slot>>,
     pub(crate) write_limit: Duration,
     pub(crate) drain: Option<JoinHandle<Option<Drained>>>,
@@ -59,9 +58,11 @@ impl<W> Writer<W> {
     }
 }
 
-/// What the host knows of a run when both of its streams have ended.
+/// What the host knows of a run when both of its streams have ended, or are not waited for any more.
 #[derive(Clone, Debug, Default)]
 pub struct RunEnd {
+    /// A stream has not ended: the device may go on, so no buffer it has is taken from it.
+    pub device_goes_on: bool,
     /// Whether the run finished in order.
     pub is_ended: bool,
     /// Why it did not, or why the device could not be asked.
@@ -97,11 +98,11 @@ impl<W: Write + Send + 'static> Recording<W> {
     }
 
     /// Finishes the queues, joins both threads, and reconciles. Call it when both streams have
-    /// ended, whether the run succeeded or not; it returns within a few passes over the lanes, and the
+    /// ended, whether the run succeeded or not, or with [`RunEnd::device_goes_on`]; it returns within a few passes over the lanes, and the
     /// time that the file takes for the blocks that are left, at most the write limit for each.
     #[must_use]
     pub fn stop(mut self, end: &RunEnd) -> Stopped<W> {
-        let (drained, writer_end) = self.halt();
+        let (drained, writer_end) = self.halt(end.device_goes_on);
         let (writer, write_error) = match writer_end {
             Ok(Some(WriterEnd { writer, failure })) => (Some(writer), failure),
             Ok(None) => (None, None),
@@ -135,8 +136,8 @@ impl<W: Write + Send + 'static> Recording<W> {
     }
 
     /// Ends both threads; a second call finds none.
-    fn halt(&mut self) -> (Option<Drained>, WriterResult<W>) {
-        self.stop.store(true, Ordering::Release);
+    fn halt(&mut self, device_goes_on: bool) -> (Option<Drained>, WriterResult<W>) {
+        self.stop.set(device_goes_on);
         let mut drained = self.drain.take().and_then(|thread| {
             if !is_mutant("stop-without-notify") {
                 thread.thread().unpark();
@@ -168,7 +169,7 @@ impl<W: Write + Send + 'static> Drop for Recording<W> {
                 returned,
             }),
             _,
-        ) = self.halt()
+        ) = self.halt(true)
         {
             drain.settle(&returned, None);
             put(&self.slot, Slot::Idle(drain));

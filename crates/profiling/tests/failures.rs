@@ -108,6 +108,35 @@ fn a_lane_that_cannot_be_read_keeps_no_other_from_being_salvaged() {
     }
 }
 
+#[test]
+fn a_device_that_goes_on_keeps_the_buffer_it_fills() {
+    for is_coherent in [true, false] {
+        let mut bed = Bed::new(is_coherent, 1, 1, SETTINGS);
+        let recording = bed.start(Sink::default());
+        let mut threads = [bed.thread(0)];
+        let dispatched = bed.commit_round_robin(&mut threads, 26);
+        threads[0].wait_until_drained();
+        let stopped = recording.stop(&RunEnd {
+            device_goes_on: true,
+            dispatched: Some(dispatched),
+            ..RunEnd::default()
+        });
+        assert_eq!(kinds(&stopped), HashSet::from([FindingKind::NotEnded]));
+        let collected = stopped.verdict.totals.collected;
+        assert_eq!(collected, 26, "with what is in the buffer");
+        let mut places = threads[0].census();
+        places[0].sort_unstable();
+        let buffer = threads[0].buffer();
+        let others: Vec<u32> = (0..4).filter(|&other| other != buffer).collect();
+        assert_eq!(places, [others, vec![buffer], Vec::new()]);
+
+        // It fills that one, hands it over, and takes the next.
+        bed.commit_round_robin(&mut threads, 20);
+        bed.assert_buffers_conserved();
+        assert_next_run_is_sound(&mut bed);
+    }
+}
+
 /// The device's recorder finds that its ready queue cannot be: the host salvages the full buffer, and
 /// what came after it is counted as dropped.
 #[test]

@@ -278,6 +278,7 @@ fn a_run_that_does_not_end_yields_what_it_has() {
         let abandoned = bed.next_tokens[3];
         bed.next_tokens[3] = abandoned.next().next();
         let mut stopped = recording.stop(&RunEnd {
+            device_goes_on: false,
             is_ended: false,
             failure: Some("core 3 did not finish token 9 in time".to_owned()),
             dispatched: Some(dispatched),

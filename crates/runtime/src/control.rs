@@ -18,8 +18,8 @@ use lanescope_abi::control::{
 };
 use lanescope_abi::{ChipInfo, LINE_BYTES, Section};
 use lanescope_platform::{Device, DeviceAddress, DeviceMemory, Mapping, MappingExt};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// A region is a whole number of these.
@@ -32,6 +32,9 @@ pub(crate) struct ControlRegion {
     mapping: Box<dyn Mapping>,
     memory: Arc<dyn DeviceMemory>,
     layout: ControlLayout,
+    /// Held from the pull of lines to the last of their words: on a mapping that is not coherent
+    /// another pull writes what is read here.
+    looking: Mutex<()>,
 }
 
 impl ControlRegion {
@@ -55,6 +58,7 @@ impl ControlRegion {
             mapping,
             memory,
             layout,
+            looking: Mutex::new(()),
         };
         region.zero(device, registers)?;
         Ok(region)
@@ -217,6 +221,7 @@ impl ControlRegion {
         debug_assert_eq!(size_of::<T>() as u64, LINE_BYTES);
         let begin = section.offset_bytes;
         let end = section.at(count);
+        let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         self.mapping
             .invalidate(begin..end)
             .map_err(|source| RuntimeError::platform("reading the status of the device", source))?;

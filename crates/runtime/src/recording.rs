@@ -120,6 +120,7 @@ impl Recorder {
             expected_tensors,
         } = self.current.take().expect("a run has begun");
         let end = RunEnd {
+            device_goes_on: status.device_goes_on,
             is_ended: failure.is_none(),
             failure: failure.or(status.unread.as_ref()).map(with_sources),
             dispatched: status.dispatched.clone(),
@@ -156,9 +157,9 @@ impl Recorder {
         }
         write_verdict(folder.as_deref(), &stopped.verdict)?;
         // Where the device could not be read, queues and pool may disagree with it: the next run
-        // gets a new region.
+        // gets a new region; not while a program may still use the old one.
         let is_unread = |finding: &Finding| finding.kind == FindingKind::ReadFailed;
-        if stopped.verdict.findings.iter().any(is_unread) {
+        if !status.device_goes_on && stopped.verdict.findings.iter().any(is_unread) {
             self.profiler = None;
         }
         if let Some(source) = failed {
@@ -208,6 +209,7 @@ fn record_refusal(
     error: &RuntimeError,
 ) -> Result<()> {
     let end = RunEnd {
+        device_goes_on: false,
         is_ended: false,
         failure: Some(with_sources(error)),
         dispatched: None,

@@ -204,9 +204,9 @@ impl Session {
             .begin(&run, &self.device, &self.platform, graph, &order, options)?;
         let header = run.header(options, self.recorder.capture_region());
         let (ended, watched) = run.execute(&header, options, self.progress.as_ref());
-        // Under a program that still runs nothing may be written or freed.
+        // Under a program that still runs nothing may be freed, and no buffer taken from it.
         self.is_stuck = ended.is_err() && wait_a_moment(&*self.device);
-        let status = RunStatus::read(&run, watched);
+        let status = RunStatus::read(&run, watched, self.is_stuck);
         if let Some(dispatched) = &status.dispatched {
             advance(&mut self.next_tokens, &cores, dispatched);
         }
@@ -447,12 +447,14 @@ pub(crate) struct RunStatus {
     pub(crate) completed: Option<Vec<u64>>,
     /// Why those two are `None`.
     pub(crate) unread: Option<RuntimeError>,
+    /// A program has not ended.
+    pub(crate) device_goes_on: bool,
     /// What was seen of the run before its end.
     seen: Seen,
 }
 
 impl RunStatus {
-    fn read(run: &Run<'_>, watched: Watched) -> Self {
+    fn read(run: &Run<'_>, watched: Watched, device_goes_on: bool) -> Self {
         let lines = run.control.threads(run.shape.threads);
         let threads = lines.unwrap_or_else(|_| watched.seen.threads.clone());
         let entered = || threads.iter().filter(|line| line.run_id == run.run_id);
@@ -477,6 +479,7 @@ impl RunStatus {
             dispatched: counts(|order| order.dispatched),
             completed: counts(|order| order.completed),
             unread,
+            device_goes_on,
             seen: watched.seen,
         }
     }

@@ -403,6 +403,24 @@ fn registers_are_mapped_once_and_a_busy_driver_is_asked_again() {
 }
 
 #[test]
+fn a_driver_that_stays_busy_is_named_after_four_calls() {
+    let driver = FakeDriver::build(&[SOC, "BUSY_CALLS=1000"]);
+    let device = open(&driver).unwrap();
+    let error = device.register_table().unwrap_err();
+    let is_busy = matches!(
+        error,
+        PlatformError::Driver {
+            call: "halMemCtl",
+            code: 13,
+            name: "BUSY",
+            ..
+        }
+    );
+    assert!(is_busy, "{error:?}");
+    assert_eq!(count(&driver.calls(), "halMemCtl"), 4);
+}
+
+#[test]
 fn what_the_driver_cannot_do_is_refused_at_open() {
     let driver = FakeDriver::build(&[SOC]);
     let options = OpenOptions {

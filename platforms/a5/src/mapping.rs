@@ -2,15 +2,15 @@
 //!
 //! # Ordering
 //!
-//! Copies are blocking, and a range is all that moves. The words of one copy arrive in no order, so
-//! what must be seen later is asked for in a later call.
+//! Copies are blocking, one at a time, and a range is all that moves. The words of one copy arrive in
+//! no order, so what must be seen later is asked for in a later call.
 
 use lanescope_cann::Context;
 use lanescope_platform::{DeviceAddress, DeviceMemory, Mapping, PlatformError, Range, Result};
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Alignment of the shadow; a page, so that the driver can pin it.
 const ALIGN_BYTES: usize = 4096;
@@ -22,6 +22,8 @@ pub(crate) struct ShadowMapping {
     layout: Layout,
     bytes: u64,
     copied_bytes: AtomicU64,
+    /// Held during each copy: two at once could write the same bytes of the shadow.
+    copying: Mutex<()>,
     context: Arc<Context>,
     memory: Arc<dyn DeviceMemory>,
 }
@@ -55,6 +57,7 @@ impl ShadowMapping {
             layout,
             bytes,
             copied_bytes: AtomicU64::new(0),
+            copying: Mutex::new(()),
             context: Arc::clone(context),
             memory: Arc::clone(memory),
         })
@@ -73,6 +76,10 @@ impl ShadowMapping {
         let host = unsafe { self.shadow.as_ptr().add(offset) };
         let device = self.memory.address().offset(range.start);
         Ok((host, device, range.end - range.start))
+    }
+
+    fn copying(&self) -> MutexGuard<'_, ()> {
+        self.copying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, bytes: u64) {
@@ -99,7 +106,12 @@ impl Mapping for ShadowMapping {
 
     fn invalidate(&self, range: Range) -> Result<()> {
         let (host, device, bytes) = self.locate(&range)?;
-        // SAFETY: `locate` proved the range writable; whoever reads it meanwhile uses atomics.
+        let _copying = self.copying();
+        // SAFETY:
+        // - `locate` proved the range to lie in the shadow, which is writable;
+        // - no other copy writes or reads it meanwhile, for `copying` is held;
+        // - its words are read by those who asked for the copy, when it has returned, and where
+        //   several threads ask for one range they keep each other out meanwhile.
         unsafe { self.context.copy_out(host, device, bytes) }?;
         fence(Ordering::Acquire);
         self.count(bytes);
@@ -109,7 +121,11 @@ impl Mapping for ShadowMapping {
     fn flush(&self, range: Range) -> Result<()> {
         let (host, device, bytes) = self.locate(&range)?;
         fence(Ordering::Release);
-        // SAFETY: `locate` proved the range readable; whoever writes it meanwhile uses atomics.
+        let _copying = self.copying();
+        // SAFETY:
+        // - `locate` proved the range to lie in the shadow, which is readable;
+        // - no other copy writes it meanwhile, for `copying` is held;
+        // - its words are written by the thread that asks for the copy.
         unsafe { self.context.copy_in(device, host, bytes) }?;
         self.count(bytes);
         Ok(())

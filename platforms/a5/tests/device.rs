@@ -53,6 +53,29 @@ fn exactly_the_asked_range_is_copied() {
 }
 
 #[test]
+fn two_threads_that_pull_the_same_lines_copy_one_after_the_other() {
+    let driver = FakeDriver::build(&["SOC=Ascend950", "SLOW_COPIES"]);
+    let device = open(&driver).unwrap();
+    let memory = device.allocate(4096).unwrap();
+    let mapping = device.map(&memory, 4096).unwrap();
+    driver.calls();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    mapping.invalidate(64..192).unwrap();
+                    mapping.flush(256..320).unwrap();
+                }
+            });
+        }
+    });
+    let calls = driver.calls();
+    let copies = calls.iter().filter(|call| call.starts_with("rtMemcpy"));
+    assert_eq!(copies.count(), 200);
+    assert!(!calls.iter().any(|call| call == "two copies at once"));
+}
+
+#[test]
 fn a_window_that_is_refused_gives_back_those_before_it() {
     let driver = FakeDriver::build(&["SOC=Ascend950"]);
     let device = open(&driver).unwrap();

@@ -26,9 +26,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// How long a thread that opens a device waits for another one to close it; the driver takes some
-/// seconds to end a device process that does not answer.
-const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 /// A reset by force may need more than one attempt.
 const FORCED_RESETS: u32 = 3;
 
@@ -74,15 +71,19 @@ pub struct Binding<'a> {
     temporary: Option<&'a Context>,
 }
 
-/// The contexts that exist; one is here until its reset is through.
+/// The contexts that exist, from before the device is set until its reset is through. The driver is
+/// never called under this lock: a call that does not return must not hold up other devices, or a
+/// wait with a limit.
 static CONTEXTS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
-static CONTEXT_GONE: Condvar = Condvar::new();
+/// An entry was removed, or its device is open now.
+static ENTRIES_CHANGED: Condvar = Condvar::new();
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 
 struct Entry {
     libraries: *const Libraries,
     logical_id: u32,
     serial: u64,
+    /// Dead while another thread is still opening the device, or already closing it.
     context: Weak<Context>,
 }
 
@@ -90,59 +91,41 @@ struct Entry {
 unsafe impl Send for Entry {}
 
 impl Context {
-    /// Sets the device for the calling thread, which stays bound to it.
+    /// Sets the device for the calling thread, which stays bound to it. Waits up to `limit` for a
+    /// thread that is opening or closing it.
     ///
     /// # Errors
     ///
     /// The driver's refusal; [`PlatformError::DevicePoisoned`] when the process already holds the
-    /// device and it is unusable.
+    /// device and it is unusable, or when the other thread was not done within the limit.
     pub fn open(
         libraries: &'static Libraries,
         logical_id: u32,
         driver_id: u32,
+        limit: Duration,
     ) -> Result<Arc<Self>> {
         let device = i32::try_from(logical_id).map_err(|_| PlatformError::Config {
             what: "device".to_owned(),
             reason: format!("{logical_id} is no device id"),
         })?;
-        let deadline = Instant::now() + CLOSE_LIMIT;
-        let mut contexts = lock(&CONTEXTS);
-        forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
-        let existing = loop {
-            let entry = contexts.iter().find(|entry| {
-                std::ptr::eq(entry.libraries, libraries) && entry.logical_id == logical_id
-            });
-            match entry.map(|entry| entry.context.upgrade()) {
-                None => break None,
-                Some(Some(context)) => break Some(context),
-                Some(None) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(PlatformError::DevicePoisoned {
-                            device: logical_id,
-                            cause: format!(
-                                "another thread has been closing it for {CLOSE_LIMIT:?}"
-                            ),
-                        });
-                    }
-                    let woken = CONTEXT_GONE.wait_timeout(contexts, left);
-                    contexts = woken.unwrap_or_else(PoisonError::into_inner).0;
-                }
+        let serial = match Self::find_or_enter(libraries, logical_id, limit)? {
+            Found::Open(context) => {
+                context.check()?;
+                context.bind_opener()?;
+                return Ok(context);
             }
+            Found::Entered(serial) => serial,
         };
-        if let Some(context) = existing {
-            drop(contexts);
-            context.check()?;
-            context.bind_opener()?;
-            return Ok(context);
+        if let Err(error) = set_device(libraries, device) {
+            remove_entry(serial);
+            return Err(error);
         }
-        set_device(libraries, device)?;
         let context = Arc::new(Self {
             libraries,
             logical_id,
             device,
             driver_id,
-            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
+            serial,
             opened: AtomicU32::new(1),
             fault: OnceLock::new(),
             overdue: AtomicU32::new(0),
@@ -151,15 +134,56 @@ impl Context {
             delivered: Mutex::new(None),
             turns: Turns::default(),
         });
-        enter(context.serial);
-        note_set(context.serial);
+        enter(serial);
+        note_set(serial);
+        let mut contexts = lock(&CONTEXTS);
+        let mut entries = contexts.iter_mut();
+        let entry = entries.find(|entry| entry.serial == serial);
+        entry.expect("its own thread removes it").context = Arc::downgrade(&context);
+        drop(contexts);
+        ENTRIES_CHANGED.notify_all();
+        Ok(context)
+    }
+
+    /// The open context of a device; where there is none, an entry for the caller to open it under.
+    fn find_or_enter(
+        libraries: &'static Libraries,
+        logical_id: u32,
+        limit: Duration,
+    ) -> Result<Found> {
+        let deadline = Instant::now() + limit;
+        let mut contexts = lock(&CONTEXTS);
+        forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
+        loop {
+            let entry = contexts.iter().find(|entry| {
+                std::ptr::eq(entry.libraries, libraries) && entry.logical_id == logical_id
+            });
+            match entry.map(|entry| entry.context.upgrade()) {
+                None => break,
+                Some(Some(context)) => return Ok(Found::Open(context)),
+                Some(None) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(PlatformError::DevicePoisoned {
+                            device: logical_id,
+                            cause: format!(
+                                "another thread has been opening or closing it for {limit:?}"
+                            ),
+                        });
+                    }
+                    let woken = ENTRIES_CHANGED.wait_timeout(contexts, left);
+                    contexts = woken.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         contexts.push(Entry {
             libraries,
             logical_id,
-            serial: context.serial,
-            context: Arc::downgrade(&context),
+            serial,
+            context: Weak::new(),
         });
-        Ok(context)
+        Ok(Found::Entered(serial))
     }
 
     /// The driver's libraries.
@@ -401,6 +425,13 @@ impl Context {
     }
 }
 
+/// What there is of a device that is to be opened.
+enum Found {
+    Open(Arc<Context>),
+    /// The serial of the caller's entry: others wait until it is opened or removed.
+    Entered(u64),
+}
+
 /// What became of one count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reset {
@@ -413,19 +444,24 @@ enum Reset {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // Under the lock, so that a thread that opens the device meanwhile waits for the reset.
-        let mut contexts = lock(&CONTEXTS);
+        // The entry stays until the reset is through: a thread that opens the device waits for that.
         let is_clear = lock(&self.kept).is_empty() && lock(&self.left).is_empty();
         let needs_force = self.is_poisoned() || !is_clear;
         let is_reset = needs_force && self.reset_force();
         if !is_reset && !self.reset_all() && !needs_force {
             self.reset_force();
         }
-        contexts.retain(|entry| entry.serial != self.serial);
-        forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
-        drop(contexts);
-        CONTEXT_GONE.notify_all();
+        remove_entry(self.serial);
     }
+}
+
+/// Lets the next thread open the device of an entry.
+fn remove_entry(serial: u64) {
+    let mut contexts = lock(&CONTEXTS);
+    contexts.retain(|entry| entry.serial != serial);
+    forget_unless(|serial| contexts.iter().any(|entry| entry.serial == serial));
+    drop(contexts);
+    ENTRIES_CHANGED.notify_all();
 }
 
 impl Drop for Binding<'_> {

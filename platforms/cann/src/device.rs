@@ -17,6 +17,9 @@ use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// How long opening a device waits for another thread that opens or closes it; the driver takes some
+/// seconds to end a device process that does not answer.
+const CHANGE_LIMIT: Duration = Duration::from_secs(30);
 /// How long the AICore stream is waited for after an abort; no longer than an operation may take.
 const ABORT_LIMIT: Duration = Duration::from_secs(15);
 /// How long programs wait to be loaded while another session runs a graph.
@@ -38,7 +41,7 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
     let settings = Settings::apply(libraries, &options.driver_settings)?;
     let launch_form = choose_form(libraries, options.launch_form)?;
     let driver_id = visible::driver_id(options.device);
-    let context = Context::open(libraries, options.device, driver_id)?;
+    let context = Context::open(libraries, options.device, driver_id, CHANGE_LIMIT)?;
     let binding = context.bind()?;
     check_soc(backend, libraries)?;
     let op_limit = options.op_limit.unwrap_or(DEFAULT_OP_LIMIT);

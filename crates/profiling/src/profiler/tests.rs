@@ -258,7 +258,7 @@ impl<'d> Host<'d> {
     ) -> (Verdict, Vec<u8>) {
         while self.tick(model) {}
         while self.write(true, model) {}
-        self.drain.finish(&self.outlet).unwrap();
+        self.drain.finish(&self.outlet, end.device_goes_on).unwrap();
         self.queue.extend(self.blocks.try_iter());
         while self.write(true, model) {}
         self.drain.settle(&self.outlet.returned, None);

@@ -198,10 +198,10 @@ impl Bed {
 pub fn ended(dispatched: Vec<u64>) -> RunEnd {
     RunEnd {
         is_ended: true,
-        failure: None,
         expected_tasks: Some(dispatched.iter().sum()),
         expected_tensors: None,
         dispatched: Some(dispatched),
+        ..RunEnd::default()
     }
 }
 

@@ -1,16 +1,23 @@
 // A driver for tests: each function writes its name to a log, does the least that can work, and
 // fails when told to. Built once per library with one of RUNTIME, HAL and ACL defined; the log and
-// the order to fail are files beside the library.
+// the orders to fail or to wait are files beside the library.
 #include "cann.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <string>
+#include <unistd.h>
 
 #define STRINGIFY(x) #x
 #define STRING(x) STRINGIFY(x)
+
+// Calls of halMemCtl that find the driver busy.
+#ifndef BUSY_CALLS
+#define BUSY_CALLS 2
+#endif
 
 static std::string beside(const char *name) {
     Dl_info self;
@@ -46,9 +53,24 @@ static int failure(const char *call) {
     return static_cast<int>(code);
 }
 
+// The file `hold` names a function whose next call does not return before the file `held`, to which
+// it is renamed, is gone.
+static void hold(const char *call) {
+    char name[64] = {};
+    FILE *order = std::fopen(beside("hold").c_str(), "r");
+    if (order == nullptr) return;
+    bool complete = std::fscanf(order, "%63s", name) == 1;
+    std::fclose(order);
+    if (!complete || std::strcmp(name, call) != 0) return;
+    // Of two calls at once one is held.
+    if (std::rename(beside("hold").c_str(), beside("held").c_str()) != 0) return;
+    while (access(beside("held").c_str(), F_OK) == 0) usleep(1000);
+}
+
 #define ENTER(text)                                      \
     do {                                                 \
         note(text);                                      \
+        hold(__func__);                                  \
         if (int code = failure(__func__)) return code;   \
     } while (0)
 
@@ -69,7 +91,16 @@ rtError_t rtMemcpy(void *to, uint64_t, const void *from, uint64_t count, rtMemcp
     char line[64];
     std::snprintf(line, sizeof line, "rtMemcpy %u %lu", kind, count);
     ENTER(line);
+#ifdef SLOW_COPIES
+    // Long enough that two threads at it meet.
+    static std::atomic<int> inside;
+    if (inside++ != 0) note("two copies at once");
+    usleep(1000);
+#endif
     std::memcpy(to, from, count);
+#ifdef SLOW_COPIES
+    inside--;
+#endif
     return 0;
 }
 rtError_t rtStreamCreate(rtStream_t *stream, int32_t) {
@@ -165,7 +196,7 @@ drvError_t halHostUnregister(void *, uint32_t) { ENTER("halHostUnregister"); ret
 drvError_t halMemCtl(int, void *, size_t, void *out, size_t *) {
     static int calls;
     ENTER("halMemCtl");
-    if (calls++ < 2) return 13;
+    if (calls++ < BUSY_CALLS) return 13;
     AddrMapOutPara mapped = {0x20000000, 25ul << 23};
     std::memcpy(out, &mapped, sizeof mapped);
     return 0;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// A folder with the driver's three libraries; removed when dropped.
 pub struct FakeDriver {
@@ -41,6 +42,17 @@ impl FakeDriver {
         let _ = std::fs::remove_file(self.folder.join("fail"));
     }
 
+    /// Makes the next call of `call` wait; returns what lets it go on, at the latest when dropped.
+    pub fn hold(&self, call: &str) -> Hold {
+        // Written aside, so that no call reads half of it.
+        let order = self.folder.join("hold.new");
+        std::fs::write(&order, call).unwrap();
+        std::fs::rename(order, self.folder.join("hold")).unwrap();
+        Hold {
+            folder: self.folder.clone(),
+        }
+    }
+
     /// The calls since the last time this was asked.
     pub fn calls(&self) -> Vec<String> {
         let path = self.folder.join("log");
@@ -70,6 +82,30 @@ impl FakeDriver {
             .unwrap();
         assert!(status.success());
         std::fs::read(object).unwrap()
+    }
+}
+
+/// A call that waits, or will.
+pub struct Hold {
+    folder: PathBuf,
+}
+
+impl Hold {
+    /// Waits until the call is there.
+    pub fn wait_until_held(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.folder.join("held").exists() {
+            assert!(Instant::now() < deadline, "the call never came");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for order in ["hold", "held"] {
+            let _ = std::fs::remove_file(self.folder.join(order));
+        }
     }
 }
 
