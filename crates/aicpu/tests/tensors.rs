@@ -344,6 +344,25 @@ fn a_long_copy_holds_nobody_up_and_is_no_standstill() {
     assert!(others > 40, "{others} tasks while it was copied");
 }
 
+/// A thread that had nothing to do, then copied for longer than the scheduler's limit, and again has
+/// nothing to do while no task has finished.
+#[test]
+fn a_long_copy_between_two_waits_is_no_standstill() {
+    let mut setup = Setup::new(independent(2));
+    setup.tensor_memory = memory(1 << 20);
+    setup.arena_bytes = (1 << 20) + 128;
+    setup.host = HostMode::After(60);
+    setup.tensors = vec![(0, vector(0, 64, BEFORE)), (1, vector(0, 1 << 20, BEFORE))];
+    let outcome = setup.run();
+    outcome.assert_exact(&setup);
+    assert_eq!(outcome.tensors.len(), 2);
+    let lane = outcome.lanes.last().expect("the tensor lane");
+    assert_eq!(lane.waits, 1, "for the room of the first");
+    let held = outcome.records.iter().find(|task| task.task_id == 1001);
+    let copied_ticks = held.expect("it ran").dispatch_ticks - outcome.tensors[1].0.ticks;
+    assert!(copied_ticks > 200_000, "the scheduler's limit");
+}
+
 #[test]
 fn a_copy_that_is_broken_off_leaves_nothing() {
     let mut setup = Setup::new(independent(60));
