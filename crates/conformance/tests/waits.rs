@@ -369,7 +369,7 @@ fn a_device_that_is_killed_leaves_the_tasks_in_flight_as_last_seen() {
         let (look, looks) = channel();
         session.on_progress(move |_| look.send(()).expect("the test is there"));
         let options = RunOptions {
-            level: 2,
+            collectors: Collectors::swimlane(2),
             clusters: Some(CLUSTERS),
             capture: Some(folder.path().to_owned()),
             ..RunOptions::default()
