@@ -80,20 +80,23 @@ fn drain(path: &PathBuf) -> Duration {
     bed.next_tokens = first;
     bed.run_id = 0;
     // Hide what stands in the queues until the recording has begun.
-    let tails: Vec<u32> = threads.iter().map(hide).collect();
+    let hidden: Vec<LaneDevice> = threads.iter().map(hide).collect();
     let _ = std::fs::remove_file(path);
     let recording = bed.start(File::create(path).unwrap());
     let begin = Instant::now();
-    for ((core, thread), &tail) in (0..LANES).zip(&threads).zip(&tails) {
+    for ((core, thread), line) in (0..LANES).zip(&threads).zip(&hidden) {
         let counters = thread.header.counters.at(core * LANES + core);
         let total = counters + offset_of!(CommitCounters, total) as u64;
         thread
             .memory
             .word64(total)
             .store(per_core, Ordering::Release);
-        thread
-            .device32(offset_of!(LaneDevice, ready_tail))
-            .store(tail, Ordering::Release);
+        let sequence = thread.device64(offset_of!(LaneDevice, sequence));
+        sequence.store(line.sequence, Ordering::Release);
+        let free_head = thread.device32(offset_of!(LaneDevice, free_head));
+        free_head.store(line.free_head, Ordering::Release);
+        let ready_tail = thread.device32(offset_of!(LaneDevice, ready_tail));
+        ready_tail.store(line.ready_tail, Ordering::Release);
     }
     let stopped = recording.stop(&ended(vec![per_core; LANES as usize]));
     let elapsed = begin.elapsed();
@@ -110,10 +113,15 @@ fn drain(path: &PathBuf) -> Duration {
     elapsed
 }
 
-fn hide(thread: &DeviceThread) -> u32 {
-    thread
-        .device32(offset_of!(LaneDevice, ready_tail))
-        .swap(0, Ordering::AcqRel)
+/// The lane as it is before any run, for a run begins with all buffers free; what it said is returned.
+fn hide(thread: &DeviceThread) -> LaneDevice {
+    let line: LaneDevice = thread.memory.read(thread.device);
+    let zero = |field| thread.device32(field).store(0, Ordering::Release);
+    zero(offset_of!(LaneDevice, ready_tail));
+    zero(offset_of!(LaneDevice, free_head));
+    let sequence = thread.device64(offset_of!(LaneDevice, sequence));
+    sequence.store(0, Ordering::Release);
+    line
 }
 
 /// The same bytes from memory that is just as cold, in writes of a buffer each.

@@ -6,8 +6,9 @@
 mod support;
 
 use lanescope_abi::capture::{CommitCounters, Policy};
-use lanescope_abi::{Chip, Kind, PhaseRecord, PmuRecord, Section};
-use lanescope_capture::{Capture, Outcome};
+use lanescope_abi::hash::{FIELDS, Field};
+use lanescope_abi::{Chip, Kind, PhaseRecord, PmuRecord, Record, Section};
+use lanescope_capture::{Capture, FindingKind, Outcome};
 use lanescope_profiling::{Collector, Dump, LaneSettings, Phases, Pmu, Swimlane};
 use lanescope_stress::{Effort, Numbers, Tried};
 use std::collections::HashMap;
@@ -54,7 +55,42 @@ struct Others {
     phase_sequence: u32,
     /// Tasks of each core that have their counters and tensors.
     followed: [u64; CORES as usize],
+    spoil: Option<Spoil>,
 }
+
+/// A field of one record that the device writes wrong.
+#[derive(Clone, Copy, Debug)]
+struct Spoil {
+    field: &'static Field,
+    number: u64,
+}
+
+impl Spoil {
+    /// Puts a wrong value into the field's first word, if it is of this structure.
+    fn apply<R: Record>(spoil: Option<Self>, structure: &str, record: &mut R) {
+        let Some(Self { field, number }) = spoil.filter(|it| it.field.structure == structure)
+        else {
+            return;
+        };
+        let bytes = field.bytes.min(8);
+        let word = &mut record.as_mut_bytes()[field.offset_bytes..][..bytes];
+        let mut right = [0; 8];
+        right[..bytes].copy_from_slice(word);
+        let right = u64::from_le_bytes(right);
+        let wrong = match number {
+            0 => right.wrapping_add(1),
+            1 => right.wrapping_sub(1),
+            2 => !right,
+            3 => 0x8000_8000_8000_8080,
+            4 => right.wrapping_add(64),
+            _ => right.wrapping_add(1 << (8 * bytes - 4)),
+        };
+        word.copy_from_slice(&wrong.to_le_bytes()[..bytes]);
+    }
+}
+const WRONG_VALUES: u64 = 6;
+/// The record of a core, or the phase, that is spoilt.
+const SPOILT: u64 = 5;
 
 /// What a device has written beside the tasks: phases by thread and number, counters by core and token,
 /// and tensors by core and token with their payload.
@@ -79,17 +115,21 @@ impl Others {
             thread,
             phase_sequence: 0,
             followed: [0; CORES as usize],
+            spoil: None,
         }
     }
 
     /// Follows the tasks that were committed since: a phase, and counters and a tensor of each.
     fn follow(&mut self, puppet: &Puppet, written: &mut Written) {
-        let phase = PhaseRecord {
+        let mut phase = PhaseRecord {
             run_id: puppet.run_id(),
             thread: u16::try_from(self.thread).unwrap(),
             sequence: self.phase_sequence,
             ..PhaseRecord::default()
         };
+        if u64::from(self.phase_sequence) == SPOILT {
+            Spoil::apply(self.spoil, "PhaseRecord", &mut phase);
+        }
         self.phase_sequence += 1;
         if commit(&mut self.phases, 0, |lane| lane.place(&phase)) {
             written.phases.insert((phase.thread, phase.sequence), ());
@@ -117,13 +157,17 @@ impl Others {
     ) {
         let core_index = u16::try_from(core).unwrap();
         let key = (core_index, token.raw());
-        let counters = PmuRecord {
+        let spoil = self
+            .spoil
+            .filter(|_| self.followed[core as usize] == SPOILT);
+        let mut counters = PmuRecord {
             core: core_index,
             core_type: core_type(core) as u8,
             token: token.raw(),
             run_id,
             ..PmuRecord::default()
         };
+        Spoil::apply(spoil, "PmuRecord", &mut counters);
         if commit(&mut self.pmu, core_index, |lane| lane.place(&counters)) {
             written.counters.insert(key, ());
         }
@@ -132,7 +176,10 @@ impl Others {
         let tensors = &mut self.tensors;
         let record = tensors.record(core, token, 1, 2);
         if has_room {
-            tensors.commit(record, &bytes);
+            let mut record = tensors.enter(record, &bytes);
+            record.tensor_bytes = record.payload_bytes;
+            Spoil::apply(spoil, "TensorRecord", &mut record);
+            tensors.thread.commit_of(core_index, &record);
             written.tensors.insert(key, bytes);
         } else {
             let lane = &tensors.thread;
@@ -161,8 +208,14 @@ fn commit(lane: &mut DeviceThread, core: u16, place: impl FnOnce(&mut DeviceThre
 }
 
 /// A run with every kind; `harm` may do anything at every look.
-fn run(
+fn run(bed: &mut Bed, harm: impl FnMut(&mut Puppet, Moment) + Send + 'static) -> (Run, Written) {
+    run_with(bed, None, harm)
+}
+
+/// A run with every kind, of which thread 0 spoils some records.
+fn run_with(
     bed: &mut Bed,
+    spoil: Option<Spoil>,
     mut harm: impl FnMut(&mut Puppet, Moment) + Send + 'static,
 ) -> (Run, Written) {
     let written = Arc::new(Mutex::new(Written::default()));
@@ -173,6 +226,7 @@ fn run(
             others = (0..THREADS)
                 .map(|thread| Others::attach(puppet, thread))
                 .collect();
+            others[0].spoil = spoil;
         }
         if matches!(moment, Moment::Running | Moment::Last) {
             let mut written = shared.lock().unwrap();
@@ -316,4 +370,70 @@ fn honest_lanes_after(bed: &mut Bed) -> (Run, Written) {
         assert!(finding.text.contains("ran backwards"), "{}", finding.text);
     }
     (after, written)
+}
+
+/// Fields that nothing can be compared with: they are told as they are.
+const TOLD: &[(&str, &[&str])] = &[
+    (
+        "PhaseRecord",
+        &[
+            "begin_ticks",
+            "end_ticks",
+            "phase",
+            "round",
+            "tasks",
+            "hits",
+            "misses",
+            "task_id",
+        ],
+    ),
+    (
+        "PmuRecord",
+        &["task_id", "func_id", "total_cycles", "counters", "ticks"],
+    ),
+    // Another stage or argument than was recorded may be right as well.
+    (
+        "TensorRecord",
+        &["task_id", "func_id", "tensor", "stage", "ticks"],
+    ),
+];
+
+#[test]
+fn every_field_of_every_record_is_found_when_it_is_wrong_or_told_as_it_is() {
+    let expected = [
+        FindingKind::WrongIdentity,
+        FindingKind::Duplicate,
+        FindingKind::SilentLoss,
+        FindingKind::Corruption,
+        FindingKind::Overwritten,
+    ];
+    let mut fields = 0;
+    for field in FIELDS {
+        let Some((_, told)) = TOLD.iter().find(|(of, _)| *of == field.structure) else {
+            continue;
+        };
+        fields += 1;
+        for number in 0..WRONG_VALUES {
+            for is_coherent in [true, false] {
+                let mut bed = bed(is_coherent);
+                let spoil = Some(Spoil { field, number });
+                let (spoilt, _) = run_with(&mut bed, spoil, |_, _| ());
+                let findings = &spoilt.verdict.findings;
+                let place = format!("{spoil:?}, coherent {is_coherent}: {findings:?}");
+                if findings.is_empty() {
+                    assert!(told.contains(&field.name), "{place}");
+                    assert_eq!(spoilt.verdict.outcome, Outcome::Exact, "{place}");
+                } else {
+                    let is_expected = |found: &FindingKind| expected.contains(found);
+                    let mut kinds = findings.iter().map(|finding| finding.kind);
+                    assert!(kinds.all(|kind| is_expected(&kind)), "{place}");
+                    assert_eq!(spoilt.verdict.outcome, Outcome::Broken, "{place}");
+                }
+                let (after, written) = run(&mut bed, |_, _| ());
+                assert_eq!(after.verdict.findings, [], "after {place}");
+                assert_sound(&after, &written, &place);
+            }
+        }
+    }
+    assert_eq!(fields, 11 + 10 + 15);
 }

@@ -75,8 +75,11 @@ impl Lane {
             let payloads = &mut unpacking.payloads;
             payloads.check(piece, to, arena_bytes, tail, &name, findings);
         }
-        let head = piece.begin.wrapping_add(piece.bytes);
-        self.region.store_arena_head(self.index, head);
+        // Room that the device says it has not taken is not the host's to give back.
+        if tail.wrapping_sub(piece.begin) >= piece.bytes {
+            let head = piece.begin.wrapping_add(piece.bytes);
+            self.region.store_arena_head(self.index, head);
+        }
         Ok(())
     }
 
