@@ -106,7 +106,9 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
                 return Err(DeviceError::Sibling.into());
             }
             rounds = rounds.wrapping_add(1);
-            let is_idle = finished == 0 && dispatched == 0 && !step.has_copied;
+            // A tensor of a task that was bound just now is copied in the next round.
+            let can_copy = step.stands_until.is_none() && self.jobs.first().is_some();
+            let is_idle = finished == 0 && dispatched == 0 && !step.has_copied && !can_copy;
             if (is_idle || rounds.is_multiple_of(ROUNDS_BETWEEN_ABORT_CHECKS))
                 && self.control.is_aborted()
             {
