@@ -1,7 +1,8 @@
 //! The capture: every record in place, for each workload, level, ring size and corner of the protocol.
 
 use lanescope::{
-    Arg, Collectors, CoreType, Graph, Outcome, RunOptions, RuntimeError, Session, SessionOptions,
+    Arg, Collectors, CoreType, Graph, Kind, Outcome, RunOptions, RuntimeError, Session,
+    SessionOptions,
 };
 use lanescope::{TensorId, Token, VERDICT_FILE_NAME, Verdict};
 use lanescope_abi::token::TOKEN_LAST;
@@ -138,7 +139,9 @@ fn a_small_graph_is_exact_at_every_level(stand: &Stand) -> CaseResult {
         );
         let written = std::fs::read_to_string(folder.path().join(VERDICT_FILE_NAME))?;
         assert_eq!(&serde_json::from_str::<Verdict>(&written)?, verdict);
-        let totals = verdict.totals;
+        let mut kinds = verdict.kinds.iter();
+        let tasks = kinds.find(|kind| kind.kind == Kind::TASK);
+        let totals = tasks.ok_or("the verdict knows of no tasks")?.counts;
         assert_eq!(
             (totals.total, totals.collected, totals.accounted()),
             (6, 6, 6)
