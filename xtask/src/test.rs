@@ -4,7 +4,9 @@ use crate::checker::Checker;
 use crate::selection::Selection;
 use crate::workspace::{self, check};
 use crate::{build, loom, mutants};
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
+use cargo_metadata::TargetKind;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 #[derive(clap::Args)]
@@ -33,44 +35,73 @@ pub fn selections() -> Result<Vec<Selection>> {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     build::build(&selections()?)?;
-    let mut cargo = workspace::cargo();
-    cargo.args([
-        "test",
-        "--workspace",
-        "--locked",
-        "--features",
-        "lanescope/a2a3,lanescope/a5",
-    ]);
-    cargo.env("LANESCOPE_TEST_BUILDS", workspace::builds());
-    cargo.args(&arguments.arguments);
     // Who names a test wants that one.
     if !arguments.arguments.is_empty() {
-        return check(&mut cargo);
+        return check(cargo_test().args(&arguments.arguments));
     }
-    // Most tests wait for each other or for a device; meanwhile the other builds are made.
+    check(cargo_test().arg("--no-run"))?;
+    let end_to_end = test_targets(|package| package == END_TO_END)?;
+    let others = test_targets(|package| package != END_TO_END)?;
+    // Most end-to-end tests wait for a device. What the others print follows at their end.
     std::thread::scope(|scope| {
-        let prepared = scope.spawn(prepare_model_checkers);
-        check(&mut cargo)?;
-        prepared.join().map_err(|_| anyhow!("a build broke off"))?
+        let others = scope.spawn(|| aside(cargo_test().args(["--lib", "--bins"]).args(others)));
+        let checkers = scope.spawn(under_model_checkers);
+        let docs =
+            check(cargo_test().args(end_to_end)).and_then(|()| check(cargo_test().arg("--doc")));
+        let others = others.join().map_err(|_| anyhow!("a thread broke off"))?;
+        let checkers = checkers.join().map_err(|_| anyhow!("a thread broke off"))?;
+        docs.and(others).and(checkers)
     })?;
-    under_model_checkers()
+    mutants::run("")
 }
 
-fn shuttle() -> Command {
-    let mut shuttle = Checker::Shuttle.cargo_test();
-    shuttle.args(["--package", "lanescope-profiling", "--test", "shuttle"]);
-    shuttle
+/// The package whose tests run on build folders.
+const END_TO_END: &str = "lanescope-conformance";
+
+fn cargo_test() -> Command {
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--workspace", "--locked"]);
+    cargo.args(["--features", "lanescope/a2a3,lanescope/a5"]);
+    cargo.env("LANESCOPE_TEST_BUILDS", workspace::builds());
+    cargo
 }
 
-fn prepare_model_checkers() -> Result<()> {
-    Checker::Loom.build_tests(loom::LOOM_TESTS)?;
-    check(shuttle().arg("--no-run"))?;
-    mutants::prepare()
+/// `--test NAME` for every integration test of the packages that `is_wanted` names. A name that other
+/// packages use as well is not the end-to-end tests' own.
+fn test_targets(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let packages = workspace::packages()?;
+    let tests = |is_wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> {
+        let packages = packages.iter().filter(|package| is_wanted(&package.name));
+        let targets = packages.flat_map(|package| &package.targets);
+        let tests = targets.filter(|target| target.kind.contains(&TargetKind::Test));
+        tests.map(|target| target.name.clone()).collect()
+    };
+    let mut wanted = tests(&is_wanted);
+    if is_wanted(END_TO_END) {
+        let others = tests(&|package| package != END_TO_END);
+        wanted.retain(|name| !others.contains(name));
+    }
+    Ok(wanted
+        .into_iter()
+        .flat_map(|name| ["--test".to_owned(), name])
+        .collect())
 }
 
-/// The protocol's two sides, and the host's threads, in many orders; then each ordering weakened.
+/// Runs a command beside others and prints what it said when it has ended.
+fn aside(command: &mut Command) -> Result<()> {
+    let output = command.output().context("cannot start cargo")?;
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "tests failed ({})", output.status);
+    Ok(())
+}
+
+/// The protocol's two sides, and the host's threads, in many orders; then the build that weakens each
+/// ordering.
 fn under_model_checkers() -> Result<()> {
     loom::run(&loom::Arguments::default())?;
-    check(&mut shuttle())?;
-    mutants::run("")
+    let mut shuttle = Checker::Shuttle.cargo_test();
+    shuttle.args(["--package", "lanescope-profiling", "--test", "shuttle"]);
+    check(&mut shuttle)?;
+    mutants::prepare()
 }
