@@ -319,9 +319,12 @@ impl OwnedCore {
         let (region, header) = (control.region, &control.header);
         let line = header.answers.at(self.index);
         let exited = region.load32(line + offset_of!(CoreAnswer, exited_run) as u64);
+        if exited != header.run_id {
+            return Ok(());
+        }
         region.barrier(Barrier::Load);
         let error = region.load32(line + offset_of!(CoreAnswer, error) as u64);
-        if exited != header.run_id || error == DeviceError::None as u32 {
+        if error == DeviceError::None as u32 {
             return Ok(());
         }
         let failure = Failure::new(DeviceError::CoreFailed).after(u64::from(error));
