@@ -118,7 +118,8 @@ fn a_thousand_graphs_leave_nothing_behind(platform: &'static str) -> CaseResult 
         "after {rest} more runs: {}; at first {warm:?}",
         growth.join("; ")
     );
-    assert_eq!(resident.close(), (WARM_UP + rest) / 10 * 9);
+    // The two runs before a look at what is held are among them.
+    assert_eq!(resident.close(), (WARM_UP + rest) / 10 * 9 + 2);
     Ok(())
 }
 

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Runs until the same kind comes again: what the lists below have together.
 pub const CYCLE: usize = 60;
+/// Which graph has one task.
+const ONE_TASK: usize = 3;
 
 /// A session that runs graph after graph, and what is expected of the next.
 pub struct Resident {
@@ -28,7 +30,7 @@ pub struct Resident {
     /// Runs that ended as they should, and others.
     succeeded: usize,
     failures: u32,
-    /// Of the last run of this session that ended as it should.
+    /// Of the last run that ended as it should.
     last_run_id: u32,
     /// Runs that failed since; one that got as far as the device has had a number.
     failed: u32,
@@ -98,8 +100,19 @@ impl Resident {
         succeeded
     }
 
-    /// What is held now.
-    pub fn footprint(&self) -> Result<Footprint, Box<dyn Error>> {
+    /// What is held after a run that needs one host block; how many the others need depends on how
+    /// fast they are written, and they stay for the next run of their shape.
+    pub fn footprint(&mut self) -> Result<Footprint, Box<dyn Error>> {
+        let options = RunOptions {
+            collectors: Collectors::swimlane(1),
+            // A shape that no other run has, so that the capture region is made anew.
+            clusters: Some(4),
+            threads: Some(1),
+            capture: Some(self.folder.path().to_owned()),
+            ..RunOptions::default()
+        };
+        self.succeed(ONE_TASK, &options)
+            .map_err(|error| format!("a run of one task: {}", chain(&*error)))?;
         Footprint::take(&self.driver, 0)
     }
 
@@ -108,13 +121,12 @@ impl Resident {
         let result = if number % 10 == 9 {
             self.fail(number)
         } else {
-            self.succeed(number)
+            self.succeed(number, &self.options(number))
         };
         result.map_err(|error| format!("run {number}: {}", chain(&*error)).into())
     }
 
-    /// What the number-th run is asked for: each list has a length of its own. The last of a cycle dumps
-    /// nothing: how many blocks carry payloads depends on how fast they are written.
+    /// What the number-th run is asked for: each list has a length of its own.
     fn options(&self, number: usize) -> RunOptions {
         let clusters = [1, 3, 2, 8, 1][number % 5];
         let level = [2, 0, 4, 1][number % 4];
@@ -144,10 +156,9 @@ impl Resident {
         options
     }
 
-    fn succeed(&mut self, number: usize) -> CaseResult {
-        let options = self.options(number);
+    fn succeed(&mut self, number: usize, options: &RunOptions) -> CaseResult {
         let built = &self.graphs[number % self.graphs.len()];
-        let outcome = self.session.run(&built.graph, &options)?;
+        let outcome = self.session.run(&built.graph, options)?;
         built.check(|tensor| self.session.read(tensor))?;
         let next_run_id = self.last_run_id + 1;
         let due = next_run_id..=next_run_id + self.failed;
@@ -175,7 +186,7 @@ impl Resident {
             *next = next.advance(*dispatched);
         }
         if !options.collectors.is_empty() {
-            self.check_capture(number, &options, outcome)?;
+            self.check_capture(number, options, outcome)?;
         }
         Ok(())
     }
