@@ -1,11 +1,12 @@
 //! A collector: a record kind, the settings of its lanes and the consumer of its records.
 
 use crate::{Findings, Ledger};
-use lanescope_abi::Kind;
 use lanescope_abi::capture::Policy;
+use lanescope_abi::{Kind, Record};
 use lanescope_capture::SessionInfo;
 use std::fmt;
 use std::time::Duration;
+use zerocopy::FromBytes;
 
 /// Decides what is recorded and checks what arrives. It has no thread: the drain thread calls it.
 pub trait Collector: Send + fmt::Debug {
@@ -46,6 +47,11 @@ pub trait Collector: Send + fmt::Debug {
     fn payload(&self, _record: &[u8]) -> Option<PayloadPlace> {
         None
     }
+}
+
+/// The records that [`Collector::consume`] or [`Collector::withdraw`] was given.
+pub(crate) fn whole<R: Record>(records: &[u8]) -> &[R] {
+    <[R]>::ref_from_bytes(records).expect("the drain hands over whole records at a multiple of 8")
 }
 
 /// How many commits of a kind a run must have.

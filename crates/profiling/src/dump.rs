@@ -1,5 +1,6 @@
 //! The collector of tensors: records whose payloads come through the arenas of their lanes.
 
+use crate::collector::whole;
 use crate::{Collector, Findings, LaneSettings, Ledger, PayloadPlace, RecordKey, RecordPart};
 use lanescope_abi::{Kind, Stage, TensorRecord};
 use lanescope_capture::{FindingKind, SessionInfo};
@@ -53,7 +54,7 @@ impl Collector for Dump {
     }
 
     fn consume(&mut self, thread: u32, records: &[u8], findings: &mut Findings) {
-        for record in tensor_records(records) {
+        for record in whole::<TensorRecord>(records) {
             self.ledger
                 .enter_part(thread, key(record), part(record), findings);
             tell_of_truncation(thread, record, findings);
@@ -61,7 +62,7 @@ impl Collector for Dump {
     }
 
     fn withdraw(&mut self, thread: u32, records: &[u8]) {
-        for record in tensor_records(records) {
+        for record in whole::<TensorRecord>(records) {
             self.ledger.withdraw_part(thread, key(record), part(record));
         }
     }
@@ -101,11 +102,6 @@ fn tell_of_truncation(thread: u32, record: &TensorRecord, findings: &mut Finding
              bytes, recorded as {says}"
         )
     });
-}
-
-fn tensor_records(bytes: &[u8]) -> &[TensorRecord] {
-    <[TensorRecord]>::ref_from_bytes(bytes)
-        .expect("the drain hands over whole records at a multiple of 8")
 }
 
 fn key(record: &TensorRecord) -> RecordKey {

@@ -1,9 +1,9 @@
 //! The collector of phases: what the AICPU threads do between tasks.
 
+use crate::collector::whole;
 use crate::{Collector, Findings, LaneSettings, Ledger, SequenceKey};
 use lanescope_abi::{Kind, PhaseRecord};
 use lanescope_capture::SessionInfo;
-use zerocopy::FromBytes;
 
 /// Collects [`PhaseRecord`]s; the second lane of the swimlane, from level 3 on.
 #[derive(Debug, Default)]
@@ -50,13 +50,13 @@ impl Collector for Phases {
     }
 
     fn consume(&mut self, thread: u32, records: &[u8], findings: &mut Findings) {
-        for record in phase_records(records) {
+        for record in whole::<PhaseRecord>(records) {
             self.ledger.enter_sequence(thread, key(record), findings);
         }
     }
 
     fn withdraw(&mut self, thread: u32, records: &[u8]) {
-        for record in phase_records(records) {
+        for record in whole::<PhaseRecord>(records) {
             self.ledger.withdraw_sequence(thread, key(record));
         }
     }
@@ -64,11 +64,6 @@ impl Collector for Phases {
     fn ledger(&self) -> &Ledger {
         &self.ledger
     }
-}
-
-fn phase_records(bytes: &[u8]) -> &[PhaseRecord] {
-    <[PhaseRecord]>::ref_from_bytes(bytes)
-        .expect("the drain hands over whole records at a multiple of 8")
 }
 
 fn key(record: &PhaseRecord) -> SequenceKey {

@@ -1,9 +1,9 @@
 //! The collector of hardware counters: one record per executed task.
 
+use crate::collector::whole;
 use crate::{Collector, Expectation, Findings, LaneSettings, Ledger, RecordKey};
 use lanescope_abi::{ChipInfo, Kind, PmuRecord};
 use lanescope_capture::{FindingKind, SessionInfo};
-use zerocopy::FromBytes;
 
 /// Collects [`PmuRecord`]s.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Collector for Pmu {
     }
 
     fn consume(&mut self, thread: u32, records: &[u8], findings: &mut Findings) {
-        for record in pmu_records(records) {
+        for record in whole::<PmuRecord>(records) {
             self.ledger.enter(thread, key(record), findings);
             if record.event != self.event {
                 let (core, token) = (record.core, record.token);
@@ -71,7 +71,7 @@ impl Collector for Pmu {
     }
 
     fn withdraw(&mut self, thread: u32, records: &[u8]) {
-        for record in pmu_records(records) {
+        for record in whole::<PmuRecord>(records) {
             self.ledger.withdraw(thread, key(record));
         }
     }
@@ -87,11 +87,6 @@ impl Collector for Pmu {
     fn staged_lines(&self) -> u32 {
         u32::from(self.is_staged)
     }
-}
-
-fn pmu_records(bytes: &[u8]) -> &[PmuRecord] {
-    <[PmuRecord]>::ref_from_bytes(bytes)
-        .expect("the drain hands over whole records at a multiple of 8")
 }
 
 fn key(record: &PmuRecord) -> RecordKey {

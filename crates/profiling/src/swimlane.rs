@@ -1,9 +1,9 @@
 //! The swimlane collector: one record per executed task.
 
+use crate::collector::whole;
 use crate::{Collector, Expectation, Findings, LaneSettings, Ledger, RecordKey};
 use lanescope_abi::{Kind, TaskRecord};
 use lanescope_capture::SessionInfo;
-use zerocopy::FromBytes;
 
 /// Collects [`TaskRecord`]s.
 #[derive(Debug, Default)]
@@ -41,13 +41,13 @@ impl Collector for Swimlane {
     }
 
     fn consume(&mut self, thread: u32, records: &[u8], findings: &mut Findings) {
-        for record in task_records(records) {
+        for record in whole::<TaskRecord>(records) {
             self.ledger.enter(thread, key(record), findings);
         }
     }
 
     fn withdraw(&mut self, thread: u32, records: &[u8]) {
-        for record in task_records(records) {
+        for record in whole::<TaskRecord>(records) {
             self.ledger.withdraw(thread, key(record));
         }
     }
@@ -59,11 +59,6 @@ impl Collector for Swimlane {
     fn expectation(&self) -> Expectation {
         Expectation::EachTask
     }
-}
-
-fn task_records(bytes: &[u8]) -> &[TaskRecord] {
-    <[TaskRecord]>::ref_from_bytes(bytes)
-        .expect("the drain hands over whole records at a multiple of 8")
 }
 
 fn key(record: &TaskRecord) -> RecordKey {
