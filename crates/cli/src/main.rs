@@ -10,6 +10,7 @@ mod collect;
 mod dump;
 mod export;
 mod info;
+mod optional_values;
 mod output;
 mod overhead;
 mod progress;
@@ -18,12 +19,13 @@ mod results;
 mod run;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     start_log();
-    let arguments = match Arguments::try_parse() {
+    let words = optional_values::joined(std::env::args_os(), &Arguments::command());
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
