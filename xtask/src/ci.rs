@@ -1,9 +1,9 @@
 //! `cargo xtask ci`: everything CI checks, in the order that fails fastest.
 
 use crate::bindings;
-use crate::workspace::{self, check};
+use crate::workspace::{self, check, step};
 use crate::{check_deps, tidy};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::process::Command;
 
 pub fn run() -> Result<()> {
@@ -34,9 +34,4 @@ pub fn run() -> Result<()> {
                 .args(["xtask", "test"]),
         )
     })
-}
-
-fn step(name: &str, action: impl FnOnce() -> Result<()>) -> Result<()> {
-    eprintln!("xtask: {name}");
-    action().with_context(|| format!("{name} failed"))
 }

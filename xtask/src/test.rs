@@ -2,7 +2,7 @@
 
 use crate::checker::Checker;
 use crate::selection::Selection;
-use crate::workspace::{self, check};
+use crate::workspace::{self, check, step};
 use crate::{build, loom, mutants};
 use anyhow::{Context, Result, anyhow, ensure};
 use cargo_metadata::TargetKind;
@@ -34,25 +34,29 @@ pub fn selections() -> Result<Vec<Selection>> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    build::build(&selections()?)?;
+    step("build folders", || build::build(&selections()?))?;
     // Who names a test wants that one.
     if !arguments.arguments.is_empty() {
         return check(cargo_test().args(&arguments.arguments));
     }
-    check(cargo_test().arg("--no-run"))?;
+    step("test programs", || check(cargo_test().arg("--no-run")))?;
     let end_to_end = test_targets(|package| package == END_TO_END)?;
     let others = test_targets(|package| package != END_TO_END)?;
     // Most end-to-end tests wait for a device. What the others print follows at their end.
     std::thread::scope(|scope| {
-        let others = scope.spawn(|| aside(cargo_test().args(["--lib", "--bins"]).args(others)));
-        let checkers = scope.spawn(under_model_checkers);
-        let docs =
-            check(cargo_test().args(end_to_end)).and_then(|()| check(cargo_test().arg("--doc")));
+        let others = scope.spawn(|| {
+            step("tests of the crates", || {
+                aside(cargo_test().args(["--lib", "--bins"]).args(others))
+            })
+        });
+        let checkers = scope.spawn(|| step("model checkers", under_model_checkers));
+        let docs = step("end-to-end tests", || check(cargo_test().args(end_to_end)))
+            .and_then(|()| step("examples in docs", || check(cargo_test().arg("--doc"))));
         let others = others.join().map_err(|_| anyhow!("a thread broke off"))?;
         let checkers = checkers.join().map_err(|_| anyhow!("a thread broke off"))?;
         docs.and(others).and(checkers)
     })?;
-    mutants::run("")
+    step("mutants", || mutants::run(""))
 }
 
 /// The package whose tests run on build folders.

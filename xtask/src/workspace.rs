@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use cargo_metadata::{MetadataCommand, Package};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 /// The workspace root.
 pub fn root() -> PathBuf {
@@ -42,6 +43,16 @@ pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+/// One step of a long command, told to stderr with the time it took.
+pub fn step<T>(name: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("xtask: {name}");
+    let begin = Instant::now();
+    let result = action().with_context(|| format!("{name} failed"))?;
+    let seconds = begin.elapsed().as_secs();
+    eprintln!("xtask: {name}: {}:{:02}", seconds / 60, seconds % 60);
+    Ok(result)
 }
 
 /// Runs a command that speaks for itself; its failure is the error.
