@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "lanescope-trace",
     "lanescope-export",
     "lanescope-report",
+    "lanescope-view",
     "lanescope-runtime",
     "lanescope",
     "lanescope-examples",
@@ -52,7 +53,12 @@ const ONLY_FROM: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decode and present; none of them may reach a device.
-const SEES_NO_DEVICE: &[&str] = &["lanescope-trace", "lanescope-export", "lanescope-report"];
+const SEES_NO_DEVICE: &[&str] = &[
+    "lanescope-trace",
+    "lanescope-export",
+    "lanescope-report",
+    "lanescope-view",
+];
 const DEVICE_CRATES: &[&str] = &[
     "lanescope-platform",
     "lanescope-profiling",

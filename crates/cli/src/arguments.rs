@@ -6,6 +6,7 @@ use crate::overhead::Budget;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lanescope::{DumpSelection, Policy};
 use lanescope_examples::WorkloadOptions;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Overhead(Box<OverheadArguments>),
     /// List the tensors of a run, look into them, or compare them with those of another run
     Dump(DumpArguments),
+    /// Show a run in the browser: one page that needs no network
+    View(ViewArguments),
     /// Describe platforms, builds and devices
     Info(InfoArguments),
 }
@@ -156,6 +159,22 @@ pub(crate) struct DumpArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct ViewArguments {
+    /// Folder of a run, or a file with one
+    pub(crate) source: PathBuf,
+    /// Where to write the page; `-` is stdout [default: view.html in the folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write no file: hand the page to browsers of this machine until Ctrl-C
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0",
+          value_parser = loopback, conflicts_with = "output")]
+    pub(crate) serve: Option<SocketAddr>,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct InfoArguments {
     #[command(flatten)]
     pub(crate) target: TargetArguments,
@@ -209,6 +228,20 @@ impl From<LaunchName> for lanescope::LaunchForm {
             LaunchName::ByName => Self::ByName,
         }
     }
+}
+
+/// A port, or an address of this machine with one.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "expected PORT or 127.0.0.1:PORT".to_owned())?;
+    if !address.ip().is_loopback() {
+        return Err("a run is shown to this machine alone: 127.0.0.1 or [::1]".to_owned());
+    }
+    Ok(address)
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

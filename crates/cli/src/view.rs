@@ -1,0 +1,112 @@
+//! `lanescope view`: a run as one page for the browser, in a file or from a server on loopback.
+
+mod server;
+
+use crate::arguments::ViewArguments;
+use crate::{output, results};
+use anyhow::{Context, Result, bail};
+use lanescope_trace::Trace;
+use lanescope_view::Written;
+use server::Server;
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+/// The page's own name in the folder of the run.
+const PAGE_FILE_NAME: &str = "view.html";
+
+pub(crate) fn view(arguments: &ViewArguments) -> Result<ExitCode> {
+    let trace = Trace::open(&arguments.source)?;
+    if let Some(address) = arguments.serve {
+        return serve(&trace, address, arguments.open);
+    }
+    let to = match &arguments.output {
+        Some(path) => path.clone(),
+        None => beside(&arguments.source),
+    };
+    if to == Path::new("-") {
+        if arguments.open {
+            bail!("what goes to stdout cannot be opened; name a file with --output");
+        }
+        return to_stdout(&trace);
+    }
+    if let (Ok(to), Ok(from)) = (to.canonicalize(), arguments.source.canonicalize())
+        && to == from
+    {
+        bail!(
+            "{} is the input; name another file with --output",
+            to.display()
+        );
+    }
+    let mut written = Written::default();
+    results::write_file(&to, |file| {
+        written = lanescope_view::write(&trace, file)?;
+        Ok(())
+    })?;
+    output::note(format!("wrote {} ({})", to.display(), contents(&written)));
+    if arguments.open {
+        let path = to.canonicalize().unwrap_or(to);
+        open(path.as_os_str())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(trace: &Trace, address: std::net::SocketAddr, is_opened: bool) -> Result<ExitCode> {
+    let mut page = Vec::new();
+    let written = lanescope_view::write(trace, &mut page)?;
+    let server = Server::bind(address, page)?;
+    output::note(format!(
+        "{} – Ctrl-C ends it ({})",
+        server.url(),
+        contents(&written)
+    ));
+    if is_opened {
+        open(OsStr::new(&server.url()))?;
+    }
+    server.run()
+}
+
+fn to_stdout(trace: &Trace) -> Result<ExitCode> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    match lanescope_view::write(trace, &mut stdout) {
+        Err(lanescope_view::ViewError::Write { source })
+            if source.kind() == ErrorKind::BrokenPipe => {}
+        written => drop(written?),
+    }
+    match stdout.flush() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to stdout")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn contents(written: &Written) -> String {
+    let kib = written.bytes.div_ceil(1024);
+    format!(
+        "{} tasks, {} edges, {kib} KiB",
+        written.tasks, written.edges
+    )
+}
+
+fn beside(source: &Path) -> PathBuf {
+    let folder = if source.is_dir() {
+        source
+    } else {
+        source.parent().unwrap_or(Path::new("."))
+    };
+    folder.join(PAGE_FILE_NAME)
+}
+
+/// Hands the page to whatever opens pages on this desktop.
+fn open(what: &OsStr) -> Result<()> {
+    Command::new("xdg-open")
+        .arg(what)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+        .context("cannot start xdg-open; open the page by hand")
+}

@@ -1,0 +1,345 @@
+// The run: its tasks, edges, phases and marks as columns, and its tracks.
+//
+// Times are ticks from one before the run's first known time, so that 0 is a time that is not known.
+
+class Run {
+  constructor(facts, columns) {
+    this.facts = facts;
+    this.functions = facts.functions;
+    this.span = facts.span_ticks;
+    this.Times = this.span + 2 < 2 ** 32 ? Uint32Array : Float64Array;
+    this.readTasks(columns);
+    this.readEdges(columns);
+    this.scheduler = this.readPhases(columns, "scheduler", ["phase", "tasks", "hits", "misses"]);
+    this.scheduler.round = columns.steps("scheduler_round", Float64Array, this.scheduler.firsts);
+    this.orchestrator = this.readPhases(columns, "orchestrator", ["phase", "submit", "id_low", "id_high"]);
+    this.readCounters(columns);
+    this.readLosses(columns);
+    this.undrawn = 0;
+    this.makeGroups();
+  }
+
+  readTasks(columns) {
+    const { cores } = this.facts;
+    const firsts = firstsOf(cores.map((core) => core.tasks));
+    const count = firsts[cores.length];
+    const start = columns.steps("start", this.Times, firsts);
+    const beside = (name, from, sign) => {
+      const raw = columns.raw(name);
+      const out = new this.Times(count);
+      for (let row = 0; row < count; row++) out[row] = from[row] + sign * unfold(raw[row]);
+      return out;
+    };
+    const end = beside("end", start, 1);
+    this.firsts = firsts;
+    this.count = count;
+    this.tasks = {
+      start,
+      end,
+      receive: beside("receive", start, -1),
+      dispatch: beside("dispatch", start, -1),
+      finish: beside("finish", end, 1),
+      token: columns.steps("token", Uint32Array, firsts),
+      func: columns.plain("func", this.functions.length > 0xffff ? Uint32Array : Uint16Array),
+      idLow: columns.steps("id_low", Uint32Array, firsts),
+      idHigh: columns.steps("id_high", Uint32Array, firsts),
+    };
+  }
+
+  readEdges(columns) {
+    const { count } = this;
+    // A task with several rows is met at the first of them; most runs have none such.
+    this.lead = null;
+    if (!columns.isAll("lead", 0)) {
+      this.lead = columns.plain("lead", Uint32Array).map((back, row) => row - back);
+    }
+    const offsets = new Uint32Array(count + 1);
+    if (columns.rows("fanout")) {
+      const fanout = columns.raw("fanout");
+      for (let row = 0; row < count; row++) offsets[row + 1] = offsets[row] + fanout[row];
+    }
+    const targets = new Uint32Array(offsets[count]);
+    if (targets.length) {
+      const raw = columns.raw("successor");
+      for (let row = 0; row < count; row++) {
+        for (let i = offsets[row]; i < offsets[row + 1]; i++) targets[i] = row + unfold(raw[i]);
+      }
+    }
+    this.successorTable = { offsets, targets };
+    this.predecessorTable = null;
+    this.blockRows = null;
+  }
+
+  readPhases(columns, kind, names) {
+    const firsts = firstsOf(this.facts.threads.map((thread) => thread[kind]));
+    const start = columns.steps(`${kind}_start`, this.Times, firsts);
+    const lengths = columns.raw(`${kind}_length`);
+    const out = { firsts, start, end: start.map((time, item) => time + lengths[item]) };
+    for (const name of names) out[name] = columns.plain(`${kind}_${name}`, Float64Array);
+    return out;
+  }
+
+  readCounters(columns) {
+    const { counters } = this.facts;
+    this.counters = null;
+    if (!counters || !columns.rows("pmu_row")) return;
+    const raw = columns.raw("pmu_row");
+    const rows = new Int32Array(this.count).fill(-1);
+    let row = 0;
+    raw.forEach((step, place) => {
+      row += step;
+      rows[row] = place;
+    });
+    this.counters = {
+      ...counters,
+      places: rows,
+      cycles: columns.plain("pmu_cycles", Float64Array),
+      counts: counters.columns.map((_, column) => columns.plain(`pmu_${column}`, Uint32Array)),
+    };
+  }
+
+  readLosses(columns) {
+    const names = ["track", "kind", "at", "count"];
+    const [track, kind, at, count] = names.map((name) => columns.plain(`loss_${name}`, Float64Array));
+    this.losses = Array.from(track, (number, i) => ({
+      ofThread: kind[i] === 3,
+      track: number,
+      at: at[i],
+      count: count[i],
+      text: `${grouped(count[i])} ${this.facts.losses[kind[i]]}`,
+    }));
+  }
+
+  makeGroups() {
+    const { facts, tasks } = this;
+    const used = facts.cores.map((core, index) => ({ ...core, index })).filter((core) => core.tasks > 0);
+    const groups = [];
+    const add = (key, name, tracks) => tracks.length && groups.push({ key, name, tracks, isOpen: true });
+    add("orchestrator", "Orchestrator", this.orchestratorTracks());
+    add("scheduler", "AICPU scheduler", this.phaseTracks("scheduler"));
+    add("aicore", "AICore · start to end", used.map((core) => this.kernelTrack(core)));
+    if (this.counters) {
+      const counted = used.filter((core) => this.hasCounters(core.index));
+      add("counters", "Counters", counted.map((core) => this.counterTrack(core)));
+    }
+    const stays = used.filter((core) => {
+      for (let row = this.firsts[core.index]; row < this.firsts[core.index + 1]; row++) {
+        if (tasks.dispatch[row] && tasks.finish[row]) return true;
+      }
+      return false;
+    });
+    add("aicpu", "AICPU · dispatch to finish", stays.map((core) => this.stayTrack(core)));
+    this.groups = groups;
+  }
+
+  /** The track of a core's kernels; a task of which one of start and end is known is a point. */
+  kernelTrack(core) {
+    const { start, end } = this.tasks;
+    const [first, behind] = [this.firsts[core.index], this.firsts[core.index + 1]];
+    let isPlain = true;
+    for (let row = first, latest = 1; row < behind && isPlain; row++) {
+      isPlain = start[row] >= latest && end[row] >= start[row];
+      latest = end[row];
+    }
+    const track = { kind: "kernel", core: core.index, name: core.name, losses: this.lossesOf(core.index, false) };
+    if (isPlain) {
+      track.lanes = [new Lane(start.subarray(first, behind), end.subarray(first, behind), null, first)];
+      return track;
+    }
+    const isSpan = (row) => start[row] && end[row] >= start[row];
+    const startOf = (row) => start[row] || end[row];
+    const endOf = (row) => (isSpan(row) ? end[row] : startOf(row));
+    return this.dealt(track, first, behind - first, startOf, endOf);
+  }
+
+  stayTrack(core) {
+    const { dispatch, finish } = this.tasks;
+    const [first, behind] = [this.firsts[core.index], this.firsts[core.index + 1]];
+    const startOf = (row) => (finish[row] >= dispatch[row] ? dispatch[row] : 0);
+    const track = { kind: "stay", core: core.index, name: core.name, losses: [] };
+    return this.dealt(track, first, behind - first, startOf, (row) => finish[row], false);
+  }
+
+  counterTrack(core) {
+    const track = this.kernelTrack(core);
+    return { ...track, kind: "counter", lanes: track.lanes.slice(0, 1), losses: [] };
+  }
+
+  hasCounters(core) {
+    for (let row = this.firsts[core]; row < this.firsts[core + 1]; row++) {
+      if (this.counters.places[row] >= 0) return true;
+    }
+    return false;
+  }
+
+  phaseTracks(kind) {
+    const phases = this[kind];
+    const tracks = [];
+    for (let thread = 0; thread + 1 < phases.firsts.length; thread++) {
+      const [first, count] = [phases.firsts[thread], phases.firsts[thread + 1] - phases.firsts[thread]];
+      const losses = kind === "scheduler" ? this.lossesOf(thread, true) : [];
+      if (!count && !losses.length) continue;
+      const track = { kind, thread, name: kind === "scheduler" ? `Thread ${thread}` : `Orch ${thread}`, losses };
+      tracks.push(this.dealt(track, first, count, (item) => phases.start[item], (item) => phases.end[item]));
+    }
+    return tracks;
+  }
+
+  /** Its phases, or else its totals as one span. */
+  orchestratorTracks() {
+    const tracks = this.phaseTracks("orchestrator");
+    const totals = this.facts.orchestrator;
+    if (tracks.length || !totals) return tracks;
+    const lane = new Lane(Float64Array.of(totals.start), Float64Array.of(totals.end), null, 0);
+    return [{ kind: "totals", name: "Orchestrator", losses: [], lanes: [lane] }];
+  }
+
+  dealt(track, first, count, startOf, endOf, countUndrawn = true) {
+    const { lanes, undrawn } = dealLanes(first, count, startOf, endOf);
+    if (countUndrawn) this.undrawn += undrawn;
+    return { ...track, lanes: lanes.length ? lanes : [new Lane([], [], null, 0)] };
+  }
+
+  lossesOf(track, ofThread) {
+    return this.losses.filter((loss) => loss.ofThread === ofThread && loss.track === track);
+  }
+
+  coreOf(row) {
+    let low = 0;
+    let high = this.facts.cores.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.firsts[middle] <= row) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  functionName(row) {
+    return this.functions[this.tasks.func[row]].name;
+  }
+
+  /** The whole id in digits. */
+  idOf(row) {
+    return wide(this.tasks.idLow[row], this.tasks.idHigh[row]);
+  }
+
+  /** The short name of a task: `t7`, or `r2t7` for ring 2. */
+  shortName(row) {
+    const ring = this.tasks.idHigh[row] & 0xff;
+    return ring ? `r${ring}t${this.tasks.idLow[row]}` : `t${this.tasks.idLow[row]}`;
+  }
+
+  /** The row that edges of a row's task meet. */
+  leadOf(row) {
+    return this.lead ? this.lead[row] : row;
+  }
+
+  /** All rows of a task, by its first. */
+  rowsOf(lead) {
+    if (!this.lead) return [lead];
+    if (!this.blockRows) {
+      this.blockRows = new Map();
+      this.lead.forEach((first, row) => {
+        if (first === row) return;
+        if (!this.blockRows.has(first)) this.blockRows.set(first, [first]);
+        this.blockRows.get(first).push(row);
+      });
+    }
+    return this.blockRows.get(lead) ?? [lead];
+  }
+
+  /** Of the rows of a task, the one that ends last: its successors wait for it. */
+  lastRow(lead) {
+    const { end } = this.tasks;
+    return this.rowsOf(lead).reduce((last, row) => (end[row] > end[last] ? row : last));
+  }
+
+  /** Of the rows of a task, the one that starts first. */
+  firstRow(lead) {
+    const { start } = this.tasks;
+    const before = (row, first) => start[row] && (!start[first] || start[row] < start[first]);
+    return this.rowsOf(lead).reduce((first, row) => (before(row, first) ? row : first));
+  }
+
+  /** The first rows of the tasks that wait for a row's task. */
+  successors(row) {
+    const { offsets, targets } = this.successorTable;
+    const lead = this.leadOf(row);
+    return targets.subarray(offsets[lead], offsets[lead + 1]);
+  }
+
+  /** The first rows of the tasks that a row's task waits for. */
+  predecessors(row) {
+    this.predecessorTable ??= reversed(this.successorTable);
+    const { offsets, targets } = this.predecessorTable;
+    const lead = this.leadOf(row);
+    return targets.subarray(offsets[lead], offsets[lead + 1]);
+  }
+
+  /** What a counter of a row is by cycle, in the counter's unit; `null` when nothing was counted. */
+  rate(row, column) {
+    const place = this.counters?.places[row] ?? -1;
+    if (place < 0) return null;
+    const cycles = this.counters.cycles[place];
+    return cycles ? (this.counters.counts[column][place] / cycles) * this.counters.columns[column].scale : 0;
+  }
+
+  /** From one known time to a later one, else `null`. */
+  static between(from, to) {
+    return from && to && to >= from ? to - from : null;
+  }
+
+  nanoseconds(ticks) {
+    return (ticks * 1e9) / this.facts.ticks_per_second;
+  }
+
+  /** A length of time in the unit that fits it. */
+  duration(ticks) {
+    return durationText(this.nanoseconds(ticks));
+  }
+
+  /** A time, from the run's first. */
+  time(ticks) {
+    return this.duration(ticks - 1);
+  }
+}
+
+function firstsOf(counts) {
+  const firsts = new Uint32Array(counts.length + 1);
+  counts.forEach((count, i) => {
+    firsts[i + 1] = firsts[i] + count;
+  });
+  return firsts;
+}
+
+function reversed({ offsets, targets }) {
+  const count = offsets.length - 1;
+  const back = new Uint32Array(count + 1);
+  for (const target of targets) back[target + 1]++;
+  for (let row = 0; row < count; row++) back[row + 1] += back[row];
+  const cursors = back.slice();
+  const sources = new Uint32Array(targets.length);
+  for (let row = 0; row < count; row++) {
+    for (let i = offsets[row]; i < offsets[row + 1]; i++) sources[cursors[targets[i]]++] = row;
+  }
+  return { offsets: back, targets: sources };
+}
+
+const wide = (low, high) => (high ? ((BigInt(high) << 32n) | BigInt(low)).toString() : String(low));
+
+/** Digits in groups of three. */
+const grouped = (number) => number.toLocaleString("en-US").replaceAll(",", "\u202f");
+
+/** Four digits and a unit; below a microsecond, whole nanoseconds. */
+function durationText(ns) {
+  const units = [
+    [1e9, "s"],
+    [1e6, "ms"],
+    [1e3, "µs"],
+  ];
+  const [size, unit] = units.find(([size]) => Math.abs(ns) >= size) ?? [1, "ns"];
+  const value = ns / size;
+  const digits = unit === "ns" ? (Number.isInteger(value) ? 0 : 2) : Math.max(0, 3 - Math.floor(Math.log10(Math.abs(value))));
+  return `${value.toFixed(Math.min(3, digits))}\u202f${unit}`;
+}

@@ -1,0 +1,225 @@
+// Draws what changes without the lanes: the pointer, the choice, its arrows, and the critical path.
+
+class Overlay {
+  constructor(canvas, viewport) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.viewport = viewport;
+  }
+
+  resize(width, height, ratio) {
+    this.ratio = ratio;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+  }
+
+  draw(theme, { selected, hovered, path, pointer, stretch }) {
+    const { context, viewport } = this;
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, viewport.width, viewport.height);
+    if (pointer && pointer.x >= GUTTER) {
+      context.fillStyle = theme.shade;
+      context.fillRect(pointer.x, 0, 1, viewport.height);
+    }
+    if (stretch) {
+      const [from, to] = [stretch.from, stretch.to].map((x) => Math.max(GUTTER, x));
+      context.fillStyle = theme.shade;
+      context.fillRect(Math.min(from, to), 0, Math.abs(to - from), viewport.height);
+    }
+    context.save();
+    context.beginPath();
+    context.rect(GUTTER, RULER, viewport.plotWidth, viewport.height - RULER);
+    context.clip();
+    if (path) this.path(theme, path);
+    if (hovered) this.outline(this.placeOfItem(hovered), theme.mutedCss, 1);
+    if (selected?.kind === "task") this.task(theme, selected.item);
+    else if (selected) this.outline(this.placeOfItem(selected), theme.textCss, 2);
+    context.restore();
+  }
+
+  placeOfItem({ track, item, kind }) {
+    const { viewport } = this;
+    if (kind === "task" && track.kind !== "counter") return viewport.placeOf(item, track.kind);
+    const row = viewport.rows.find((row) => row.track === track);
+    if (!row) return null;
+    for (let index = 0; index < track.lanes.length; index++) {
+      const lane = track.lanes[index];
+      const place = lane.items ? lane.items.indexOf(item) : item - lane.first;
+      if (place < 0 || place >= lane.count) continue;
+      return {
+        x: viewport.xOf(lane.starts[place]),
+        right: viewport.xOf(lane.ends[place]),
+        y: row.y - viewport.scroll + index * row.lane,
+        height: row.lane,
+      };
+    }
+    return null;
+  }
+
+  outline(place, colour, width) {
+    if (!place) return;
+    const { context } = this;
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.strokeRect(place.x - width / 2, place.y - width / 2, Math.max(2, place.right - place.x) + width - 1, place.height - 1 + width);
+  }
+
+  /** A task with the tasks it waited for and those that waited for it. */
+  task(theme, row) {
+    const { viewport } = this;
+    const { run } = viewport;
+    const lead = run.leadOf(row);
+    for (const from of capped(run.predecessors(row))) {
+      this.arrow(run.lastRow(from), run.firstRow(lead), theme.before);
+    }
+    for (const to of capped(run.successors(row))) {
+      this.arrow(run.lastRow(lead), run.firstRow(to), theme.after);
+    }
+    this.outline(viewport.placeOf(row, "stay"), theme.mutedCss, 1);
+    for (const block of run.rowsOf(lead)) this.outline(viewport.placeOf(block), theme.textCss, block === row ? 2 : 1);
+  }
+
+  arrow(from, to, colour) {
+    const { context, viewport } = this;
+    const [start, end] = [viewport.placeOf(from), viewport.placeOf(to)];
+    if (!start || !end) return;
+    const [x0, y0] = [start.right, start.y + start.height / 2];
+    const [x1, y1] = [end.x, end.y + end.height / 2];
+    const bend = Math.min(80, Math.max(14, Math.abs(x1 - x0) / 2));
+    context.strokeStyle = colour;
+    context.fillStyle = colour;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.moveTo(x0, y0);
+    context.bezierCurveTo(x0 + bend, y0, x1 - bend, y1, x1 - 5, y1);
+    context.stroke();
+    context.beginPath();
+    context.moveTo(x1, y1);
+    context.lineTo(x1 - 7, y1 - 3.5);
+    context.lineTo(x1 - 7, y1 + 3.5);
+    context.fill();
+  }
+
+  /** The steps of the critical path, joined; of steps in one column, one. */
+  path(theme, rows) {
+    const { context, viewport } = this;
+    context.strokeStyle = theme.path;
+    context.lineWidth = 2;
+    context.beginPath();
+    let previous = null;
+    for (const row of rows) {
+      const place = viewport.placeOf(row);
+      if (!place) continue;
+      if (previous && (place.x > GUTTER || previous.right > GUTTER) && previous.right < viewport.width) {
+        if (place.x - previous.drawn >= 1) {
+          context.moveTo(previous.right, previous.y + previous.height / 2);
+          context.lineTo(place.x, place.y + place.height / 2);
+          context.rect(place.x, place.y, Math.max(1, place.right - place.x), place.height - 1);
+          place.drawn = place.x;
+        } else place.drawn = previous.drawn;
+      } else place.drawn = -Infinity;
+      previous = place;
+    }
+    context.stroke();
+  }
+}
+
+/** More arrows than this hide what they show. */
+const MOST_ARROWS = 200;
+const capped = (rows) => (rows.length > MOST_ARROWS ? rows.subarray(0, MOST_ARROWS) : rows);
+
+/** The whole run in a strip: how many cores run a kernel, over time, and what is in sight. */
+class Overview {
+  constructor(canvas, viewport) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.viewport = viewport;
+  }
+
+  resize(width, height, ratio) {
+    this.ratio = ratio;
+    this.height = height;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+    this.shape = null;
+  }
+
+  /** For each pixel of the strip, the part of the cores that run a kernel, by type of core. */
+  measure() {
+    const { run, width, plotWidth } = this.viewport;
+    const columns = Math.floor(plotWidth);
+    const shapes = { aic: new Float32Array(columns), aiv: new Float32Array(columns) };
+    const tracks = run.groups.find((group) => group.key === "aicore")?.tracks ?? [];
+    const perColumn = (run.span + 1) / columns;
+    for (const track of tracks) {
+      const shape = shapes[run.facts.cores[track.core].kind] ?? shapes.aiv;
+      for (const { starts, ends, count } of track.lanes.slice(0, 1)) {
+        for (let place = 0; place < count; place++) {
+          let at = Math.floor((starts[place] - 1) / perColumn);
+          let from = starts[place] - 1;
+          const end = Math.max(ends[place] - 1, from + 1);
+          for (; from < end && at < columns; at++) {
+            const to = Math.min(end, (at + 1) * perColumn);
+            shape[at] += (to - from) / perColumn;
+            from = to;
+          }
+        }
+      }
+    }
+    this.shape = { shapes, columns, cores: Math.max(1, tracks.length), width };
+  }
+
+  draw(theme, stretch) {
+    if (!this.shape) this.measure();
+    const { context, viewport, height } = this;
+    const { shapes, columns, cores } = this.shape;
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.fillStyle = theme.groundCss;
+    context.fillRect(0, 0, viewport.width, height);
+    const high = height - 12;
+    const area = (of, colour) => {
+      context.fillStyle = colour;
+      context.beginPath();
+      context.moveTo(GUTTER, height);
+      for (let x = 0; x < columns; x++) context.lineTo(GUTTER + x, height - (of(x) / cores) * high);
+      context.lineTo(GUTTER + columns, height);
+      context.fill();
+    };
+    area((x) => shapes.aic[x] + shapes.aiv[x], theme.aiv);
+    area((x) => shapes.aic[x], theme.aic);
+    const at = (time) => GUTTER + ((time - 1) / Math.max(1, viewport.run.span)) * viewport.plotWidth;
+    const [from, to] = [Math.max(GUTTER, at(viewport.from)), Math.min(viewport.width, at(viewport.to))];
+    context.fillStyle = theme.veil;
+    context.fillRect(GUTTER, 0, from - GUTTER, height);
+    context.fillRect(to, 0, viewport.width - to, height);
+    context.strokeStyle = theme.accentCss;
+    context.lineWidth = 1.5;
+    context.strokeRect(from + 0.75, 0.75, Math.max(3, to - from - 1.5), height - 1.5);
+    if (stretch) {
+      context.fillStyle = theme.shade;
+      context.fillRect(Math.min(stretch.from, stretch.to), 0, Math.abs(stretch.to - stretch.from), height);
+    }
+    context.fillStyle = theme.raisedCss;
+    context.fillRect(0, 0, GUTTER, height);
+    context.fillStyle = theme.mutedCss;
+    context.font = `11px ${theme.sans}`;
+    context.textBaseline = "middle";
+    context.textAlign = "right";
+    context.fillText("cores at work", GUTTER - 9, 16);
+    context.font = `10px ${theme.sans}`;
+    const legend = [
+      ["AIV", theme.aiv, GUTTER - 9],
+      ["AIC", theme.aic, GUTTER - 48],
+    ];
+    for (const [name, colour, right] of legend) {
+      context.fillStyle = theme.mutedCss;
+      context.fillText(name, right, 34);
+      context.fillStyle = colour;
+      context.fillRect(right - context.measureText(name).width - 11, 30, 7, 7);
+    }
+  }
+
+  timeAt(x) {
+    return 1 + ((x - GUTTER) / this.viewport.plotWidth) * this.viewport.run.span;
+  }
+}

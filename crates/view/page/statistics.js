@@ -1,0 +1,120 @@
+// What the panels say in numbers: functions, their spread, and the critical path.
+
+/** Of each function: tasks, how many have a known run time, and the sum of these. */
+function functionTotals(run) {
+  const { start, end, func } = run.tasks;
+  const totals = run.functions.map((facts, place) => ({ ...facts, place, count: 0, known: 0, sum: 0 }));
+  for (let row = 0; row < run.count; row++) {
+    const total = totals[func[row]];
+    total.count++;
+    if (start[row] && end[row] >= start[row]) {
+      total.known++;
+      total.sum += end[row] - start[row];
+    }
+  }
+  return totals.sort((a, b) => b.sum - a.sum || a.id - b.id);
+}
+
+/** Run times of a function's tasks in rising order, and the rows that took longest. */
+function runTimes(run, place, slowest = 5) {
+  const { start, end, func } = run.tasks;
+  const times = [];
+  let rows = [];
+  for (let row = 0; row < run.count; row++) {
+    if (func[row] !== place || !start[row] || end[row] < start[row]) continue;
+    const time = end[row] - start[row];
+    times.push(time);
+    if (rows.length < slowest || time > rows[rows.length - 1].time) {
+      rows.push({ row, time });
+      rows.sort((a, b) => b.time - a.time || a.row - b.row);
+      rows = rows.slice(0, slowest);
+    }
+  }
+  return { times: Float64Array.from(times).sort(), slowest: rows };
+}
+
+/** The value that a part of all lies at or below: nearest rank. */
+function quantile(sorted, part) {
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)];
+}
+
+/** How many values lie in each of some equally long stretches. */
+function histogram(sorted, most) {
+  const low = sorted[0];
+  const high = sorted[sorted.length - 1];
+  const count = Math.max(1, Math.min(most, high - low + 1));
+  const width = (high - low + 1) / count;
+  const bins = Array.from({ length: count }, (_, i) => ({ from: low + i * width, to: low + (i + 1) * width, count: 0 }));
+  for (const value of sorted) bins[Math.min(count - 1, Math.floor((value - low) / width))].count++;
+  return bins;
+}
+
+/**
+ * From the task that ends last back, each time to the predecessor that ended last: the chain that the
+ * end of the run hung on, in order of time.
+ */
+function criticalPath(run) {
+  const { start, end } = run.tasks;
+  let last = -1;
+  for (let row = 0; row < run.count; row++) {
+    if (end[row] && (last < 0 || end[row] > end[last])) last = row;
+  }
+  const rows = [];
+  const seen = new Set();
+  while (last >= 0 && !seen.has(run.leadOf(last))) {
+    rows.push(last);
+    seen.add(run.leadOf(last));
+    let before = -1;
+    for (const lead of run.predecessors(last)) {
+      const row = run.lastRow(lead);
+      if (end[row] && (before < 0 || end[row] > end[before])) before = row;
+    }
+    last = before;
+  }
+  return rows.reverse();
+}
+
+/** A byte for each row, 0 calm and 255 hot, of what `valueOf` says; rows without a value are 0. */
+function heatClasses(run, valueOf) {
+  const values = new Float32Array(run.count);
+  let most = 0;
+  for (let row = 0; row < run.count; row++) {
+    const value = valueOf(row);
+    values[row] = value ?? 0;
+    if (values[row] > most) most = values[row];
+  }
+  const classes = new Uint8Array(run.count);
+  if (most > 0) for (let row = 0; row < run.count; row++) classes[row] = Math.round((values[row] / most) * 255);
+  return { classes, most };
+}
+
+/** What a search means: rows whose function or id it names, as a byte each, and how many. */
+function search(run, text) {
+  const query = text.trim().toLowerCase();
+  const chosen = new Uint8Array(run.count);
+  const rows = [];
+  if (!query) return null;
+  const functions = run.functions.map(({ name }) => name.toLowerCase().includes(query));
+  const id = idOfQuery(query);
+  const { func, idLow, idHigh } = run.tasks;
+  for (let row = 0; row < run.count; row++) {
+    const isNamed = functions[func[row]];
+    const isId = id && idLow[row] === id.low && (id.high === null ? (idHigh[row] & 0xff) === id.ring : idHigh[row] === id.high);
+    if (isNamed || isId) {
+      chosen[row] = 1;
+      rows.push(row);
+    }
+  }
+  const orderOf = (row) => run.tasks.start[row] || run.tasks.dispatch[row] || run.tasks.end[row];
+  rows.sort((a, b) => orderOf(a) - orderOf(b) || a - b);
+  return { chosen, rows };
+}
+
+/** `17`, `0x11`, `t17` or `r2t17`. */
+function idOfQuery(query) {
+  const short = /^(?:r(\d{1,3}))?t(\d{1,10})$/.exec(query);
+  if (short) return { low: Number(short[2]), high: null, ring: Number(short[1] ?? 0) };
+  if (!/^(\d{1,20}|0x[0-9a-f]{1,16})$/.test(query)) return null;
+  const whole = BigInt(query);
+  return { low: Number(whole & 0xffffffffn), high: Number(whole >> 32n) };
+}
