@@ -6,6 +6,9 @@ use crate::overhead::Budget;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lanescope::{DumpSelection, Policy};
 use lanescope_examples::WorkloadOptions;
+use lanescope_export::tables::Table;
+use lanescope_trace::Chip;
+use lanescope_trace::synth::Synth;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +38,8 @@ pub(crate) enum Command {
     Dump(DumpArguments),
     /// Show a run in the browser: one page that needs no network
     View(ViewArguments),
+    /// Make up a run of any size and write its capture
+    Synth(SynthArguments),
     /// Describe platforms, builds and devices
     Info(InfoArguments),
 }
@@ -123,9 +128,12 @@ pub(crate) struct ExportArguments {
     /// The format
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: FormatName,
-    /// Where to write; `-` is stdout [default: a file in the folder]
+    /// Where to write; `-` is stdout [default: a file or folder beside the input]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Of a format that has tables, only this one
+    #[arg(long, value_name = "TABLE", value_parser = table)]
+    pub(crate) table: Option<Table>,
 }
 
 #[derive(Args, Debug)]
@@ -175,6 +183,34 @@ pub(crate) struct ViewArguments {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct SynthArguments {
+    /// Tasks
+    #[arg(long, value_name = "N")]
+    pub(crate) tasks: u32,
+    /// Cores, a third of them cube cores [default: those of the chip]
+    #[arg(long, value_name = "C",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(Synth::MAX_CORES)))]
+    pub(crate) cores: Option<u32>,
+    /// Another seed, another run
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Edges into each task, as far as there are tasks before it
+    #[arg(long, value_name = "E", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(..=i64::from(Synth::MAX_EDGES)))]
+    pub(crate) edges: u32,
+    /// The chip whose counter and threads to use
+    #[arg(long, value_name = "CHIP", default_value = "a2a3", value_parser = chip)]
+    pub(crate) chip: Chip,
+    /// Mean kernel time in nanoseconds
+    #[arg(long, value_name = "NS", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(2..=1_000_000_000))]
+    pub(crate) mean_run_ns: u64,
+    /// Folder for the capture; it is made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct InfoArguments {
     #[command(flatten)]
     pub(crate) target: TargetArguments,
@@ -209,6 +245,12 @@ pub(crate) enum FormatName {
     PmuCsv,
     /// The folder `tensor_dump` of the reference runtime: manifest and payload
     TensorDump,
+    /// Chrome trace JSON, for viewers and scripts that read nothing else
+    Chrome,
+    /// Tables as CSV: tasks, edges, phases, pmu, runs, verdicts
+    Csv,
+    /// A Mermaid flowchart of a small graph
+    Mermaid,
 }
 
 impl From<PolicyName> for Policy {
@@ -242,6 +284,19 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
         return Err("a run is shown to this machine alone: 127.0.0.1 or [::1]".to_owned());
     }
     Ok(address)
+}
+
+fn table(text: &str) -> Result<Table, String> {
+    let found = Table::ALL.into_iter().find(|table| table.name() == text);
+    found.ok_or_else(|| {
+        let names = Table::ALL.map(Table::name).join(", ");
+        format!("no table is called {text}, expected {names}")
+    })
+}
+
+fn chip(text: &str) -> Result<Chip, String> {
+    let found = Chip::ALL.into_iter().find(|chip| chip.name() == text);
+    found.ok_or_else(|| format!("no chip is called {text}, expected a2a3 or a5"))
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

@@ -4,16 +4,21 @@ use crate::arguments::{ExportArguments, FormatName};
 use crate::{output, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
+use lanescope_export::tables::Table;
+use lanescope_export::{chrome, csv, mermaid};
 use lanescope_trace::Trace;
+use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
+    let format = arguments.format;
+    let shape = shape(format, arguments.table)?;
     let trace = Trace::open(&arguments.dir)?;
     let to = match &arguments.output {
         Some(path) => path.clone(),
-        None => beside(&arguments.dir, arguments.format),
+        None => beside(&arguments.dir, &shape),
     };
     if is_input(&to, &arguments.dir) {
         bail!(
@@ -21,24 +26,49 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
             to.display()
         );
     }
-    if arguments.format == FormatName::TensorDump {
-        if to == Path::new("-") {
-            bail!("tensor-dump is a folder; name one with --output");
+    match shape {
+        Shape::File(_) if to == Path::new("-") => {
+            export_to_stdout(&trace, arguments)?;
+            return Ok(ExitCode::SUCCESS);
         }
-        results::write_tensor_dump(&trace, &to)?;
-        output::note(format!("wrote {}", to.display()));
-    } else if to == Path::new("-") {
-        export_to_stdout(&trace, arguments.format)?;
-    } else {
-        results::write_file(&to, |file| write(&trace, arguments.format, file))?;
-        output::note(format!("wrote {}", to.display()));
+        Shape::File(_) => results::write_file(&to, |file| write(&trace, arguments, file))?,
+        Shape::Folder(name) if to == Path::new("-") => {
+            bail!("{name} is a folder; name one with --output");
+        }
+        Shape::Folder(_) => write_folder(&trace, format, &to)?,
     }
+    output::note(format!("wrote {}", to.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn export_to_stdout(trace: &Trace, format: FormatName) -> Result<()> {
+/// What an export is, and its own name.
+enum Shape {
+    File(String),
+    Folder(&'static str),
+}
+
+fn shape(format: FormatName, table: Option<Table>) -> Result<Shape> {
+    if let Some(table) = table {
+        return match format {
+            FormatName::Csv => Ok(Shape::File(format!("{}.csv", table.name()))),
+            _ => bail!("this format has no tables; --table goes with csv"),
+        };
+    }
+    let file = |name: &str| Shape::File(name.to_owned());
+    Ok(match format {
+        FormatName::Perfetto => file(results::TRACE_FILE_NAME),
+        FormatName::RecordsJson => file(results::RECORDS_FILE_NAME),
+        FormatName::PmuCsv => file(results::PMU_FILE_NAME),
+        FormatName::Chrome => file(chrome::FILE_NAME),
+        FormatName::Mermaid => file(mermaid::FILE_NAME),
+        FormatName::TensorDump => Shape::Folder(results::DUMP_FOLDER_NAME),
+        FormatName::Csv => Shape::Folder(csv::FOLDER_NAME),
+    })
+}
+
+fn export_to_stdout(trace: &Trace, arguments: &ExportArguments) -> Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
-    let written = write(trace, format, &mut stdout)
+    let written = write(trace, arguments, &mut stdout)
         .and_then(|()| stdout.flush().context("cannot write to stdout"));
     match written {
         Err(error) if is_broken_pipe(&error) => Ok(()),
@@ -53,13 +83,40 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-fn write(trace: &Trace, format: FormatName, to: &mut dyn Write) -> Result<()> {
-    match format {
-        FormatName::Perfetto => results::write_perfetto(trace, to),
-        FormatName::RecordsJson => results::write_records_json(trace, to),
-        FormatName::PmuCsv => results::write_pmu(trace, to),
-        FormatName::TensorDump => unreachable!("a folder is written by itself"),
+fn write(trace: &Trace, arguments: &ExportArguments, to: &mut dyn Write) -> Result<()> {
+    match (arguments.format, arguments.table) {
+        (FormatName::Perfetto, _) => results::write_perfetto(trace, to)?,
+        (FormatName::RecordsJson, _) => results::write_records_json(trace, to)?,
+        (FormatName::PmuCsv, _) => results::write_pmu(trace, to)?,
+        (FormatName::Chrome, _) => {
+            chrome::write(trace, to)?;
+        }
+        (FormatName::Mermaid, _) => {
+            mermaid::write(trace, to)?;
+        }
+        (FormatName::Csv, Some(table)) => {
+            csv::write(trace, table, to)?;
+        }
+        (FormatName::TensorDump | FormatName::Csv, _) => {
+            unreachable!("a folder is written by itself")
+        }
     }
+    Ok(())
+}
+
+fn write_folder(trace: &Trace, format: FormatName, folder: &Path) -> Result<()> {
+    if format == FormatName::TensorDump {
+        return results::write_tensor_dump(trace, folder);
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for table in Table::ALL {
+        let path = folder.join(format!("{}.csv", table.name()));
+        results::write_file(&path, |file| {
+            csv::write(trace, table, file)?;
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 /// Whether `to` is what is being read: the file itself, or the one of its folder that was opened.
@@ -79,16 +136,14 @@ fn is_input(to: &Path, input: &Path) -> bool {
 }
 
 /// The export's own name in the folder of the run.
-fn beside(run: &Path, format: FormatName) -> PathBuf {
+fn beside(run: &Path, shape: &Shape) -> PathBuf {
     let folder = if run.is_dir() {
         run
     } else {
         run.parent().unwrap_or(Path::new("."))
     };
-    folder.join(match format {
-        FormatName::Perfetto => results::TRACE_FILE_NAME,
-        FormatName::RecordsJson => results::RECORDS_FILE_NAME,
-        FormatName::PmuCsv => results::PMU_FILE_NAME,
-        FormatName::TensorDump => results::DUMP_FOLDER_NAME,
-    })
+    match shape {
+        Shape::File(name) => folder.join(name),
+        Shape::Folder(name) => folder.join(name),
+    }
 }

@@ -1,5 +1,5 @@
 //! The `lanescope` command: run a workload, report on a run, export it, look into its tensors,
-//! show it in a browser, measure what collecting costs, describe a platform.
+//! show it in a browser, measure what collecting costs, make up a run, describe a platform.
 //!
 //! Data goes to stdout, everything else to stderr behind `lanescope: `. Exit 0: good; 1: it
 //! finished, and data was lost or numbers differ; 2: it could not be done.
@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod results;
 mod run;
+mod synth;
 mod view;
 
 use arguments::{Arguments, Command};
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Overhead(arguments) => overhead::overhead(*arguments),
         Command::Dump(arguments) => dump::dump(&arguments),
         Command::View(arguments) => view::view(&arguments),
+        Command::Synth(arguments) => synth::synth(&arguments),
         Command::Info(arguments) => info::info(&arguments),
     };
     done.unwrap_or_else(|error| output::failure(&error))

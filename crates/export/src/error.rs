@@ -29,6 +29,18 @@ pub enum ExportError {
         /// The format's name.
         format: &'static str,
     },
+    /// The format is for small graphs.
+    #[error("the {format} format draws at most {limit} {what}, the trace has {count}")]
+    TooLarge {
+        /// The format's name.
+        format: &'static str,
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: u64,
+        /// How many it draws.
+        limit: u64,
+    },
     /// The trace has no counters.
     #[error("the trace has no hardware counters: they were not collected in its run")]
     NoPmu,

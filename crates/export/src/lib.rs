@@ -13,11 +13,17 @@
 //!
 //! [`ExportError`]. On an error the output is incomplete; the caller removes it.
 
+pub mod chrome;
+pub mod csv;
 mod error;
+mod flows;
+pub mod mermaid;
 pub mod npy;
 pub mod perfetto;
 pub mod pmu_csv;
 pub mod records_json;
+pub mod tables;
 pub mod tensor_dump;
+mod text;
 
 pub use error::ExportError;

@@ -32,7 +32,7 @@
 
 mod counters;
 mod event;
-mod flows;
+mod flow_fields;
 mod losses;
 mod phases;
 mod sequence;
@@ -40,9 +40,10 @@ mod tracks;
 mod wire;
 
 use crate::ExportError;
+use crate::flows::{Flows, RowFlows};
 use counters::{Counters, Target};
 use event::Annotations;
-use flows::Flows;
+
 use lanescope_trace::{Task, Trace};
 use sequence::{Clock, Names};
 use std::io::Write;
@@ -268,7 +269,7 @@ impl<'a, W: Write> Writer<'a, W> {
         let at_ns = self.clock.nanoseconds(at);
         event::instant(&mut self.wire, at_ns, lanes.track(), &label, |wire| {
             arguments.spelled_out(wire);
-            flows.write(wire);
+            flow_fields::write(&flows, wire);
         });
     }
 
@@ -282,7 +283,7 @@ impl<'a, W: Write> Writer<'a, W> {
         let lane = lanes.free_at(dispatch);
         if let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock) {
             let arguments = Annotations::of_stay(task);
-            let none = flows::RowFlows::none();
+            let none = RowFlows::none();
             lane.begin(
                 &mut self.wire,
                 dispatch,

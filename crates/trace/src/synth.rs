@@ -22,6 +22,9 @@ pub struct Synth {
     pub tasks: u32,
     /// Clusters of one cube and two vector cores: 1 to as many as the chip has; others are the nearest.
     pub clusters: u32,
+    /// Cores, where they are not whole clusters: a third of them, rounded up, are cube cores. 1 to
+    /// [`Synth::MAX_CORES`]; others are the nearest.
+    pub cores: Option<u32>,
     /// Edges into each task, as far as there are tasks before it.
     pub edges_per_task: u32,
     /// Mean kernel time.
@@ -36,6 +39,7 @@ impl Default for Synth {
             chip: Chip::A2a3,
             tasks: 1000,
             clusters: 24,
+            cores: None,
             edges_per_task: 1,
             mean_run_ns: 10_000,
             seed: 0,
@@ -54,6 +58,11 @@ const FUNCTIONS: [(u32, &str); 5] = [
 const RUN_ID: u32 = 1;
 
 impl Synth {
+    /// Most cores a made-up run has.
+    pub const MAX_CORES: u32 = 4096;
+    /// Most edges into a task.
+    pub const MAX_EDGES: u32 = ROUNDS_BACK - 1;
+
     /// The tasks, in the order in which they are dealt; the id of each is its place.
     #[must_use]
     pub fn tasks(&self) -> SynthTasks {
@@ -184,11 +193,18 @@ impl Synth {
     }
 
     fn core_count(&self) -> u32 {
-        self.chip.info().core_count(self.clusters())
+        match self.cores {
+            Some(cores) => cores.clamp(1, Self::MAX_CORES),
+            None => self.chip.info().core_count(self.clusters()),
+        }
     }
 
     fn core_type(&self, core: u32) -> CoreType {
-        self.chip.info().core_type(self.clusters(), core)
+        match self.cores {
+            Some(_) if core < self.core_count().div_ceil(3) => CoreType::Aic,
+            Some(_) => CoreType::Aiv,
+            None => self.chip.info().core_type(self.clusters(), core),
+        }
     }
 
     fn threads(&self) -> u32 {
@@ -203,7 +219,7 @@ impl Synth {
     fn producers(&self, consumer: u32) -> impl Iterator<Item = u32> + Clone + use<> {
         let cores = self.core_count();
         // One producer per round back, so that none is named twice.
-        let rounds = self.edges_per_task.min(ROUNDS_BACK - 1);
+        let rounds = self.edges_per_task.min(Self::MAX_EDGES);
         let mut random = Random::seeded(self.seed ^ (u64::from(consumer) << 20));
         let column = random.below(u64::from(cores));
         (1..=rounds).filter_map(move |round| {

@@ -2,8 +2,9 @@
 
 use super::event::{self, Annotations};
 use super::tracks::Lanes;
-use super::{FLUSH_BYTES, Writer, flows};
+use super::{FLUSH_BYTES, Writer};
 use crate::ExportError;
+use crate::flows::RowFlows;
 use lanescope_trace::{Kind, SchedulerPhase};
 use std::io::Write;
 
@@ -122,7 +123,7 @@ impl<W: Write> Writer<'_, W> {
         let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock) else {
             return;
         };
-        let none = flows::RowFlows::none();
+        let none = RowFlows::none();
         let name = self.names.fixed(outer.name);
         let arguments = &outer.arguments;
         lane.begin(&mut self.wire, start, name, &self.names, arguments, &none);

@@ -1,9 +1,10 @@
 //! A packet sequence: one track's events with interned names and a clock that counts on.
 
 use super::event::{ARGUMENT_NAMES, Annotations};
-use super::flows::RowFlows;
+use super::flow_fields;
 use super::wire::{Short, Wire, length_key, varint_key};
 use crate::ExportError;
+use crate::flows::RowFlows;
 use lanescope_trace::Functions;
 use std::collections::HashMap;
 
@@ -249,7 +250,7 @@ impl Sequence {
         event.uint(TYPE_KEY, SLICE_BEGIN);
         event.uint(NAME_KEY, iid(name));
         arguments.write(&mut event);
-        let event_bytes = event.len() + flows.encoded_bytes();
+        let event_bytes = event.len() + flow_fields::encoded_bytes(flows);
         let mut interned = Wire::default();
         if is_new {
             intern_event_name(&mut interned, name, names.text(name));
@@ -264,7 +265,7 @@ impl Sequence {
         wire.raw(interned.bytes());
         wire.raw(head.bytes());
         wire.raw(event.bytes());
-        flows.write(wire);
+        flow_fields::write(flows, wire);
     }
 
     /// The slice that began last ends.

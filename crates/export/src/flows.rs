@@ -4,13 +4,12 @@
 //! pair of blocks would be their product; so every edge has an id of its own, and a task of several
 //! rows is left at the row that ends last and met at the one that starts first.
 
-use super::wire::Wire;
 use lanescope_trace::{EdgeTable, Task, Trace};
 use std::collections::HashMap;
 
 /// The edges of a trace, findable from both ends.
 #[derive(Debug)]
-pub(super) struct Flows<'a> {
+pub(crate) struct Flows<'a> {
     table: &'a EdgeTable,
     /// Nodes that have an event, a bit each; empty when no flow is drawn.
     present: Vec<u64>,
@@ -32,7 +31,7 @@ struct Anchors {
 
 /// The flows of one row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RowFlows<'a> {
+pub(crate) struct RowFlows<'a> {
     incoming: &'a [u32],
     /// The number of the first outgoing edge, and the consumers.
     outgoing: (usize, &'a [u32]),
@@ -41,7 +40,7 @@ pub(super) struct RowFlows<'a> {
 
 impl<'a> Flows<'a> {
     /// No flow at all.
-    pub(super) fn none(trace: &'a Trace) -> Self {
+    pub(crate) fn none(trace: &'a Trace) -> Self {
         Self {
             table: trace.edges(),
             present: Vec::new(),
@@ -52,7 +51,7 @@ impl<'a> Flows<'a> {
         }
     }
 
-    pub(super) fn of(trace: &'a Trace) -> Self {
+    pub(crate) fn of(trace: &'a Trace) -> Self {
         let mut flows = Self::none(trace);
         if flows.table.is_empty() {
             return flows;
@@ -63,12 +62,12 @@ impl<'a> Flows<'a> {
     }
 
     /// Edges of which both ends have an event.
-    pub(super) fn drawn(&self) -> u64 {
+    pub(crate) fn drawn(&self) -> u64 {
         self.drawn
     }
 
     /// Edges of which one end has none.
-    pub(super) fn undrawn(&self) -> u64 {
+    pub(crate) fn undrawn(&self) -> u64 {
         match self.present.is_empty() {
             true => 0,
             false => self.table.len() as u64 - self.drawn,
@@ -77,7 +76,7 @@ impl<'a> Flows<'a> {
 
     /// The flows that begin and end at a row.
     #[inline]
-    pub(super) fn of_row(&self, row: u64, task_id: u64) -> RowFlows<'_> {
+    pub(crate) fn of_row(&self, row: u64, task_id: u64) -> RowFlows<'_> {
         let mut flows = RowFlows::none();
         if self.present.is_empty() {
             return flows;
@@ -181,7 +180,7 @@ impl<'a> Flows<'a> {
 
 impl RowFlows<'_> {
     /// No flow.
-    pub(super) const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self {
             incoming: &[],
             outgoing: (0, &[]),
@@ -189,45 +188,20 @@ impl RowFlows<'_> {
         }
     }
 
-    /// Bytes that [`Self::write`] writes.
+    /// The numbers of the drawn edges that leave the row, in the order of its successors.
     #[inline]
-    pub(super) fn encoded_bytes(&self) -> usize {
-        let (_, consumers) = self.outgoing;
-        let drawn = consumers
-            .iter()
-            .filter(|&&consumer| is_marked(self.present, consumer));
-        (drawn.count() + self.incoming.len()) * FLOW_BYTES
-    }
-
-    /// As fields of a track event.
-    #[inline]
-    pub(super) fn write(&self, event: &mut Wire) {
+    pub(crate) fn begins(&self) -> impl Iterator<Item = u64> {
         let (first_edge, consumers) = self.outgoing;
-        for (edge, &consumer) in (first_edge..).zip(consumers) {
-            if is_marked(self.present, consumer) {
-                event.raw(&flow(BEGIN_KEY, edge as u64));
-            }
-        }
-        for &edge in self.incoming {
-            event.raw(&flow(END_KEY, u64::from(edge)));
-        }
+        let edges = (first_edge as u64..).zip(consumers);
+        let drawn = edges.filter(|&(_, &consumer)| is_marked(self.present, consumer));
+        drawn.map(|(edge, _)| edge)
     }
-}
 
-/// A key of two bytes and the flow id.
-const FLOW_BYTES: usize = 10;
-/// `TrackEvent.flow_ids`, field 47, eight bytes.
-const BEGIN_KEY: [u8; 2] = [0xF9, 0x02];
-/// `TrackEvent.terminating_flow_ids`, field 48, eight bytes.
-const END_KEY: [u8; 2] = [0x81, 0x03];
-
-/// One flow as a field; flow ids begin at 1.
-#[inline]
-fn flow(key: [u8; 2], edge: u64) -> [u8; FLOW_BYTES] {
-    let mut field = [0; FLOW_BYTES];
-    field[..2].copy_from_slice(&key);
-    field[2..].copy_from_slice(&(edge + 1).to_le_bytes());
-    field
+    /// The numbers of the drawn edges that meet the row.
+    #[inline]
+    pub(crate) fn ends(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.incoming.iter().map(|&edge| u64::from(edge))
+    }
 }
 
 /// Whether the task is drawn, be it as an instant.
