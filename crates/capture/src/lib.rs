@@ -46,7 +46,7 @@ pub use file::CaptureFile;
 pub use format::{BlockHeader, BlockKind, Clock, Edge, FileHeader, PayloadHeader};
 pub use reader::{Block, Capture, Damage};
 pub use run::CaptureRun;
-pub use session::{FunctionName, LaneInfo, SessionInfo};
+pub use session::{DeviceInfo, FunctionName, LaneInfo, SessionInfo};
 pub use verdict::{
     Abandoned, CoreCounts, Counts, Dropped, Finding, FindingKind, KindCounts, LaneCounts, Outcome,
     Verdict,

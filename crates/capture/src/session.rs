@@ -18,6 +18,10 @@ pub struct SessionInfo {
     pub chip: Chip,
     /// Logical device id.
     pub device: u32,
+    /// Name of the host; empty when it is not known.
+    pub host: String,
+    /// The boot of the host that its clock readings count from; empty when it is not known.
+    pub boot: String,
     /// Core type of each core; its length is the number of cores.
     #[serde(with = "names::core_types")]
     pub core_types: Vec<CoreType>,
@@ -47,6 +51,8 @@ pub struct SessionInfo {
     pub seed: Option<u64>,
     /// Other settings worth keeping, by name.
     pub settings: Vec<(String, String)>,
+    /// The devices of a merged capture, in order of their cores; empty for a run of one device.
+    pub devices: Vec<DeviceInfo>,
 }
 
 impl Default for SessionInfo {
@@ -70,8 +76,33 @@ impl Default for SessionInfo {
             task_count: None,
             seed: None,
             settings: Vec::new(),
+            host: String::new(),
+            boot: String::new(),
+            devices: Vec::new(),
         }
     }
+}
+
+/// One device of a merged capture: its cores and AICPU threads follow those of the device before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceInfo {
+    /// What outputs call it, unique in the capture.
+    pub name: String,
+    /// Name of its host; empty when it is not known.
+    pub host: String,
+    /// Logical device id, when it is known.
+    pub device: Option<u32>,
+    /// Platform name.
+    pub platform: String,
+    /// How many cores are its own.
+    pub cores: u32,
+    /// How many AICPU threads are its own.
+    pub threads: u32,
+    /// What was added to its clock, in nanoseconds.
+    pub offset_ns: i64,
+    /// How far its times may be off against those of the first device.
+    pub uncertainty_ns: u64,
 }
 
 /// One lane of the run.

@@ -116,9 +116,29 @@ pub(crate) struct TargetArguments {
 pub(crate) struct ReportArguments {
     /// Folder of a run, or a capture or l2_perf_records.json file
     pub(crate) dir: PathBuf,
-    /// Print JSON
-    #[arg(long)]
+    /// How to tell it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: ReportFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+    /// Where to write; `-` is stdout
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal
+    Text,
+    /// For programs: docs/reports.md has the schema
+    Json,
 }
 
 #[derive(Args, Debug)]

@@ -1,7 +1,7 @@
 //! `lanescope report`: print the report of a run.
 
-use crate::arguments::ReportArguments;
-use crate::{output, results};
+use crate::arguments::{ReportArguments, ReportFormat};
+use crate::results;
 use anyhow::Result;
 use lanescope_trace::{Trace, Verdict};
 use std::process::ExitCode;
@@ -10,11 +10,15 @@ use std::process::ExitCode;
 pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let trace = Trace::open(&arguments.dir)?;
     let report = results::report(&trace);
-    output::data(if arguments.json {
-        report.to_json()
-    } else {
-        report.text()
-    })?;
+    let format = match arguments.json {
+        true => ReportFormat::Json,
+        false => arguments.format,
+    };
+    let text = match format {
+        ReportFormat::Text => report.text(),
+        ReportFormat::Json => report.to_json(),
+    };
+    results::write_text(&arguments.output, &text)?;
     let code = trace.verdict().map_or(0, Verdict::exit_code);
     Ok(ExitCode::from(code.min(1)))
 }

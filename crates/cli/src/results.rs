@@ -1,5 +1,6 @@
 //! What a run leaves in its folder, and what is printed of it.
 
+use crate::output;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
@@ -178,6 +179,16 @@ pub(crate) fn write_file(
         let _ = fs::remove_file(&part);
         format!("cannot write {}", path.display())
     })
+}
+
+/// Prints a text, or writes it to a file whole or not at all.
+pub(crate) fn write_text(to: &Path, text: &str) -> Result<()> {
+    if to == Path::new("-") {
+        return output::data(text);
+    }
+    write_file(to, |file| Ok(file.write_all(text.as_bytes())?))?;
+    output::note(format!("wrote {}", to.display()));
+    Ok(())
 }
 
 pub(crate) fn write_verdict(folder: &Path, verdict: &Verdict) -> Result<()> {

@@ -59,12 +59,18 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
     }
     let (first, last) = bounds?;
     let whole = u128::from(last - first);
+    let own = own_ticks(trace, thread);
+    let tracked: u128 = own.iter().sum();
+    let rounds = loops;
+    let work = own[SchedulerPhase::COMPLETE as usize] + own[SchedulerPhase::DISPATCH as usize];
     let phases = (0..).zip(tallies).filter(|(_, tally)| tally.count > 0);
     let phases = phases.map(|(phase, tally)| PhaseReport {
         name: SchedulerPhase::NAMES[phase],
         count: tally.count,
         sum_ns: scale.nanoseconds(tally.ticks),
         share: ratio(tally.ticks, whole),
+        own_ns: scale.nanoseconds(own[phase]),
+        per_loop_ns: scale.mean_nanoseconds(own[phase], rounds),
     });
     let looks = u128::from(hits) + u128::from(misses);
     let losses = trace.phase_losses().iter();
@@ -80,8 +86,47 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
         pop_misses: misses,
         pop_hit_rate: (looks > 0).then(|| ratio(hits.into(), looks)),
         lost_phases: losses.map(|loss| loss.count).sum(),
+        loop_ns: scale.mean_nanoseconds(whole, rounds),
+        per_task_ns: scale.mean_nanoseconds(work, completed),
+        untracked_ns: scale.nanoseconds(whole - tracked),
+        untracked_per_loop_ns: scale.mean_nanoseconds(whole - tracked, rounds),
         phases: phases.collect(),
     })
+}
+
+/// The ticks of each phase that lie in no other: a wait lies in the phase it interrupts, and comes
+/// before it.
+fn own_ticks(trace: &Trace, thread: u32) -> [u128; SchedulerPhase::NAMES.len()] {
+    let mut own = [0; SchedulerPhase::NAMES.len()];
+    // Waits whose phase has not come yet, and where what is counted ends.
+    let mut waits: Vec<(u64, u64)> = Vec::new();
+    let mut counted = 0;
+    for phase in trace.scheduler_phases(thread) {
+        let (start, end) = (phase.start_ticks.max(counted), phase.end_ticks);
+        let Some(sum) = own.get_mut(phase.phase as usize) else {
+            continue;
+        };
+        if start >= end {
+            continue;
+        }
+        if phase.phase == SchedulerPhase::BLOCKED {
+            let start = start.max(waits.last().map_or(0, |&(_, end)| end));
+            if start < end {
+                *sum += u128::from(end - start);
+                waits.push((start, end));
+            }
+            continue;
+        }
+        let inside = waits.iter().map(|&(from, to)| {
+            let (from, to) = (from.clamp(start, end), to.clamp(start, end));
+            u128::from(to - from)
+        });
+        *sum += u128::from(end - start) - inside.sum::<u128>();
+        // What a wait that reaches beyond the phase has beyond it stays counted as a wait.
+        counted = end.max(waits.last().map_or(0, |&(_, end)| end));
+        waits.clear();
+    }
+    own
 }
 
 #[derive(Default)]

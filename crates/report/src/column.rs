@@ -36,6 +36,17 @@ impl Column {
         self.sum
     }
 
+    /// How many are longer than `limit`, and their sum.
+    pub(crate) fn above(&self, limit: u64) -> (u64, u128) {
+        let short = self.short.iter().map(|&ticks| u64::from(ticks));
+        let above = short.chain(self.long.iter().copied());
+        above
+            .filter(|&ticks| ticks > limit)
+            .fold((0, 0), |(count, sum), ticks| {
+                (count + 1, sum + u128::from(ticks))
+            })
+    }
+
     /// The element that has `per_cent` % of the others before it: at place `n * per_cent / 100`,
     /// rounded down, of the sorted durations; the last for 100.
     pub(crate) fn quantile(&mut self, per_cent: usize) -> Option<u64> {

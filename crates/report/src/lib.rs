@@ -23,12 +23,22 @@
 
 mod collectors;
 mod column;
+mod dependencies;
+mod found;
+mod limits;
 mod measure;
+mod occupation;
+mod path;
+mod ranking;
 mod report;
+mod sorted;
 pub mod tensor;
 mod text;
 
+pub use path::{CriticalPath, PathStep, PathWait};
 pub use report::{
-    CoreReport, CoreTypeReport, DumpReport, FunctionReport, PhaseReport, PmuCounterReport,
-    PmuFunctionReport, PmuReport, Report, SchedulerReport, SessionReport, Spread, VerdictReport,
+    CoreReport, CoreTypeReport, DumpReport, FunctionReport, GapReport, IdleReport, LimitsReport,
+    PartsReport, PathFunction, PathReport, PathStepReport, PhaseReport, PmuCounterReport,
+    PmuFunctionReport, PmuReport, Report, SCHEMA, SchedulerReport, SessionReport, SlowTask, Spread,
+    Stragglers, VerdictReport,
 };

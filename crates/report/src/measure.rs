@@ -1,30 +1,51 @@
 //! One pass over the tasks, then the quantiles.
 
-use crate::collectors;
 use crate::column::Column;
+use crate::dependencies::Dependencies;
+use crate::limits::{Limits, Moments};
+use crate::occupation::{Occupation, Parts};
+use crate::path::{CriticalPath, PathRows, PathSearch};
+use crate::ranking::Ranking;
 use crate::report::{
-    CoreReport, CoreTypeReport, FunctionReport, Report, SessionReport, Spread, VerdictReport,
+    CoreReport, CoreTypeReport, FunctionReport, PartsReport, Report, SCHEMA, SessionReport, Spread,
+    Stragglers, VerdictReport,
 };
+use crate::{collectors, found};
 use lanescope_trace::{CoreType, Session, Task, Trace, Verdict};
 use std::collections::HashMap;
 
 pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
-    let mut tally = Tally::new(trace.session());
+    let mut tally = Tally::new(trace);
     tally.tasks(trace, progress);
     let scale = Scale {
         ticks_per_second: trace.session().ticks_per_second.max(1),
     };
     let makespan = tally.bounds.map(|(first, last)| last - first);
-    let cores = core_reports(trace.session(), &tally, makespan, scale);
+    let first = tally.bounds.map_or(0, |(first, _)| first);
+    let (parts, gaps) = match tally.bounds {
+        Some(bounds) => tally.occupation.end(bounds),
+        None => (vec![Parts::default(); tally.cores.len()], Ranking::new()),
+    };
+    let (limits, critical_path) = match tally.bounds {
+        Some(bounds) => held_up(trace, tally.dependencies, &tally.search, bounds),
+        None => (None, None),
+    };
+    let session = trace.session();
+    let cores = core_reports(session, &tally.cores, &parts, makespan, scale);
     Report {
+        schema: SCHEMA,
         session: session_report(trace),
         verdict: trace
             .verdict()
             .map(|verdict| verdict_report(verdict, scale)),
         makespan_ns: makespan.map(|ticks| scale.nanoseconds(ticks.into())),
-        core_types: core_type_reports(trace.session(), &tally, &cores, scale),
+        core_types: core_type_reports(session, &tally.cores, &parts, &cores, scale),
         functions: function_reports(trace, tally.functions, scale),
         cores,
+        limits: limits.map(|limits| found::limits(&limits, session, scale)),
+        critical_path: critical_path.map(|path| found::path(&path, trace, first, scale)),
+        slowest: found::slowest(tally.slowest, first, scale),
+        gaps: found::gaps(gaps, first, scale),
         schedulers: collectors::schedulers(trace, scale),
         pmu: collectors::pmu(trace),
         dump: collectors::dump(trace),
@@ -36,14 +57,44 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     }
 }
 
-/// Sums by function and by core.
-struct Tally {
+/// What the edges say: a second pass over the tasks, when there is any edge.
+fn held_up(
+    trace: &Trace,
+    mut dependencies: Dependencies<'_>,
+    search: &PathSearch,
+    bounds: (u64, u64),
+) -> (Option<Limits>, Option<CriticalPath>) {
+    if !dependencies.are_known() {
+        return (None, None);
+    }
+    dependencies.follow();
+    let mut rows = PathRows::new(search, &dependencies);
+    let mut moments = Moments::new(trace.session(), bounds, trace.task_count());
+    for task in trace.tasks() {
+        if let Some(moments) = &mut moments {
+            moments.row(&task, &dependencies);
+        }
+        if let Some(rows) = &mut rows {
+            rows.row(&task, &dependencies);
+        }
+    }
+    let path = rows.map(|rows| rows.path(bounds, &dependencies));
+    drop(dependencies);
+    (moments.map(|moments| moments.sweep(bounds.1)), path)
+}
+
+/// What one pass over the tasks finds.
+struct Tally<'a> {
     functions: Vec<FunctionTally>,
     /// Where the functions with small ids are; most have small ids.
     small_ids: Vec<u32>,
     large_ids: HashMap<u32, u32>,
     cores: Vec<CoreTally>,
     bounds: Option<(u64, u64)>,
+    occupation: Occupation,
+    dependencies: Dependencies<'a>,
+    search: PathSearch,
+    slowest: Ranking<Task>,
 }
 
 #[derive(Default)]
@@ -53,6 +104,7 @@ struct FunctionTally {
     run: Column,
     head_wait: Column,
     tail_wait: Column,
+    longest: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -67,14 +119,18 @@ const NO_PLACE: u32 = u32::MAX;
 /// Tasks between two calls of the progress function.
 const PROGRESS_TASKS: u64 = 1 << 18;
 
-impl Tally {
-    fn new(session: &Session) -> Self {
+impl<'a> Tally<'a> {
+    fn new(trace: &'a Trace) -> Self {
         Self {
             functions: Vec::new(),
             small_ids: Vec::new(),
             large_ids: HashMap::new(),
-            cores: vec![CoreTally::default(); session.cores.len()],
+            cores: vec![CoreTally::default(); trace.session().cores.len()],
             bounds: None,
+            occupation: Occupation::new(trace),
+            dependencies: Dependencies::new(trace.edges()),
+            search: PathSearch::default(),
+            slowest: Ranking::new(),
         }
     }
 
@@ -99,8 +155,19 @@ impl Tally {
         let core = &mut self.cores[usize::from(task.core)];
         core.tasks += 1;
         core.busy = core.busy.saturating_add(run.unwrap_or(0));
+        self.occupation.row(task);
+        if self.dependencies.are_known() {
+            self.dependencies.row(task);
+            self.search.row(task);
+        }
+        if let Some(run) = run {
+            self.slowest.offer(run, *task);
+        }
         let function = self.function(task.func_id);
         function.count += 1;
+        if run > function.longest.map(|(longest, _)| longest) {
+            function.longest = run.map(|run| (run, task.task_id));
+        }
         function.run.add(run);
         function.head_wait.add(task.head_wait_ticks());
         function.tail_wait.add(task.tail_wait_ticks());
@@ -152,7 +219,7 @@ impl Scale {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a mean has no exact form")]
-    fn mean_nanoseconds(self, sum: u128, count: u64) -> Option<f64> {
+    pub(crate) fn mean_nanoseconds(self, sum: u128, count: u64) -> Option<f64> {
         let ticks = (count > 0).then(|| sum as f64 / count as f64)?;
         Some(ticks * 1e9 / self.ticks_per_second as f64)
     }
@@ -190,11 +257,12 @@ fn function_reports(
 ) -> Vec<FunctionReport> {
     functions.sort_by_key(|function| function.func_id);
     let all: u128 = functions.iter().map(|function| function.run.sum()).sum();
-    let report = |function: FunctionTally| FunctionReport {
+    let report = |mut function: FunctionTally| FunctionReport {
         func_id: function.func_id,
         name: trace.functions().label(function.func_id).into_owned(),
         count: function.count,
         share: ratio(function.run.sum(), all),
+        stragglers: stragglers(&mut function, scale),
         run: spread(function.run, scale),
         head_wait: spread(function.head_wait, scale),
         tail_wait: spread(function.tail_wait, scale),
@@ -202,28 +270,47 @@ fn function_reports(
     functions.into_iter().map(report).collect()
 }
 
+/// Those that ran more than twice as long as the median.
+fn stragglers(function: &mut FunctionTally, scale: Scale) -> Stragglers {
+    let Some(median) = function.run.quantile(50) else {
+        return Stragglers::default();
+    };
+    let limit = median.saturating_mul(2);
+    let (count, sum) = function.run.above(limit);
+    let excess = sum - u128::from(count) * u128::from(median);
+    let worst = function.longest.filter(|&(run, _)| run > limit);
+    Stragglers {
+        count,
+        excess_ns: scale.nanoseconds(excess),
+        worst_task: worst.map(|(_, task_id)| task_id),
+    }
+}
+
 fn core_reports(
     session: &Session,
-    tally: &Tally,
+    tallies: &[CoreTally],
+    parts: &[Parts],
     makespan: Option<u64>,
     scale: Scale,
 ) -> Vec<CoreReport> {
-    let cores = (0..).zip(&session.cores).zip(&tally.cores);
+    let cores = (0..).zip(&session.cores).zip(tallies).zip(parts);
     cores
-        .map(|((core, facts), tally)| CoreReport {
+        .map(|(((core, facts), tally), parts)| CoreReport {
             core,
             name: session.core_name(core as usize),
             thread: facts.thread,
             tasks: tally.tasks,
             busy_ns: scale.nanoseconds(tally.busy.into()),
             utilisation: ratio(tally.busy.into(), makespan.unwrap_or(0).into()),
+            parts: found::parts(parts, scale),
         })
         .collect()
 }
 
 fn core_type_reports(
     session: &Session,
-    tally: &Tally,
+    tallies: &[CoreTally],
+    parts: &[Parts],
     cores: &[CoreReport],
     scale: Scale,
 ) -> Vec<CoreTypeReport> {
@@ -238,9 +325,11 @@ fn core_type_reports(
             utilisation: 0.0,
             least: f64::INFINITY,
             most: 0.0,
+            parts: PartsReport::default(),
         };
-        let mut busy = 0_u128;
-        for ((facts, tally), core) in session.cores.iter().zip(&tally.cores).zip(cores) {
+        let (mut busy, mut all) = (0_u128, Parts::default());
+        let rows = session.cores.iter().zip(tallies).zip(parts).zip(cores);
+        for (((facts, tally), parts), core) in rows {
             if facts.core_type != core_type {
                 continue;
             }
@@ -251,9 +340,11 @@ fn core_type_reports(
             report.least = report.least.min(core.utilisation);
             report.most = report.most.max(core.utilisation);
             busy += u128::from(tally.busy);
+            all.add(parts);
         }
         if report.cores > 0 {
             report.busy_ns = scale.nanoseconds(busy);
+            report.parts = found::parts(&all, scale);
             #[expect(clippy::cast_precision_loss, reason = "far fewer cores than 2^53")]
             let cores = report.cores as f64;
             report.utilisation /= cores;

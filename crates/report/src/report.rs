@@ -4,9 +4,14 @@ use crate::measure;
 use lanescope_trace::Trace;
 use serde::Serialize;
 
+/// The version of the JSON form; a field is added without a new one, never renamed or removed.
+pub const SCHEMA: u32 = 1;
+
 /// Statistics of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
     /// The facts of the session.
     pub session: SessionReport,
     /// What became of the records, when the source says.
@@ -19,6 +24,14 @@ pub struct Report {
     pub core_types: Vec<CoreTypeReport>,
     /// By core index, idle ones included.
     pub cores: Vec<CoreReport>,
+    /// What held the run up; `None` without edges.
+    pub limits: Option<LimitsReport>,
+    /// The chain of tasks that ended last; `None` without edges.
+    pub critical_path: Option<PathReport>,
+    /// The longest run times, longest first.
+    pub slowest: Vec<SlowTask>,
+    /// The longest stretches in which a core had nothing in hand between two tasks.
+    pub gaps: Vec<GapReport>,
     /// By AICPU thread; empty below swimlane level 3.
     pub schedulers: Vec<SchedulerReport>,
     /// Hardware counters, when they were collected.
@@ -100,6 +113,171 @@ pub struct FunctionReport {
     pub head_wait: Spread,
     /// Tail wait: end to finish.
     pub tail_wait: Spread,
+    /// Rows that ran more than twice as long as the median of the function.
+    pub stragglers: Stragglers,
+}
+
+/// Rows that ran more than twice as long as the median of their function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stragglers {
+    /// How many.
+    pub count: u64,
+    /// What they ran longer than the median, together.
+    pub excess_ns: u64,
+    /// The task that ran longest, if it is one of them.
+    pub worst_task: Option<u64>,
+}
+
+/// A part of the run by what the cores did; the parts of a core add up to the makespan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PartsReport {
+    /// A kernel ran.
+    pub run_ns: u64,
+    /// The next task had been dispatched and had not started.
+    pub head_wait_ns: u64,
+    /// A task had ended, and its AICPU thread had not seen it.
+    pub tail_wait_ns: u64,
+    /// Nothing was in hand.
+    pub starved_ns: u64,
+    /// Nothing was in hand, and the AICPU thread waited for the host.
+    pub blocked_ns: u64,
+    /// Beside a time that is not known, or a lost record.
+    pub unknown_ns: u64,
+}
+
+/// The makespan by what held the run up; the first three add up to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LimitsReport {
+    /// All that could run ran.
+    pub dependencies_ns: u64,
+    /// Tasks waited, and every core of their type ran one.
+    pub cores_ns: u64,
+    /// A task waited and a core of its type ran nothing, or nothing waited and nothing ran.
+    pub scheduler_ns: u64,
+    /// No core ran anything; part of the others.
+    pub nothing_ran_ns: u64,
+    /// Rows whose wait is not known, as a time of theirs or of a producer is not.
+    pub unknown_rows: u64,
+    /// Cores that stood still, by core type.
+    pub idle: Vec<IdleReport>,
+}
+
+/// Cores of one type that ran nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct IdleReport {
+    /// `aic` or `aiv`.
+    pub core_type: &'static str,
+    /// Core time that ran nothing while as many tasks waited.
+    pub beside_waiting_ns: u64,
+    /// Core time that ran nothing when no task was left that waited.
+    pub without_waiting_ns: u64,
+}
+
+/// The chain of tasks that ended last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PathReport {
+    /// Run time of its steps.
+    pub run_ns: u64,
+    /// Waits of its steps: notice, queue, head and unknown together.
+    pub wait_ns: u64,
+    /// Of the waits: until the producer's end was seen.
+    pub notice_ns: u64,
+    /// From there to the dispatch.
+    pub queue_ns: u64,
+    /// From the dispatch to the start.
+    pub head_ns: u64,
+    /// Not known which of them.
+    pub unknown_ns: u64,
+    /// From the end of the last step to the end of the makespan.
+    pub tail_ns: u64,
+    /// The longest chain of run times over the edges: no schedule of these tasks is shorter.
+    pub floor_ns: u64,
+    /// Tasks that depend on themselves, which no chain holds.
+    pub in_circles: u64,
+    /// Edges whose producer ended after their consumer had started.
+    pub backward_edges: u64,
+    /// Edges that name a task without a row.
+    pub dangling_edges: u64,
+    /// Its steps by function, most time first.
+    pub functions: Vec<PathFunction>,
+    /// Its steps, first to last.
+    pub steps: Vec<PathStepReport>,
+}
+
+/// The steps of one function.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PathFunction {
+    /// The function.
+    pub func_id: u32,
+    /// Its name, or `func_<id>`.
+    pub name: String,
+    /// Its steps.
+    pub steps: u64,
+    /// Their run time.
+    pub run_ns: u64,
+    /// Their waits.
+    pub wait_ns: u64,
+}
+
+/// One step of the path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PathStepReport {
+    /// The task.
+    pub task_id: u64,
+    /// The function it ran.
+    pub func_id: u32,
+    /// The core, as an index.
+    pub core: u32,
+    /// Its start, from the begin of the makespan.
+    pub start_ns: u64,
+    /// Its run time.
+    pub run_ns: u64,
+    /// Until the end of the step before it was seen.
+    pub notice_ns: u64,
+    /// From there to the dispatch.
+    pub queue_ns: u64,
+    /// From the dispatch to the start.
+    pub head_ns: u64,
+    /// Not known which of them.
+    pub unknown_ns: u64,
+}
+
+impl PathStepReport {
+    /// The whole wait before the step.
+    #[must_use]
+    pub const fn wait_ns(&self) -> u64 {
+        self.notice_ns + self.queue_ns + self.head_ns + self.unknown_ns
+    }
+}
+
+/// One of the longest run times.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SlowTask {
+    /// The task.
+    pub task_id: u64,
+    /// The function it ran.
+    pub func_id: u32,
+    /// The core, as an index.
+    pub core: u32,
+    /// Its start, from the begin of the makespan.
+    pub start_ns: u64,
+    /// Its run time.
+    pub run_ns: u64,
+}
+
+/// One of the longest stretches in which a core had nothing in hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GapReport {
+    /// The core, as an index.
+    pub core: u32,
+    /// Its begin, from the begin of the makespan.
+    pub from_ns: u64,
+    /// How long it is.
+    pub length_ns: u64,
+    /// The task before it.
+    pub after_task: u64,
+    /// The task behind it.
+    pub before_task: u64,
 }
 
 /// Durations of one kind: only those whose two times are known.
@@ -140,6 +318,8 @@ pub struct CoreTypeReport {
     pub least: f64,
     /// The busiest core's.
     pub most: f64,
+    /// What the cores did, together: adds up to makespan times cores.
+    pub parts: PartsReport,
 }
 
 /// One core.
@@ -157,6 +337,8 @@ pub struct CoreReport {
     pub busy_ns: u64,
     /// Kernel time over makespan.
     pub utilisation: f64,
+    /// What it did; adds up to the makespan.
+    pub parts: PartsReport,
 }
 
 /// What one AICPU thread did between its first and its last phase.
@@ -182,6 +364,14 @@ pub struct SchedulerReport {
     pub pop_hit_rate: Option<f64>,
     /// Phase records that are missing.
     pub lost_phases: u64,
+    /// A round of its loop, on average.
+    pub loop_ns: Option<f64>,
+    /// Its own time in `complete` and `dispatch` for each task it saw finished.
+    pub per_task_ns: Option<f64>,
+    /// Of the span: in no phase.
+    pub untracked_ns: u64,
+    /// That, for each round of the loop.
+    pub untracked_per_loop_ns: Option<f64>,
     /// Its time by phase. `blocked` overlaps the others: it lies inside one of them, or between two.
     pub phases: Vec<PhaseReport>,
 }
@@ -197,6 +387,10 @@ pub struct PhaseReport {
     pub sum_ns: u64,
     /// Their part of the thread's span, 0..=1.
     pub share: f64,
+    /// Their time without what lies in another phase: these and the untracked time add up to the span.
+    pub own_ns: u64,
+    /// That, for each round of the loop.
+    pub per_loop_ns: Option<f64>,
 }
 
 /// Hardware counters by function.

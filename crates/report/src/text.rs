@@ -1,5 +1,6 @@
 //! A report as text: plain columns, no colour, no width of a terminal.
 
+mod analysis;
 mod collectors;
 
 use crate::report::{Report, Spread, VerdictReport};
@@ -13,6 +14,10 @@ pub(crate) fn text(report: &Report) -> String {
     heading(&mut out, report);
     functions(&mut out, report);
     cores(&mut out, report);
+    analysis::parts(&mut out, report);
+    analysis::limits(&mut out, report);
+    analysis::path(&mut out, report);
+    analysis::outliers(&mut out, report);
     collectors::schedulers(&mut out, &report.schedulers);
     collectors::pmu(&mut out, report.pmu.as_ref());
     collectors::dump(&mut out, report.dump.as_ref());

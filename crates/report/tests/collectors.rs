@@ -142,6 +142,10 @@ AICPU threads: time by phase (blocked overlaps the others)
  thread  span µs  complete  dispatch    idle  blocked  loops  completed  per loop  dispatched  pop hits
  1         8.000    12.5 %    37.5 %  50.0 %    2.5 %     10          2     0.200           3    33.3 %
 
+A round of their loop in ns, waits apart; complete and dispatch for each task
+ thread  loop ns  complete  dispatch   idle  blocked  untracked  work a task
+ 1         800.0      80.0     300.0  400.0     20.0        0.0       1900.0
+
 Hardware counters: event type 2 (pipe-utilization) over cycles; % busy, B bytes a cycle, k events in 1000
  function  tasks  cycles  vec_busy  cube_busy  scalar_busy  mte1_busy  mte2_busy  mte3_busy  icache_miss  icache_req
  add           2     400    37.5 %      0.0 %       25.0 %      0.0 %     10.0 %      5.0 %      10.00 k    200.00 k

@@ -119,6 +119,19 @@ Cores: kernel time over makespan
  aic        1     1      2    8.000       40.0 %  40.0 %  40.0 %
  aiv        2     1      2    3.000        7.5 %   0.0 %  15.0 %
 
+What the cores did: parts of the makespan, mean over all of a type
+ cores     run  head wait  tail wait  starved  blocked  unknown
+ aic    40.0 %      1.5 %      8.5 %   50.0 %    0.0 %    0.0 %
+ aiv     7.5 %      2.5 %      0.0 %   60.0 %    0.0 %   30.0 %
+
+no critical path: the source has no edges
+
+Slowest tasks
+ task           core  start µs  run µs
+ add(t215)     AIC_0     2.300   6.000
+ func_9(t350)  AIV_1     5.000   3.000
+ add(t110)     AIC_0     0.200   2.000
+
 unknown, and left out above: 1 run times, 1 head waits, 1 tail waits
 
 verdict: lossy (4 of 5 records collected, 1 dropped)

@@ -286,8 +286,22 @@ fn session_info(run: &Run<'_>, platform: &str, graph: &Graph, options: &RunOptio
         task_count: Some(u64::from(run.sizes.tasks)),
         seed: options.seed,
         settings: options.settings.clone(),
+        host: host_name(),
+        boot: boot_id(),
         ..SessionInfo::default()
     }
+}
+
+/// The host's name; empty when it is not UTF-8.
+fn host_name() -> String {
+    let names = rustix::system::uname();
+    names.nodename().to_str().unwrap_or_default().to_owned()
+}
+
+/// The boot that the host's clock counts from; empty where the kernel does not tell.
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
 }
 
 /// Begins the capture with all that is known before the launch, so that it survives a crash.

@@ -116,6 +116,10 @@ fn session(info: &SessionInfo) -> Session {
         issue_depth: Some(info.issue_depth),
         workload: info.workload.clone(),
         seed: info.seed,
+        host: info.host.clone(),
+        boot: info.boot.clone(),
+        device: info.devices.is_empty().then_some(info.device),
+        devices: info.devices.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::Task;
 use lanescope_abi::{Chip, CoreType};
+use lanescope_capture::DeviceInfo;
 
 /// The facts of the session a trace was taken in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,14 @@ pub struct Session {
     pub workload: String,
     /// The seed of the simulated driver, when there was one.
     pub seed: Option<u64>,
+    /// Name of the host; empty when it is not known.
+    pub host: String,
+    /// The boot of the host that its clock readings count from; empty when it is not known.
+    pub boot: String,
+    /// Logical device id, when it is known.
+    pub device: Option<u32>,
+    /// The devices of a merged trace, in order of their cores; empty for a run of one device.
+    pub devices: Vec<DeviceInfo>,
 }
 
 /// One core of the launch.
@@ -54,13 +63,53 @@ impl Session {
         }
     }
 
-    /// The name of a core in every output: `AIC_3`, `AIV_40`.
+    /// The name of a core in every output: `AIC_3`, `AIV_40`; in a merged trace behind the name of its
+    /// device, `node1/0 AIC_3`, the number being the device's own.
     #[must_use]
     pub fn core_name(&self, core: usize) -> String {
+        match self.device_of_core(core) {
+            Some((device, own)) => {
+                let name = &self.devices[device].name;
+                format!("{name} {}", self.core_label(core, own))
+            }
+            None => self.core_label(core, core),
+        }
+    }
+
+    /// The same without the device, for an output that groups cores by device.
+    #[must_use]
+    pub fn core_name_in_device(&self, core: usize) -> String {
+        let own = self.device_of_core(core).map_or(core, |(_, own)| own);
+        self.core_label(core, own)
+    }
+
+    fn core_label(&self, core: usize, number: usize) -> String {
         match self.cores.get(core).map(|core| core.core_type) {
-            Some(CoreType::Aic) => format!("AIC_{core}"),
-            Some(CoreType::Aiv) => format!("AIV_{core}"),
-            None => format!("core_{core}"),
+            Some(CoreType::Aic) => format!("AIC_{number}"),
+            Some(CoreType::Aiv) => format!("AIV_{number}"),
+            None => format!("core_{number}"),
+        }
+    }
+
+    /// Of a merged trace: the place in [`Session::devices`] of a core's device, and the core's number
+    /// there.
+    #[must_use]
+    pub fn device_of_core(&self, core: usize) -> Option<(usize, usize)> {
+        part_of(self.devices.iter().map(|device| device.cores), core)
+    }
+
+    /// The same for an AICPU thread.
+    #[must_use]
+    pub fn device_of_thread(&self, thread: usize) -> Option<(usize, usize)> {
+        part_of(self.devices.iter().map(|device| device.threads), thread)
+    }
+
+    /// The name of an AICPU thread: `2`, in a merged trace `node1/0 2`.
+    #[must_use]
+    pub fn thread_name(&self, thread: usize) -> String {
+        match self.device_of_thread(thread) {
+            Some((device, own)) => format!("{} {own}", self.devices[device].name),
+            None => thread.to_string(),
         }
     }
 
@@ -91,4 +140,17 @@ impl Session {
     pub fn microseconds(&self, ticks: u64) -> f64 {
         ticks as f64 * 1e6 / self.ticks_per_second.max(1) as f64
     }
+}
+
+/// The part that holds an index, when parts of these lengths follow each other, and the place in it.
+fn part_of(lengths: impl Iterator<Item = u32>, index: usize) -> Option<(usize, usize)> {
+    let mut first = 0;
+    for (part, length) in lengths.enumerate() {
+        let length = length as usize;
+        if index < first + length {
+            return Some((part, index - first));
+        }
+        first += length;
+    }
+    None
 }

@@ -41,6 +41,7 @@ pub(super) fn schedulers(out: &mut String, schedulers: &[SchedulerReport]) {
     }
     let title = "AICPU threads: time by phase (blocked overlaps the others)";
     section(out, title, &table);
+    budget(out, schedulers, &names);
     let lost: u64 = schedulers
         .iter()
         .map(|scheduler| scheduler.lost_phases)
@@ -51,6 +52,28 @@ pub(super) fn schedulers(out: &mut String, schedulers: &[SchedulerReport]) {
             &format!("missing, and left out above: {} phases", grouped(lost)),
         );
     }
+}
+
+/// A round of each thread's loop, and what of it each phase takes.
+fn budget(out: &mut String, schedulers: &[SchedulerReport], names: &[&str]) {
+    let mut header = vec!["thread", "loop ns"];
+    header.extend(names);
+    header.extend(["untracked", "work a task"]);
+    let mut table = plain_table(&header);
+    let mean = |ns: Option<f64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.1}"));
+    for scheduler in schedulers {
+        let mut cells = vec![scheduler.thread.to_string(), mean(scheduler.loop_ns)];
+        cells.extend(names.iter().map(|name| {
+            let mut phases = scheduler.phases.iter();
+            let phase = phases.find(|phase| phase.name == *name);
+            mean(phase.and_then(|phase| phase.per_loop_ns))
+        }));
+        cells.push(mean(scheduler.untracked_per_loop_ns));
+        cells.push(mean(scheduler.per_task_ns));
+        add_row(&mut table, &cells);
+    }
+    let title = "A round of their loop in ns, waits apart; complete and dispatch for each task";
+    section(out, title, &table);
 }
 
 pub(super) fn pmu(out: &mut String, pmu: Option<&PmuReport>) {

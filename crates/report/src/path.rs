@@ -1,0 +1,195 @@
+//! The critical path: from the task that ended last back to the begin, step by step.
+//!
+//! A step's producer is the one that ended last of those that ended before the step started; of a task
+//! with several rows the one that ended last counts. Run times and waits of all steps, with the tail
+//! behind the last, add up to the makespan exactly.
+
+use crate::dependencies::Dependencies;
+use lanescope_trace::{Task, Trace};
+use std::collections::HashMap;
+
+/// The chain of tasks that ended last, and how short the run could have been.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CriticalPath {
+    /// The steps, first to last.
+    pub steps: Vec<PathStep>,
+    /// From the end of the last step to the end of the makespan.
+    pub tail_ticks: u64,
+    /// The longest chain of run times over all edges: no schedule of these tasks is shorter.
+    pub floor_ticks: u64,
+    /// Tasks that depend on themselves, which no chain holds.
+    pub in_circles: u64,
+    /// Edges whose producer ended after their consumer had started; no step follows one.
+    pub backward_edges: u64,
+    /// Edges that name a task without a row.
+    pub dangling_edges: u64,
+}
+
+/// One task of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathStep {
+    /// Its row that ended last.
+    pub task: Task,
+    /// From the end of the step before it, or the begin of the makespan, to its start.
+    pub wait: PathWait,
+}
+
+/// A wait of the path, cut at the moments that are known; the parts add up to the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathWait {
+    /// From the end of the producer until its AICPU thread saw it.
+    pub notice_ticks: u64,
+    /// From there to the dispatch.
+    pub queue_ticks: u64,
+    /// From the dispatch to the start.
+    pub head_ticks: u64,
+    /// Not known which of them.
+    pub unknown_ticks: u64,
+}
+
+impl PathWait {
+    /// The whole wait.
+    #[must_use]
+    pub const fn ticks(&self) -> u64 {
+        self.notice_ticks + self.queue_ticks + self.head_ticks + self.unknown_ticks
+    }
+
+    /// The wait from `from` to the start of `task`, behind `producer` where it has one.
+    fn of(from: u64, producer: Option<&Task>, task: &Task) -> Self {
+        let start = task.start_ticks;
+        let seen = match producer {
+            None => Some(from),
+            Some(producer) => Some(producer.finish_ticks).filter(|&finish| finish >= from),
+        };
+        let seen = seen.map(|at| at.min(start));
+        let dispatched = Some(task.dispatch_ticks).filter(|&at| at != 0 && at <= start);
+        let (notice_to, head_from) = match (seen, dispatched) {
+            (Some(seen), Some(at)) => (seen, at.max(seen)),
+            (Some(seen), None) => (seen, start),
+            (None, Some(at)) => (from, at.max(from)),
+            (None, None) => (from, start),
+        };
+        let between = head_from - notice_to;
+        let is_known = seen.is_some() && dispatched.is_some();
+        Self {
+            notice_ticks: notice_to - from,
+            queue_ticks: if is_known { between } else { 0 },
+            head_ticks: start - head_from,
+            unknown_ticks: if is_known { 0 } else { between },
+        }
+    }
+}
+
+impl CriticalPath {
+    /// The critical path of a trace; `None` when it has no edge, or no task with a start and an end.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Option<Self> {
+        let mut dependencies = Dependencies::new(trace.edges());
+        if !dependencies.are_known() {
+            return None;
+        }
+        let mut search = PathSearch::default();
+        let mut bounds: Option<(u64, u64)> = None;
+        for task in trace.tasks() {
+            dependencies.row(&task);
+            search.row(&task);
+            if let (Some(from), Some(to)) = (task.first_ticks(), task.last_ticks()) {
+                let (first, last) = bounds.unwrap_or((from, to));
+                bounds = Some((first.min(from), last.max(to)));
+            }
+        }
+        dependencies.follow();
+        let mut rows = PathRows::new(&search, &dependencies)?;
+        for task in trace.tasks() {
+            rows.row(&task, &dependencies);
+        }
+        Some(rows.path(bounds?, &dependencies))
+    }
+}
+
+/// Looks for the task that ended last.
+#[derive(Debug, Default)]
+pub(crate) struct PathSearch {
+    last: Option<Task>,
+}
+
+impl PathSearch {
+    #[inline]
+    pub(crate) fn row(&mut self, task: &Task) {
+        if task.run_ticks().is_some()
+            && self.last.is_none_or(|last| task.end_ticks > last.end_ticks)
+        {
+            self.last = Some(*task);
+        }
+    }
+}
+
+/// Collects the rows of the tasks on the path.
+#[derive(Debug)]
+pub(crate) struct PathRows {
+    last: Task,
+    chain: Vec<u32>,
+    /// By node.
+    on_path: Vec<bool>,
+    rows: HashMap<u32, Task>,
+}
+
+impl PathRows {
+    /// `None` when no task has a start and an end.
+    pub(crate) fn new(search: &PathSearch, dependencies: &Dependencies<'_>) -> Option<Self> {
+        let last = search.last?;
+        let node = dependencies.node(last.task_id);
+        let chain = node.map_or_else(Vec::new, |node| dependencies.chain_to(node));
+        let mut on_path = vec![false; dependencies.node_count()];
+        for &node in &chain {
+            on_path[node as usize] = true;
+        }
+        let rows = HashMap::with_capacity(chain.len());
+        Some(Self {
+            last,
+            chain,
+            on_path,
+            rows,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn row(&mut self, task: &Task, dependencies: &Dependencies<'_>) {
+        let Some(node) = dependencies.node(task.task_id) else {
+            return;
+        };
+        let is_meant = self.on_path[node as usize]
+            && task.end_ticks == dependencies.end(node)
+            && task.run_ticks().is_some();
+        if is_meant {
+            self.rows.entry(node).or_insert(*task);
+        }
+    }
+
+    pub(crate) fn path(
+        self,
+        (first, last): (u64, u64),
+        dependencies: &Dependencies<'_>,
+    ) -> CriticalPath {
+        let rows: Vec<Task> = match self.chain.is_empty() {
+            true => vec![self.last],
+            false => self.chain.iter().map(|node| self.rows[node]).collect(),
+        };
+        let mut steps: Vec<PathStep> = Vec::with_capacity(rows.len());
+        for task in rows {
+            let producer = steps.last().map(|step| &step.task);
+            let from = producer.map_or(first, |producer| producer.end_ticks);
+            let wait = PathWait::of(from, producer, &task);
+            steps.push(PathStep { task, wait });
+        }
+        let (floor_ticks, in_circles) = dependencies.floor();
+        CriticalPath {
+            tail_ticks: last - self.last.end_ticks,
+            steps,
+            floor_ticks,
+            in_circles,
+            backward_edges: dependencies.backward,
+            dangling_edges: dependencies.dangling,
+        }
+    }
+}
