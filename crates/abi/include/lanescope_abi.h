@@ -145,7 +145,7 @@
  Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
  the build stops when it is not what the layouts say, and the error names the number to write.
  */
-#define LANESCOPE_ABI_HASH 8127332725177083540
+#define LANESCOPE_ABI_HASH 12173306028388394935ull
 
 /*
  Most counters a chip can count at once.
@@ -860,13 +860,19 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_control_header {
      */
     struct lanescope_section tensors;
     /*
+     Address (u64) of the page of hardware counters per physical core, where the chip has such pages;
+     0 where there is no usable core. Filled in while `pmu_event` is not 0; empty where the counters
+     lie in the register window.
+     */
+    struct lanescope_section pmu_registers;
+    /*
      Most bytes of a tensor that an AICPU thread copies before it looks at its cores again.
      */
     uint32_t tensor_piece_bytes;
     /*
      Written as 0.
      */
-    uint32_t reserved[11];
+    uint32_t reserved[7];
 } lanescope_control_header;
 
 /*

@@ -99,7 +99,8 @@ pub struct RegisterMap {
     pub sub_core_stride_bytes: u64,
 }
 
-/// Offsets of a core's hardware counters and what controls them.
+/// Offsets of a core's hardware counters and what controls them: those of the gate in the core's own
+/// view, all others as [`PmuRegisters::has_page`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PmuRegisters {
     /// Bit 0 is the gate; the core opens it before a kernel and closes it behind.
@@ -116,6 +117,9 @@ pub struct PmuRegisters {
     pub stop: [u32; 2],
     /// Selector of each counter.
     pub selectors: &'static [u32],
+    /// Whether the AICPU finds them on a page of their own, which the driver maps apart; else they lie in
+    /// the core's register window. Pages lie as far from each other as windows.
+    pub has_page: bool,
     /// Whether the core reads its counters itself, before FIN; else the AICPU does, after it.
     pub is_read_by_core: bool,
 }
@@ -210,6 +214,7 @@ pub static A2A3: ChipInfo = ChipInfo {
             selectors: &[
                 0x1280, 0x1284, 0x1288, 0x128C, 0x1290, 0x1294, 0x1298, 0x129C,
             ],
+            has_page: true,
             is_read_by_core: false,
         },
         core_stride_bytes: 0x80_0000,
@@ -256,6 +261,7 @@ pub static A5: ChipInfo = ChipInfo {
             selectors: &[
                 0x2500, 0x2504, 0x2508, 0x250C, 0x2510, 0x2514, 0x2518, 0x251C, 0x2520, 0x2524,
             ],
+            has_page: false,
             is_read_by_core: true,
         },
         core_stride_bytes: 0x30_0000,

@@ -84,10 +84,14 @@ pub struct ControlHeader {
     pub ready: [Section; 2],
     /// [`TaskTensor`]: the tensors to record, task by task.
     pub tensors: Section,
+    /// Address (u64) of the page of hardware counters per physical core, where the chip has such pages;
+    /// 0 where there is no usable core. Filled in while `pmu_event` is not 0; empty where the counters
+    /// lie in the register window.
+    pub pmu_registers: Section,
     /// Most bytes of a tensor that an AICPU thread copies before it looks at its cores again.
     pub tensor_piece_bytes: u32,
     /// Written as 0.
-    pub reserved: [u32; 11],
+    pub reserved: [u32; 7],
 }
 
 /// What the host may say while the device runs. Writer: the host.

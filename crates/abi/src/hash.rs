@@ -19,7 +19,7 @@ pub const ABI_VERSION: u32 = 2;
 
 /// Stands for every layout and constant of this crate. A literal, so that the C headers carry it;
 /// the build stops when it is not what the layouts say, and the error names the number to write.
-pub const ABI_HASH: u64 = 0x70CA_160D_9796_6694;
+pub const ABI_HASH: u64 = 0xA8F0_4555_FC36_27B7;
 
 #[expect(
     clippy::cast_possible_truncation,
@@ -37,7 +37,8 @@ macro_rules! layouts {
                 magic, abi_hash, abi_version, chip, ring_size, issue_depth, core_count, thread_count, run_id,
                 swimlane_level, control_bytes, capture_address, capture_bytes, handshake_limit_ticks,
                 scheduler_limit_ticks, task_count, host, cores, registers, orders, answers, threads, payloads,
-                scheduler, tasks, args, successors, fan_in, ready, pmu_event, tensors, tensor_piece_bytes,
+                scheduler, tasks, args, successors, fan_in, ready, pmu_event, tensors, pmu_registers,
+                tensor_piece_bytes,
             }
             HostLine { abort_run }
             CoreConfig { first_token, core_type, thread }

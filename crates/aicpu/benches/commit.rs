@@ -106,8 +106,8 @@ fn commit_ns(recorded: &Recorded) -> f64 {
     let control = attach(&device, &world, &setup);
     let mut state = RecordState::<RING>::new();
     let mut recorder = Recorder::attach(&control, 0, &mut state).expect("the layout is right");
-    for (core, window) in (0..setup.cores()).zip(1u64..) {
-        let opened = recorder.open_counters(core, window << 20);
+    for core in 0..setup.cores() {
+        let opened = recorder.open_counters(core, core);
         opened.expect("the thread has all cores");
     }
     let staging = staging(&world, &header);

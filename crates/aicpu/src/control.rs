@@ -231,7 +231,11 @@ impl<'d, D: Device> Control<'d, D> {
         if !is_sane || !self.are_sections_apart() {
             return Err(DeviceError::BadLayout.into());
         }
-        for section in [&header.cores, &header.registers] {
+        let counters = self.has_counter_pages().then_some(&header.pmu_registers);
+        for section in [&header.cores, &header.registers]
+            .into_iter()
+            .chain(counters)
+        {
             if is_mutant("core-configs-not-invalidated") {
                 continue;
             }
@@ -251,7 +255,11 @@ impl<'d, D: Device> Control<'d, D> {
             0 => true,
             // Who reads the counters after FIN must not find the next task's in them.
             _ if !chip.registers.pmu.is_read_by_core && header.issue_depth != 1 => false,
-            event => chip.pmu_event(event).is_some(),
+            event => {
+                let pages = &header.pmu_registers;
+                let has_pages = self.region.holds::<u64>(pages, chip.physical_cores);
+                chip.pmu_event(event).is_some() && (!self.has_counter_pages() || has_pages)
+            }
         };
         let are_tensors_sane = header.tensors.count == 0
             || header.tensors.stride_bytes as usize == size_of::<TaskTensor>()
@@ -261,6 +269,24 @@ impl<'d, D: Device> Control<'d, D> {
             && (!is_on || header.capture_address != 0)
             && is_pmu_sane
             && are_tensors_sane
+    }
+
+    /// Whether this run needs the table of counter pages.
+    fn has_counter_pages(&self) -> bool {
+        self.header.pmu_event != 0 && self.chip.registers.pmu.has_page
+    }
+
+    /// Where the hardware counters of a physical core are; `None` when there is no such core.
+    pub(crate) fn counters_of(&self, physical_core: u32) -> Option<u64> {
+        let table = match self.chip.registers.pmu.has_page {
+            true => &self.header.pmu_registers,
+            false => &self.header.registers,
+        };
+        if physical_core >= table.count {
+            return None;
+        }
+        let address = self.region.load64(table.at(physical_core));
+        (address != 0).then_some(address)
     }
 
     /// Whether no section, each of which is known to lie inside, lies over another.
@@ -288,8 +314,13 @@ impl<'d, D: Device> Control<'d, D> {
             0 => (0, 0),
             _ => place(&header.tensors),
         };
-        let mut all = [tensors; 15];
-        all[1..].copy_from_slice(&places);
+        let pages = match self.has_counter_pages() {
+            false => (0, 0),
+            true => place(&header.pmu_registers),
+        };
+        let mut all = [(0, 0); 16];
+        all[..14].copy_from_slice(&places);
+        all[14..].copy_from_slice(&[tensors, pages]);
         are_apart(size_of::<ControlHeader>() as u64, &all)
     }
 }

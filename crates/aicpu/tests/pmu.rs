@@ -3,10 +3,13 @@
 mod support;
 
 use lanescope_abi::capture::Policy;
-use lanescope_abi::control::DeviceError;
-use lanescope_abi::{Chip, Kind};
+use lanescope_abi::control::{ControlHeader, DeviceError};
+use lanescope_abi::{Chip, Kind, Section};
 use std::collections::HashMap;
-use support::{Fault, HostMode, Outcome, Setup, TestDevice, chain, counted, independent, window};
+use std::mem::offset_of;
+use support::{
+    Fault, HostMode, Outcome, Setup, TestDevice, chain, counted, counters_at, independent,
+};
 
 const EVENT: u32 = 4;
 /// What the switches hold before a run.
@@ -25,7 +28,7 @@ fn run(setup: &Setup) -> (Outcome, TestDevice) {
     let (device, header) = setup.build();
     for core in 0..setup.cores() {
         for (switch, _) in setup.chip.info().registers.pmu.switches {
-            let address = window(core) + u64::from(*switch);
+            let address = counters_at(setup.chip.info(), core) + u64::from(*switch);
             device.world().registers.insert(address, BEFORE);
         }
     }
@@ -34,8 +37,9 @@ fn run(setup: &Setup) -> (Outcome, TestDevice) {
 }
 
 fn register(device: &TestDevice, core: u32, offset: u32) -> u32 {
-    let address = window(core) + u64::from(offset);
-    device.world().registers[&address]
+    let world = device.world();
+    let address = counters_at(world.chip, core) + u64::from(offset);
+    world.registers[&address]
 }
 
 fn assert_switched_back(setup: &Setup, device: &TestDevice) {
@@ -161,6 +165,54 @@ fn what_could_mix_tasks_or_is_not_known_is_refused() {
 }
 
 #[test]
+fn a_table_of_counter_pages_that_cannot_be_is_refused() {
+    let setup = setup(Chip::A2a3, 60);
+    let table = offset_of!(ControlHeader, pmu_registers) as u64;
+    let cases = [
+        (offset_of!(Section, count), 74),
+        (offset_of!(Section, stride_bytes), 4),
+        (offset_of!(Section, offset_bytes), u32::MAX - 63),
+        // The header itself.
+        (offset_of!(Section, offset_bytes), 64),
+    ];
+    for (field, value) in cases {
+        let (device, header) = setup.build();
+        {
+            let memory = &device.world().memory;
+            memory.store32(memory.base() + table + field as u64, value);
+        }
+        let outcome = setup.run_on(&device, &header);
+        assert_eq!(outcome.first_failure().error, DeviceError::BadLayout as u32);
+        assert!(outcome.ran.is_empty());
+    }
+    let (device, header) = setup.build();
+    {
+        let memory = &device.world().memory;
+        memory.store64(memory.base() + header.pmu_registers.at(2), 0);
+    }
+    let outcome = setup.run_on(&device, &header);
+    let failure = outcome.first_failure();
+    assert_eq!(failure.error, DeviceError::BadAnswer as u32);
+    assert_eq!((failure.core, failure.detail), (2, 2));
+    assert!(outcome.ran.is_empty());
+}
+
+#[test]
+fn a_run_that_does_not_count_needs_no_table_of_counter_pages() {
+    let mut setup = Setup::new(chain(7, 60));
+    setup.chip = Chip::A2a3;
+    let (device, header) = setup.build();
+    assert_eq!(header.pmu_registers.count, 0);
+    {
+        let memory = &device.world().memory;
+        let table = memory.base() + offset_of!(ControlHeader, pmu_registers) as u64;
+        memory.store64(table, u64::MAX);
+        memory.store64(table + 8, u64::MAX);
+    }
+    setup.run_on(&device, &header).assert_exact(&setup);
+}
+
+#[test]
 fn counters_that_are_off_are_left_alone() {
     for chip in Chip::ALL {
         let mut setup = Setup::new(independent(60));
@@ -170,11 +222,11 @@ fn counters_that_are_off_are_left_alone() {
         let pmu = &chip.info().registers.pmu;
         let world = device.world();
         for offset in pmu.selectors.iter().chain(&pmu.start).chain(&pmu.stop) {
-            let address = window(0) + u64::from(*offset);
+            let address = counters_at(chip.info(), 0) + u64::from(*offset);
             assert_eq!(world.registers.get(&address), None);
         }
         for (switch, _) in pmu.switches {
-            let address = window(0) + u64::from(*switch);
+            let address = counters_at(chip.info(), 0) + u64::from(*switch);
             assert_eq!(world.registers.get(&address), None);
         }
     }

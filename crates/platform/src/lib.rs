@@ -305,6 +305,14 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// The driver's refusal.
     fn register_table(&self) -> Result<Vec<u64>>;
 
+    /// Address of the page of hardware counters of every physical core, as [`Device::register_table`];
+    /// empty where the counters lie in the windows. Asked for by runs that count, and by no others.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    fn pmu_register_table(&self) -> Result<Vec<u64>>;
+
     /// The bytes a kernel image occupies on the device: the `.text` of an AICore object, or the
     /// whole of a host shared object. Uploaded to a 64-byte-aligned address, that is the function.
     ///

@@ -2,8 +2,8 @@
 //!
 //! # Who writes what
 //!
-//! The host writes header, core configurations and register table before each launch, everything
-//! else once when the region is made (zeros) or as part of the graph; after the launch nothing but
+//! The host writes header, core configurations and, for a run that counts, the table of counter pages
+//! before each launch, everything else once when the region is made (zeros) or as part of the graph; after the launch nothing but
 //! the [`HostLine`](lanescope_abi::HostLine).
 
 use crate::chosen::ChosenTensors;
@@ -163,8 +163,14 @@ impl ControlRegion {
         table.upload.finish()
     }
 
-    /// Writes header and core configurations, and lowers the abort flag of the run before.
-    pub(crate) fn write_header(&self, header: &ControlHeader, cores: &[CoreConfig]) -> Result<()> {
+    /// Writes header, core configurations and counter pages (none for a run that does not count), and
+    /// lowers the abort flag of the run before.
+    pub(crate) fn write_header(
+        &self,
+        header: &ControlHeader,
+        cores: &[CoreConfig],
+        counter_pages: &[u64],
+    ) -> Result<()> {
         self.mapping.write_bytes(0, header.as_bytes());
         let host = self.layout.sections.host.offset_bytes;
         self.mapping
@@ -172,6 +178,9 @@ impl ControlRegion {
         let section = self.layout.sections.cores;
         self.mapping
             .write_bytes(section.offset_bytes, cores.as_bytes());
+        let pages = self.layout.sections.pmu_registers;
+        self.mapping
+            .write_bytes(pages.offset_bytes, counter_pages.as_bytes());
         self.flush(0..self.layout.host_bytes)
     }
 

@@ -53,12 +53,21 @@ pub(crate) fn arg_words_of(arg_count: u32) -> u64 {
     u64::from(arg_count.max(1)).next_multiple_of(LINE_WORDS)
 }
 
+/// Pages of hardware counters that a chip has apart from the register windows: one a physical core, or none.
+pub(crate) fn counter_pages(chip: &ChipInfo) -> u32 {
+    if chip.registers.pmu.has_page {
+        chip.physical_cores
+    } else {
+        0
+    }
+}
+
 /// The sections of a control region, as its header states them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ControlLayout {
     /// A header with only its sections and `control_bytes` filled in.
     pub(crate) sections: ControlHeader,
-    /// End of what the host writes during the session: header to register table.
+    /// End of what the host writes during the session: header to register tables.
     pub(crate) host_bytes: u64,
     /// End of what is mapped.
     pub(crate) mapped_bytes: u64,
@@ -75,6 +84,7 @@ impl ControlLayout {
             host: next.place(1, size_of::<HostLine>())?,
             cores: next.place(cores, size_of::<CoreConfig>())?,
             registers: next.place(chip.physical_cores, size_of::<u64>())?,
+            pmu_registers: next.place(counter_pages(chip), size_of::<u64>())?,
             ..ControlHeader::default()
         };
         let host_bytes = next.end_bytes;
@@ -150,6 +160,7 @@ mod tests {
                     s.host,
                     s.cores,
                     s.registers,
+                    s.pmu_registers,
                     s.orders,
                     s.answers,
                     s.threads,

@@ -6,7 +6,7 @@ use crate::control::ControlRegion;
 use crate::failure::{DeviceFailure, InFlight, duration_to_ticks};
 use crate::graph::{Graph, TensorId};
 use crate::kernels::Kernels;
-use crate::layout::GraphSizes;
+use crate::layout::{GraphSizes, counter_pages};
 use crate::options::{RunOptions, SessionOptions, Shape};
 use crate::outcome::RunOutcome;
 use crate::recording::Recorder;
@@ -187,6 +187,11 @@ impl Session {
             &chosen,
         )?;
 
+        let counter_pages = match shape.pmu_event {
+            0 => Vec::new(),
+            _ => self.counter_pages()?,
+        };
+
         let run_id = self.next_run;
         self.next_run = self.next_run.checked_add(1).unwrap_or(1);
         let cores = self.core_configs(&shape);
@@ -199,6 +204,7 @@ impl Session {
             run_id,
             sizes,
             cores: &cores,
+            counter_pages: &counter_pages,
         };
         self.recorder
             .begin(&run, &self.device, &self.platform, graph, &order, options)?;
@@ -259,6 +265,20 @@ impl Session {
         Ok(())
     }
 
+    /// The page of hardware counters of every physical core; none where they lie in the windows.
+    fn counter_pages(&self) -> Result<Vec<u64>> {
+        let reading =
+            |source| RuntimeError::platform("reading the table of hardware counters", source);
+        let pages = self.device.pmu_register_table().map_err(reading)?;
+        let expected = counter_pages(self.chip) as usize;
+        if pages.len() != expected {
+            let what = "a view of the hardware counters";
+            let reason = format!("the device gave {} pages, expected {expected}", pages.len());
+            return Err(reading(PlatformError::Unsupported { what, reason }));
+        }
+        Ok(pages)
+    }
+
     fn core_configs(&self, shape: &Shape) -> Vec<CoreConfig> {
         (0..shape.cores)
             .zip(&self.next_tokens)
@@ -310,6 +330,7 @@ pub(crate) struct Run<'a> {
     pub(crate) run_id: u32,
     pub(crate) sizes: GraphSizes,
     pub(crate) cores: &'a [CoreConfig],
+    pub(crate) counter_pages: &'a [u64],
 }
 
 impl Run<'_> {
@@ -358,7 +379,7 @@ impl Run<'_> {
             let watcher = scope.spawn(move || watch(self, progress, &stop));
             let ended = self
                 .control
-                .write_header(header, self.cores)
+                .write_header(header, self.cores, self.counter_pages)
                 .and_then(|()| self.launch())
                 .and_then(|()| self.wait(options));
             let ended_ns = clock::now_ns();

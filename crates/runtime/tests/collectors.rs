@@ -60,6 +60,7 @@ struct Found {
     pmu_event: u32,
     issue_depth: u32,
     piece_bytes: u32,
+    counter_pages: Vec<u64>,
     capture: Option<CaptureHeader>,
     lanes: Vec<LaneConfig>,
     tensors: Vec<TaskTensor>,
@@ -88,6 +89,9 @@ fn found_by_device(options: &RunOptions) -> Found {
             pmu_event: header.pmu_event,
             issue_depth: header.issue_depth,
             piece_bytes: header.tensor_piece_bytes,
+            counter_pages: (0..header.pmu_registers.count)
+                .map(|core| memory.read(base + header.pmu_registers.at(core)))
+                .collect(),
             lanes: (0..capture.map_or(0, |capture| capture.lane_count))
                 .map(lane)
                 .collect(),
@@ -110,6 +114,40 @@ fn kinds(found: &Found) -> Vec<u32> {
     let mut kinds: Vec<u32> = found.lanes.iter().map(|lane| lane.kind).collect();
     kinds.dedup();
     kinds
+}
+
+#[test]
+fn the_device_learns_of_the_counter_pages_when_it_counts_and_only_then() {
+    let pmu = record(Collectors {
+        pmu: Some(PmuOptions::default()),
+        ..Collectors::default()
+    });
+    let found = found_by_device(&pmu);
+    let page = |core: u64| 0x2000_4000_0000 + core * 0x10_0000;
+    assert_eq!(found.counter_pages, (0..75).map(page).collect::<Vec<_>>());
+    let found = found_by_device(&record(Collectors::swimlane(4)));
+    assert_eq!(found.counter_pages, [0; 75]);
+
+    let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
+    let mut session = open(&device, &build);
+    device.set_script(|memory, launch| {
+        memory.finish(launch, 0);
+        Ok(())
+    });
+    let asked = || device.counter_pages_asked.load(Ordering::Relaxed);
+    session
+        .run(&graph(), &record(Collectors::swimlane(4)))
+        .expect("runs");
+    assert_eq!(asked(), 0);
+    device.counter_pages.store(74, Ordering::Relaxed);
+    let refused = session.run(&graph(), &pmu).expect_err("a page is missing");
+    let told = std::error::Error::source(&refused)
+        .expect("a platform error")
+        .to_string();
+    assert!(told.contains("74 pages, expected 75"), "{refused}: {told}");
+    device.counter_pages.store(75, Ordering::Relaxed);
+    session.run(&graph(), &pmu).expect("runs");
+    assert_eq!(asked(), 2);
 }
 
 #[test]

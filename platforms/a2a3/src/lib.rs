@@ -71,4 +71,8 @@ impl Backend for A2a3 {
     fn map_registers(&self, context: &Arc<Context>) -> Result<Registers> {
         registers::map(context)
     }
+
+    fn map_pmu_registers(&self, context: &Arc<Context>) -> Result<Vec<u64>> {
+        registers::map_pmu(context)
+    }
 }

@@ -1,8 +1,8 @@
-//! Register windows: one mapping of all cores, at fixed distances.
+//! Register windows and pages of counters: one mapping each for all cores, at fixed distances.
 
 use cann_sys::bindings::{
     AddrMapInPara, AddrMapOutPara, CANN_HAL_CTRL_ADDR_MAP, CANN_HAL_INFO_OCCUPY,
-    CANN_HAL_MODULE_AICORE, CANN_HAL_REG_AIC_CTRL,
+    CANN_HAL_MODULE_AICORE, CANN_HAL_REG_AIC_CTRL, CANN_HAL_REG_AIC_PMU_CTRL,
 };
 use cann_sys::codes::HAL_BUSY;
 use lanescope_abi::chip::{A2A3, AIV_PER_CLUSTER};
@@ -42,11 +42,17 @@ pub(crate) fn usable_cores(context: &Context) -> u32 {
 
 /// Maps the control registers and works out each core's window.
 pub(crate) fn map(context: &Context) -> Result<Registers> {
-    let base = map_base(context)?;
+    let base = map_base(context, CANN_HAL_REG_AIC_CTRL)?;
     Ok(Registers {
         windows: windows(base, usable_cores(context)),
         release: None,
     })
+}
+
+/// Maps the hardware counters and works out each core's page; they lie as the windows do.
+pub(crate) fn map_pmu(context: &Context) -> Result<Vec<u64>> {
+    let base = map_base(context, CANN_HAL_REG_AIC_PMU_CTRL)?;
+    Ok(windows(base, usable_cores(context)))
 }
 
 /// Cube cores first, then the vector cores of each.
@@ -65,13 +71,14 @@ fn windows(base: u64, usable: u32) -> Vec<u64> {
     cubes.chain(vectors).collect()
 }
 
-fn map_base(context: &Context) -> Result<u64> {
+/// Maps a kind of register of all cores.
+fn map_base(context: &Context, kind: u32) -> Result<u64> {
     let Ok(function) = context.libraries().hal.halMemCtl else {
         return Err(missing_function("halMemCtl"));
     };
     let _binding = context.bind()?;
     let mut wanted = AddrMapInPara {
-        addr_type: CANN_HAL_REG_AIC_CTRL,
+        addr_type: kind,
         devid: context.driver_id(),
     };
     let mut mapped = AddrMapOutPara::default();
@@ -98,7 +105,10 @@ fn map_base(context: &Context) -> Result<u64> {
     let needed = u64::from(CUBE_CORES) * A2A3.registers.core_stride_bytes;
     if mapped.ptr == 0 || mapped.len < needed {
         return Err(PlatformError::Unsupported {
-            what: "a view of the core registers",
+            what: match kind {
+                CANN_HAL_REG_AIC_PMU_CTRL => "a view of the hardware counters",
+                _ => "a view of the core registers",
+            },
             reason: format!(
                 "halMemCtl gave {:#x} with {} bytes, expected {needed}",
                 mapped.ptr, mapped.len

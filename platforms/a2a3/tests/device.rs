@@ -403,6 +403,42 @@ fn registers_are_mapped_once_and_a_busy_driver_is_asked_again() {
 }
 
 #[test]
+fn counters_have_pages_of_their_own_that_are_mapped_when_asked_for() {
+    let driver = FakeDriver::build(&[SOC, "BUSY_CALLS=0"]);
+    let device = open(&driver).unwrap();
+    let windows = device.register_table().unwrap();
+    assert_eq!(count(&driver.calls(), "halMemCtl"), 1);
+    let pages = device.pmu_register_table().unwrap();
+    assert_eq!(device.pmu_register_table().unwrap(), pages);
+    assert_eq!(count(&driver.calls(), "halMemCtl"), 1, "once more");
+    assert_eq!(pages.len(), windows.len());
+    for (page, window) in pages.iter().zip(&windows) {
+        let expected = window + u64::from(*window != 0) * 0x4000_0000;
+        assert_eq!(*page, expected);
+    }
+}
+
+#[test]
+fn a_refused_page_of_counters_is_an_error_and_asked_for_again() {
+    let driver = FakeDriver::build(&[SOC, "BUSY_CALLS=0"]);
+    let device = open(&driver).unwrap();
+    driver.fail("halMemCtl", 0, 0xfffe);
+    let error = device.pmu_register_table().unwrap_err();
+    let is_refused = matches!(
+        error,
+        PlatformError::Driver {
+            call: "halMemCtl",
+            code: 0xfffe,
+            ..
+        }
+    );
+    assert!(is_refused, "{error:?}");
+    driver.stop_failing();
+    let again = device.pmu_register_table().unwrap();
+    assert_eq!(again.len(), 75);
+}
+
+#[test]
 fn a_driver_that_stays_busy_is_named_after_four_calls() {
     let driver = FakeDriver::build(&[SOC, "BUSY_CALLS=1000"]);
     let device = open(&driver).unwrap();

@@ -103,6 +103,8 @@ fn a_window_that_is_refused_gives_back_those_before_it() {
     let table = device.register_table().unwrap();
     assert_eq!(table.len(), 108);
     assert_eq!(table[19], (1 << 28) + 0x20_0000);
+    // The counters lie in the windows.
+    assert_eq!(device.pmu_register_table().unwrap(), Vec::<u64>::new());
     drop(device);
     let calls = driver.calls();
     assert_eq!(

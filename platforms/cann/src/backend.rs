@@ -41,6 +41,13 @@ pub trait Backend: Send + Sync + fmt::Debug {
     ///
     /// The driver's refusal.
     fn map_registers(&self, context: &Arc<Context>) -> Result<Registers>;
+
+    /// The page of hardware counters of every physical core; empty where they lie in the windows.
+    ///
+    /// # Errors
+    ///
+    /// The driver's refusal.
+    fn map_pmu_registers(&self, context: &Arc<Context>) -> Result<Vec<u64>>;
 }
 
 /// The register windows of a device.

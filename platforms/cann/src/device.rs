@@ -68,6 +68,7 @@ pub fn open(backend: &'static dyn Backend, options: &OpenOptions) -> Result<Arc<
         aicore_stream,
         programs: Mutex::new(None),
         registers: Mutex::new(None),
+        pmu_registers: Mutex::new(None),
         context,
         backend,
         info,
@@ -85,6 +86,7 @@ struct CannDevice {
     aicore_stream: Stream,
     programs: Mutex<Option<LoadedPrograms>>,
     registers: Mutex<Option<Registers>>,
+    pmu_registers: Mutex<Option<Vec<u64>>>,
     context: Arc<Context>,
     backend: &'static dyn Backend,
     info: DeviceInfo,
@@ -143,6 +145,16 @@ impl Device for CannDevice {
         }
         let mapped = self.backend.map_registers(&self.context)?;
         Ok(registers.insert(mapped).windows.clone())
+    }
+
+    fn pmu_register_table(&self) -> Result<Vec<u64>> {
+        self.context.check()?;
+        let mut pages = lock(&self.pmu_registers);
+        if let Some(pages) = &*pages {
+            return Ok(pages.clone());
+        }
+        let mapped = self.backend.map_pmu_registers(&self.context)?;
+        Ok(pages.insert(mapped).clone())
     }
 
     fn kernel_bytes<'a>(&self, image: &'a [u8]) -> Result<&'a [u8]> {

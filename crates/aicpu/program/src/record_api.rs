@@ -225,22 +225,24 @@ pub unsafe extern "C" fn lanescope_record_commit_after_exit(
     })
 }
 
-/// Programs the hardware counters of `core`, whose register window is at `window`, and switches them on;
-/// nothing while they are off in this run. Call it before `registers_run` is written.
+/// Programs the hardware counters of `core`, which has answered that it is `physical_core`, and switches
+/// them on; nothing while they are off in this run. Call it before `registers_run` is written.
 ///
 /// Where the AICPU reads the counters, `lanescope_record_commit` does, and the core gets its next token
 /// only after it.
 ///
 /// # Safety
 ///
-/// - As for `lanescope_record_enter`; `window` is the register window of `core`, from the register table.
+/// - As for `lanescope_record_enter`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lanescope_record_open_counters(
     recorder: *mut RecordStorage,
     core: u32,
-    window: u64,
+    physical_core: u32,
 ) -> i32 {
-    with(recorder, |recorder| recorder.open_counters(core, window))
+    with(recorder, |recorder| {
+        recorder.open_counters(core, physical_core)
+    })
 }
 
 /// Puts the switches of all cores' counters back: when the cores have left, and before any error return.

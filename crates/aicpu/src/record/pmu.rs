@@ -39,8 +39,8 @@ pub(crate) struct Pmu<'d, D> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CoreCounters {
     pub(crate) counters: Counters,
-    /// Address of the register window while they are switched on, else 0.
-    window: u64,
+    /// What their offsets count from while they are switched on, else 0.
+    base: u64,
     /// What the switches held before.
     saved: [u32; SWITCHES],
 }
@@ -48,7 +48,7 @@ pub(crate) struct CoreCounters {
 impl CoreCounters {
     pub(crate) const NONE: Self = Self {
         counters: Counters::NONE,
-        window: 0,
+        base: 0,
         saved: [0; SWITCHES],
     };
 }
@@ -78,38 +78,38 @@ impl<'d, D: Device> Pmu<'d, D> {
         self.lane.counters(core)
     }
 
-    /// Programs the counters of a core whose register window is at `window`, and switches them on.
-    pub(crate) fn open(&self, core: &mut CoreCounters, window: u64) {
+    /// Programs the counters of a core, whose offsets count from `base`, and switches them on.
+    pub(crate) fn open(&self, core: &mut CoreCounters, base: u64) {
         let registers = self.registers;
-        core.window = window;
+        core.base = base;
         for (saved, (switch, _)) in core.saved.iter_mut().zip(registers.switches) {
-            *saved = self.read_reg(window, *switch);
+            *saved = self.read_reg(base, *switch);
         }
         for (counter, selector) in registers.selectors.iter().enumerate() {
-            self.write_reg(window, *selector, self.event.selector(counter));
+            self.write_reg(base, *selector, self.event.selector(counter));
         }
         // What an earlier run has left in them.
-        self.read_counters(window);
+        self.read_counters(base);
         for offset in registers.start {
-            self.write_reg(window, offset, 0);
+            self.write_reg(base, offset, 0);
         }
         for offset in registers.stop {
-            self.write_reg(window, offset, u32::MAX);
+            self.write_reg(base, offset, u32::MAX);
         }
         for (switch, value) in registers.switches {
-            self.write_reg(window, *switch, *value);
+            self.write_reg(base, *switch, *value);
         }
     }
 
     /// Puts the switches of a core back to what they held.
     pub(crate) fn close(&self, core: &mut CoreCounters) {
-        if core.window == 0 {
+        if core.base == 0 {
             return;
         }
         for (saved, (switch, _)) in core.saved.iter().zip(self.registers.switches) {
-            self.write_reg(core.window, *switch, *saved);
+            self.write_reg(core.base, *switch, *saved);
         }
-        core.window = 0;
+        core.base = 0;
     }
 
     /// Commits what was counted for one token; its slot is at offset `slot`. The core is idle, or reads
@@ -125,10 +125,10 @@ impl<'d, D: Device> Pmu<'d, D> {
         self.lane.attempt(&mut core.counters);
         let counted = if self.registers.is_read_by_core {
             self.staged(slot, outcome.token_and_run)
-        } else if core.window == 0 {
+        } else if core.base == 0 {
             None
         } else {
-            Some(self.read_counters(core.window))
+            Some(self.read_counters(core.base))
         };
         let Some(counted) = counted else {
             self.lane.mismatch(&mut core.counters);
@@ -182,27 +182,27 @@ impl<'d, D: Device> Pmu<'d, D> {
     }
 
     /// Reads, and so clears, counters and cycles of a core that counts nothing now: their halves agree.
-    fn read_counters(&self, window: u64) -> Counted {
+    fn read_counters(&self, base: u64) -> Counted {
         let mut counted = Counted::default();
         for (counter, offset) in counted.counters.iter_mut().zip(self.registers.counters) {
-            *counter = self.read_reg(window, *offset);
+            *counter = self.read_reg(base, *offset);
         }
-        let [low, high] = (self.registers.total).map(|offset| self.read_reg(window, offset));
+        let [low, high] = (self.registers.total).map(|offset| self.read_reg(base, offset));
         counted.total_cycles = u64::from(high) << 32 | u64::from(low);
         counted
     }
 
-    fn read_reg(&self, window: u64, offset: u32) -> u32 {
+    fn read_reg(&self, base: u64, offset: u32) -> u32 {
         let device = self.region().device();
-        // SAFETY: a window of the register table plus an offset of the chip's register map.
-        unsafe { device.read_reg(window + u64::from(offset)) }
+        // SAFETY: an entry of the chip's table for counters plus an offset of the chip's register map.
+        unsafe { device.read_reg(base + u64::from(offset)) }
     }
 
-    fn write_reg(&self, window: u64, offset: u32, value: u32) {
+    fn write_reg(&self, base: u64, offset: u32, value: u32) {
         let device = self.region().device();
-        // SAFETY: a window of the register table plus an offset of the chip's register map; the thread
+        // SAFETY: an entry of the chip's table for counters plus an offset of the chip's register map; the thread
         // that owns a core writes its selectors and switches.
-        unsafe { device.write_reg(window + u64::from(offset), value) };
+        unsafe { device.write_reg(base + u64::from(offset), value) };
     }
 
     fn region(&self) -> &Region<'d, D> {

@@ -249,17 +249,22 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         self.lanes.tensors.as_ref()?.awaited()
     }
 
-    /// Programs the hardware counters of `core`, whose register window is at `window`, and switches them
-    /// on; nothing while they are off in this run. Called before the core is told that its registers are
-    /// initialised.
+    /// Programs the hardware counters of `core`, which has answered that it is `physical_core`, and
+    /// switches them on; nothing while they are off in this run. Called before the core is told that its
+    /// registers are initialised.
     ///
     /// # Errors
     ///
+    /// [`DeviceError::BadAnswer`] when the host knows no counters of such a core;
     /// [`DeviceError::Internal`].
-    pub fn open_counters(&mut self, core: u32, window: u64) -> Result<(), Failure> {
+    pub fn open_counters(&mut self, core: u32, physical_core: u32) -> Result<(), Failure> {
         self.core(core)?;
         if let Some(pmu) = &self.lanes.pmu {
-            pmu.open(&mut self.state.cores[core as usize].pmu, window);
+            let base = self.control.counters_of(physical_core).ok_or_else(|| {
+                let failure = Failure::new(DeviceError::BadAnswer).on_core(core);
+                failure.after(u64::from(physical_core))
+            })?;
+            pmu.open(&mut self.state.cores[core as usize].pmu, base);
         }
         Ok(())
     }

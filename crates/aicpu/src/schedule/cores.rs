@@ -231,7 +231,7 @@ impl OwnedCore {
         self.cond_address = window + u64::from(chip.registers.cond);
         self.write_fast_path(control, FAST_PATH_OPEN);
         self.write_data_main_base(device, DISPATCH_IDLE);
-        recorder.open_counters(self.index, window)?;
+        recorder.open_counters(self.index, physical_core)?;
         region.barrier(Barrier::Store);
         let order = header.orders.at(self.index);
         let registers_run = order + offset_of!(CoreOrder, registers_run) as u64;

@@ -29,9 +29,10 @@ const WRITTEN: [&str; 9] = [
 
 /// Addresses, where those of the registers are, and what is behind them: only the host can know them. And
 /// a structure whose fields are looked at one by one.
-const BELIEVED: [&str; 5] = [
+const BELIEVED: [&str; 6] = [
     "capture_address",
     "registers",
+    "pmu_registers",
     "address",
     "raw_bytes",
     "tensor",

@@ -36,6 +36,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Where the register windows begin; a window has 64 KiB.
 const WINDOWS: u64 = 0x2000_0000_0000;
 const WINDOW_BYTES: u64 = 1 << 16;
+/// Where the pages of hardware counters begin; a page is as long as a window.
+const PAGES: u64 = 0x2000_4000_0000;
 
 /// A test that makes more calls than this hangs.
 const MAX_CALLS: u64 = 20_000_000;
@@ -56,7 +58,7 @@ pub struct World {
     pub ticks: u64,
     calls: u64,
     view: View,
-    chip: &'static ChipInfo,
+    pub chip: &'static ChipInfo,
 }
 
 impl TestDevice {
@@ -93,6 +95,15 @@ pub fn window(physical_core: u32) -> u64 {
     WINDOWS + u64::from(physical_core) * WINDOW_BYTES
 }
 
+/// Where the AICPU finds the hardware counters of a physical core: on a page of their own, or in its window.
+pub fn counters_at(chip: &ChipInfo, physical_core: u32) -> u64 {
+    if chip.registers.pmu.has_page {
+        PAGES + u64::from(physical_core) * WINDOW_BYTES
+    } else {
+        window(physical_core)
+    }
+}
+
 impl World {
     /// Calls of the device interface so far.
     pub fn calls(&self) -> u64 {
@@ -121,10 +132,11 @@ impl World {
         let cond = core.step(&self.memory, seen, self.ticks);
         let ran = core.ran.get(before).map(|ran| ran.task_id);
         let is_counted = core.is_counted();
+        let physical_core = core.physical_core;
         if let Some(task_id) = ran
             && is_counted
         {
-            self.count(base, task_id);
+            self.count(counters_at(chip, physical_core), task_id);
         }
         if let Some(cond) = cond {
             let address = base + u64::from(chip.registers.cond);
@@ -153,7 +165,7 @@ impl World {
     /// Reads a register; a counter is cleared by it.
     fn read_register(&mut self, address: u64) -> u32 {
         let pmu = &self.chip.registers.pmu;
-        let offset = (address - WINDOWS) % WINDOW_BYTES;
+        let offset = address % WINDOW_BYTES;
         let mut counters = pmu.counters.iter().chain(&pmu.total);
         let value = self.registers.get(&address).copied().unwrap_or(0);
         if counters.any(|counter| u64::from(*counter) == offset) {
@@ -204,7 +216,8 @@ impl Device for TestDevice {
 
     unsafe fn read_reg(&self, address: u64) -> u32 {
         let mut world = self.called();
-        let physical_core = u32::try_from((address - WINDOWS) / WINDOW_BYTES).unwrap();
+        let distance = address - if address < PAGES { WINDOWS } else { PAGES };
+        let physical_core = u32::try_from(distance / WINDOW_BYTES).unwrap();
         let index = (world.cores.iter())
             .position(|core| core.physical_core == physical_core)
             .expect("a register of a core of this launch");

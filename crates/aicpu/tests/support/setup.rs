@@ -3,7 +3,7 @@
 use super::core::{Fault, Ran, SimCore};
 use super::host::{Host, HostLane, HostMode};
 use super::memory::Memory;
-use super::{TestDevice, window};
+use super::{TestDevice, counters_at, window};
 use lanescope_abi::capture::{
     CAPTURE_MAGIC, CaptureHeader, CommitCounters, LaneConfig, LaneDevice, LaneHost, NO_BUFFER,
     Policy,
@@ -148,6 +148,13 @@ impl Setup {
         ];
         let on = kinds.into_iter().filter(|(is_on, _)| *is_on);
         on.map(|(_, kind)| kind).collect()
+    }
+
+    /// Entries of the table of counter pages.
+    fn counter_pages(&self) -> u32 {
+        let chip = self.chip.info();
+        let is_needed = chip.registers.pmu.has_page && self.pmu_event != 0;
+        if is_needed { chip.physical_cores } else { 0 }
     }
 
     fn slot_lines(&self) -> u32 {
@@ -316,6 +323,7 @@ impl Setup {
             host: next.place(1, size_of::<HostLine>()),
             cores: next.place(cores, size_of::<CoreConfig>()),
             registers: next.place(self.chip.info().physical_cores, 8),
+            pmu_registers: next.place(self.counter_pages(), 8),
             orders: next.place(cores, size_of::<CoreOrder>()),
             answers: next.place(cores, size_of::<CoreAnswer>()),
             threads: next.place(self.threads, size_of::<ThreadStatus>()),
@@ -434,6 +442,10 @@ impl Setup {
         }
         for physical in 0..header.registers.count {
             memory.store64(base + header.registers.at(physical), window(physical));
+        }
+        for physical in 0..header.pmu_registers.count {
+            let page = counters_at(self.chip.info(), physical);
+            memory.store64(base + header.pmu_registers.at(physical), page);
         }
         let mut fan_in = vec![0u32; self.graph.tasks.len()];
         let mut next_successor = 0;

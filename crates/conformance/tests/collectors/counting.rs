@@ -146,6 +146,30 @@ fn nothing_touches_the_counters_while_they_are_off() {
 }
 
 #[test]
+fn the_pages_of_counters_are_mapped_for_a_run_that_counts_and_for_no_other() {
+    let _device = exclusive();
+    // The first mapping is that of the windows.
+    let refused = |collectors| {
+        case("a2a3sim", attention(), collectors).with_setting("fail", "halMemCtl:2:62")
+    };
+    let mut stage = Stage::new(refused(Collectors::swimlane(2)));
+    stage.assert_exact();
+    stage.case.run.collectors = all(2);
+    let run = stage.case.run_in(&mut stage.session, &stage.built);
+    let error = run.expect_err("the mapping is refused");
+    let told = chain(&*error);
+    assert!(
+        told.contains("reading the table of hardware counters") && told.contains("halMemCtl"),
+        "{told}"
+    );
+    // Nothing was launched; the driver is asked again, and a driver that is busy is too.
+    let finished = stage.assert_exact();
+    assert!(finished.trace.pmu_rows().count() > 0);
+    let busy = case("a2a3sim", attention(), all(2)).with_setting("fail", "halMemCtl:2:13");
+    Stage::new(busy).assert_exact();
+}
+
+#[test]
 fn what_a_dropped_record_counted_is_not_in_the_next() {
     let _device = exclusive();
     let tile = 1000;

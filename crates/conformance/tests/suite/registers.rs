@@ -20,6 +20,11 @@ pub const CASES: &[SuiteCase] = &[
         &[],
         the_table_stays_the_same,
     ),
+    SuiteCase::new(
+        "registers::counter_pages_lie_as_the_windows_do_and_apart_from_them",
+        &[],
+        counter_pages_lie_as_the_windows_do_and_apart_from_them,
+    ),
 ];
 
 const CORES_PER_CLUSTER: usize = 3;
@@ -68,6 +73,31 @@ fn vector_cores_follow_their_cube_core(stand: &Stand) -> CaseResult {
             }
         }
     }
+    Ok(())
+}
+
+fn counter_pages_lie_as_the_windows_do_and_apart_from_them(stand: &Stand) -> CaseResult {
+    let device = stand.open()?;
+    let pages = device.pmu_register_table()?;
+    let registers = &stand.info().chip.info().registers;
+    if !registers.pmu.has_page {
+        assert_eq!(pages, Vec::<u64>::new());
+        return Ok(());
+    }
+    let windows = device.register_table()?;
+    assert_eq!(pages.len(), windows.len());
+    let mut distances = BTreeSet::new();
+    for (page, window) in pages.iter().zip(&windows) {
+        assert_eq!(*page == 0, *window == 0, "an unusable core has neither");
+        if *window != 0 {
+            distances.insert(page.wrapping_sub(*window));
+            let is_near = |other: &&u64| {
+                **other != 0 && other.abs_diff(*page) < registers.sub_core_stride_bytes
+            };
+            assert_eq!(windows.iter().find(is_near), None, "page {page:#x}");
+        }
+    }
+    assert_eq!(distances.len(), 1, "{distances:x?}");
     Ok(())
 }
 

@@ -276,6 +276,10 @@ impl Device for HeapDevice {
         Err(unsupported("the register table"))
     }
 
+    fn pmu_register_table(&self) -> Result<Vec<u64>> {
+        Err(unsupported("the table of hardware counters"))
+    }
+
     fn kernel_bytes<'a>(&self, _image: &'a [u8]) -> Result<&'a [u8]> {
         Err(unsupported("a kernel"))
     }

@@ -11,7 +11,7 @@ use lanescope_platform::{
 };
 use lanescope_runtime::Build;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -34,6 +34,10 @@ pub struct FakeDevice {
     pub refuse_launch: Mutex<Option<PlatformError>>,
     /// What the next thread that attaches gets.
     pub refuse_thread: Mutex<Option<PlatformError>>,
+    /// Entries of the table of counter pages that it gives.
+    pub counter_pages: AtomicU64,
+    /// How often it was asked for that table.
+    pub counter_pages_asked: AtomicU32,
 }
 
 impl std::fmt::Debug for FakeDevice {
@@ -61,6 +65,8 @@ impl FakeDevice {
             meanwhile: Mutex::default(),
             refuse_launch: Mutex::default(),
             refuse_thread: Mutex::default(),
+            counter_pages: AtomicU64::new(75),
+            counter_pages_asked: AtomicU32::new(0),
         })
     }
 
@@ -242,6 +248,14 @@ impl Device for FakeDevice {
     fn register_table(&self) -> Result<Vec<u64>> {
         Ok((0..75)
             .map(|core| 0x2000_0000_0000 + core * 0x10_0000)
+            .collect())
+    }
+
+    fn pmu_register_table(&self) -> Result<Vec<u64>> {
+        self.counter_pages_asked.fetch_add(1, Ordering::Relaxed);
+        let pages = self.counter_pages.load(Ordering::Relaxed);
+        Ok((0..pages)
+            .map(|core| 0x2000_4000_0000 + core * 0x10_0000)
             .collect())
     }
 

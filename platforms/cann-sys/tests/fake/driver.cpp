@@ -193,11 +193,12 @@ drvError_t halHostRegister(void *source, uint64_t, uint32_t flag, uint32_t devic
     return 0;
 }
 drvError_t halHostUnregister(void *, uint32_t) { ENTER("halHostUnregister"); return 0; }
-drvError_t halMemCtl(int, void *, size_t, void *out, size_t *) {
+drvError_t halMemCtl(int, void *in, size_t, void *out, size_t *) {
     static int calls;
     ENTER("halMemCtl");
     if (calls++ < BUSY_CALLS) return 13;
-    AddrMapOutPara mapped = {0x20000000, 25ul << 23};
+    const bool is_pmu = static_cast<AddrMapInPara *>(in)->addr_type == CANN_HAL_REG_AIC_PMU_CTRL;
+    AddrMapOutPara mapped = {is_pmu ? 0x60000000ul : 0x20000000ul, 25ul << 23};
     std::memcpy(out, &mapped, sizeof mapped);
     return 0;
 }

@@ -3,7 +3,7 @@
 use crate::pmu::{Access, PmuRegister};
 use lanescope_abi::chip::AIV_PER_CLUSTER;
 use lanescope_abi::{Chip, ChipInfo, CoreType};
-use lanescope_sim_wire::{cluster_cube_core, physical_core, register_window};
+use lanescope_sim_wire::{cluster_cube_core, counter_page, physical_core, register_window};
 
 const SUB_WINDOW_BYTES: u64 = 0x10_0000;
 const NOWHERE: u32 = u32::MAX;
@@ -35,6 +35,8 @@ pub struct RegisterPlace {
 pub struct RegisterMap {
     chip: &'static ChipInfo,
     window_base: u64,
+    /// Where the pages of hardware counters begin, when they lie apart from the windows.
+    counter_base: Option<u64>,
     /// Physical id by cube core and sub-core; [`NOWHERE`] where there is no usable core.
     places: Vec<[u32; 3]>,
     /// Whether the cores have hardware counters: not under the fault `no-pmu`.
@@ -63,6 +65,7 @@ impl RegisterMap {
         Self {
             chip: info,
             window_base: register_window(chip, 0, CoreType::Aic, 0).unwrap_or(0),
+            counter_base: counter_page(chip, 0, CoreType::Aic, 0),
             places,
             has_pmu: true,
         }
@@ -72,7 +75,30 @@ impl RegisterMap {
     #[must_use]
     #[inline]
     pub fn place(&self, address: u64) -> Option<RegisterPlace> {
-        let offset = address.wrapping_sub(self.window_base);
+        let Some((core, offset)) = self.core(address.wrapping_sub(self.window_base)) else {
+            return self.counter_place(address);
+        };
+        let name = self.name(offset)?;
+        // What lies on a page of its own is not in the window.
+        if self.counter_base.is_some() && matches!(name, RegisterName::Pmu(_)) {
+            return None;
+        }
+        Some(RegisterPlace { core, name })
+    }
+
+    /// Which register the AICPU finds on a page of hardware counters.
+    #[inline(never)]
+    fn counter_place(&self, address: u64) -> Option<RegisterPlace> {
+        let (core, offset) = self.core(address.wrapping_sub(self.counter_base?))?;
+        match self.name(offset)? {
+            name @ RegisterName::Pmu(_) => Some(RegisterPlace { core, name }),
+            _ => None,
+        }
+    }
+
+    /// The core with a window or page around a place, and the offset in it.
+    #[inline]
+    fn core(&self, offset: u64) -> Option<(usize, u64)> {
         // Divisions by a constant cost a multiplication.
         let (cube, rest) = match self.chip.chip {
             Chip::A2a3 => (offset / 0x80_0000, offset % 0x80_0000),
@@ -80,13 +106,7 @@ impl RegisterMap {
         };
         let subs = self.places.get(usize::try_from(cube).ok()?)?;
         let core = *subs.get(usize::try_from(rest / SUB_WINDOW_BYTES).ok()?)?;
-        if core == NOWHERE {
-            return None;
-        }
-        Some(RegisterPlace {
-            core: core as usize,
-            name: self.name(rest % SUB_WINDOW_BYTES)?,
-        })
+        (core != NOWHERE).then_some((core as usize, rest % SUB_WINDOW_BYTES))
     }
 
     /// Which register a core finds at an offset.
@@ -151,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_window_leads_to_its_core() {
+    fn every_window_and_every_page_leads_to_its_core() {
         for chip in Chip::ALL {
             let file = RegisterMap::new(chip);
             for cluster in 0..chip.info().max_clusters {
@@ -171,6 +191,22 @@ mod tests {
             }
             assert_eq!(file.place(0), None);
         }
+        let a2a3 = RegisterMap::new(Chip::A2a3);
+        let pmu = &Chip::A2a3.info().registers.pmu;
+        let counter = u64::from(pmu.counters[3]);
+        for (core_type, sub) in [(CoreType::Aic, 0), (CoreType::Aiv, 1)] {
+            let page = counter_page(Chip::A2a3, 9, core_type, sub).unwrap();
+            let place = a2a3.place(page + counter).unwrap();
+            assert_eq!(place.name, RegisterName::Pmu(PmuRegister::Counter(3)));
+            assert_eq!(
+                place.core,
+                physical_core(Chip::A2a3, 9, core_type, sub) as usize
+            );
+            assert_eq!(a2a3.place(page + 0xA0), None, "that is in the window");
+            let window = register_window(Chip::A2a3, 9, core_type, sub).unwrap();
+            assert_eq!(a2a3.place(window + counter), None, "that is on the page");
+        }
+        assert_eq!(counter_page(Chip::A5, 0, CoreType::Aic, 0), None);
         let hole = register_window(Chip::A2a3, 7, CoreType::Aic, 0).unwrap();
         assert_eq!(RegisterMap::new(Chip::A2a3).place(hole + 0xA0), None);
     }

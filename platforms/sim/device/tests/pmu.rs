@@ -1,11 +1,12 @@
-//! The hardware counters as device code reaches them: by window from the AICPU, by offset from a core.
+//! The hardware counters as device code reaches them: by window or page from the AICPU, by offset from a
+//! core.
 
 mod rig;
 
 use lanescope_abi::Chip;
 use lanescope_abi::chip::PmuRegisters;
 use lanescope_sim_device::cost::KernelModel;
-use rig::{CLUSTERS, Rig, body, now_ns, read_reg, work_ns, write_reg};
+use rig::{CLUSTERS, Rig, body, counters, now_ns, read_reg, work_ns, write_reg};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -13,10 +14,10 @@ fn registers(chip: Chip) -> &'static PmuRegisters {
     &chip.info().registers.pmu
 }
 
-/// Programs event type 2 as the AICPU does, at a core's window.
-fn arm(chip: Chip, window: u64) {
+/// Programs event type 2 as the AICPU does.
+fn arm(chip: Chip, base: u64) {
     let pmu = registers(chip);
-    let at = |offset: u32| window + u64::from(offset);
+    let at = |offset: u32| base + u64::from(offset);
     let event = chip.info().pmu_event(2).expect("both chips have it");
     for (counter, offset) in pmu.selectors.iter().enumerate() {
         write_reg(at(*offset), event.selector(counter));
@@ -38,7 +39,7 @@ fn arm(chip: Chip, window: u64) {
 fn the_total_is_the_time_between_the_writes_of_the_gate() {
     for chip in Chip::ALL {
         let mut rig = Rig::new(chip);
-        let (near, other) = (rig.window(CLUSTERS, 0), rig.window(CLUSTERS, 1));
+        let [near, other] = [0, 1].map(|core| counters(chip, CLUSTERS, core));
         let open = Rc::new(RefCell::new(Vec::new()));
         let spans = Rc::clone(&open);
         rig.threads(vec![body(move || {
@@ -46,7 +47,7 @@ fn the_total_is_the_time_between_the_writes_of_the_gate() {
             arm(chip, other);
             work_ns(30_000);
             let total = registers(chip).total;
-            let read = |window: u64| total.map(|half| read_reg(window + u64::from(half)));
+            let read = |base: u64| total.map(|half| read_reg(base + u64::from(half)));
             let model = KernelModel::new(chip);
             let ns: u64 = spans.borrow().iter().sum();
             let [low, high] = read(near);
@@ -77,12 +78,12 @@ fn the_total_is_the_time_between_the_writes_of_the_gate() {
 /// What becomes of a run in which one agent does that.
 fn note_of(chip: Chip, is_thread: bool, act: impl FnOnce(u64) + 'static) -> Option<String> {
     let mut rig = Rig::new(chip);
-    let window = if is_thread {
-        rig.window(CLUSTERS, 0)
+    let base = if is_thread {
+        counters(chip, CLUSTERS, 0)
     } else {
         0
     };
-    let bodies = vec![body(move || act(window))];
+    let bodies = vec![body(move || act(base))];
     if is_thread {
         rig.threads(bodies);
     } else {
@@ -111,14 +112,35 @@ fn an_agent_that_reaches_for_the_other_sides_registers_fails_its_task() {
     });
     assert_eq!(read, None);
     for chip in Chip::ALL {
-        let note = note_of(chip, true, move |window| write_reg(window + gate(chip), 1));
+        let note = note_of(chip, true, move |base| write_reg(base + gate(chip), 1));
         let note = note.expect("the gate is the core's");
         assert!(note.contains("wrote the hardware counters' Gate"), "{note}");
-        let note = note_of(chip, true, move |window| {
-            write_reg(window + counter(chip), 1);
+        let note = note_of(chip, true, move |base| {
+            write_reg(base + counter(chip), 1);
         });
         assert!(note.is_some(), "{chip:?}: counters cannot be written");
         let note = note_of(chip, false, move |_| write_reg(selector(chip), 1));
         assert!(note.is_some(), "{chip:?}: selectors are the AICPU's");
     }
+}
+
+#[test]
+fn a_page_of_counters_is_not_the_window_and_the_window_not_the_page() {
+    let counter = u64::from(registers(Chip::A2a3).counters[0]);
+    let old_place = rig::window(Chip::A2a3, CLUSTERS, 0) + counter;
+    let note = note_of(Chip::A2a3, true, move |_| {
+        read_reg(old_place);
+    });
+    let note = note.expect("the counters have a page of their own");
+    assert!(
+        note.contains(&format!(
+            "read a register at {old_place:#x}, where there is none"
+        )),
+        "{note}"
+    );
+    let cond = u64::from(Chip::A2a3.info().registers.cond);
+    let note = note_of(Chip::A2a3, true, move |base| {
+        read_reg(base + cond);
+    });
+    assert!(note.is_some(), "the page has nothing but counters");
 }

@@ -101,6 +101,18 @@ pub fn register_window(chip: Chip, cube: u32, core_type: CoreType, sub: u32) -> 
     }
 }
 
+/// Page of hardware counters of a core, where the chip has such pages; arguments as for
+/// [`register_window`].
+#[must_use]
+pub fn counter_page(chip: Chip, cube: u32, core_type: CoreType, sub: u32) -> Option<u64> {
+    if !chip.info().registers.pmu.has_page {
+        return None;
+    }
+    // They lie as far from each other as windows.
+    let window = register_window(chip, cube, core_type, sub)?;
+    Some(PMU_A2A3 + (window - CONTROL_A2A3))
+}
+
 /// The place of a core in the register table; arguments as for [`register_window`].
 #[must_use]
 pub const fn physical_core(chip: Chip, cube: u32, core_type: CoreType, sub: u32) -> u32 {

@@ -31,7 +31,7 @@ pub use codec::{Frame, WireError};
 pub use frame::{DeviceFrame, HostFrame};
 pub use layout::{
     CLUSTERS_A5_PER_DIE, CUBE_CORES_A2A3, DEVICE_MEMORY_ADDRESS, RegisterPage, aicore_occupancy,
-    cluster_cube_core, physical_core, register_page, register_window,
+    cluster_cube_core, counter_page, physical_core, register_page, register_window,
 };
 pub use setting::{
     AicpuEntry, AicpuError, Corrupt, CorruptWord, DeviceSettings, NoBuffer, SettingError,

@@ -16,7 +16,7 @@ use lanescope_sim_device::launch::{TaskId, core_places};
 use lanescope_sim_device::machine::{Body, NewAgent, task_limit};
 use lanescope_sim_device::memory::Memory;
 use lanescope_sim_device::watchdog::{Progress, Report};
-use lanescope_sim_wire::{DeviceFrame, DeviceSettings, register_window};
+use lanescope_sim_wire::{DeviceFrame, DeviceSettings, counter_page, register_window};
 use std::sync::{Arc, Mutex};
 
 /// Frames that the device has sent.
@@ -156,6 +156,17 @@ impl Rig {
 }
 
 pub fn window(chip: Chip, clusters: u32, index: u32) -> u64 {
+    let (cube, core_type, sub) = place(chip, clusters, index);
+    register_window(chip, cube, core_type, sub).unwrap()
+}
+
+/// Where the AICPU finds a core's hardware counters.
+pub fn counters(chip: Chip, clusters: u32, index: u32) -> u64 {
+    let (cube, core_type, sub) = place(chip, clusters, index);
+    counter_page(chip, cube, core_type, sub).unwrap_or_else(|| window(chip, clusters, index))
+}
+
+fn place(chip: Chip, clusters: u32, index: u32) -> (u32, lanescope_abi::CoreType, u32) {
     let (cluster, core_type, sub) = if index < clusters {
         (index, lanescope_abi::CoreType::Aic, 0)
     } else {
@@ -163,7 +174,7 @@ pub fn window(chip: Chip, clusters: u32, index: u32) -> u64 {
         (vector / 2, lanescope_abi::CoreType::Aiv, vector % 2)
     };
     let cube = lanescope_sim_wire::cluster_cube_core(chip, cluster).unwrap();
-    register_window(chip, cube, core_type, sub).unwrap()
+    (cube, core_type, sub)
 }
 
 /// A closure as an agent's body.
