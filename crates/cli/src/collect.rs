@@ -37,10 +37,10 @@ pub(crate) struct CollectorArguments {
     #[arg(long, global = true, value_name = "[COLLECTOR=]N", value_parser = count)]
     pub(crate) records_per_buffer: Vec<ForCollector<u32>>,
     /// Room of each AICPU thread for the bytes of tensors; K, M and G are powers of 1024
-    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes, requires = "dump")]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes)]
     pub(crate) arena: Option<u64>,
     /// Most bytes of a tensor that are copied before cores are looked at again
-    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes, requires = "dump")]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes)]
     pub(crate) piece: Option<u64>,
     /// Refuse a run whose collectors take more device memory
     #[arg(long, global = true, value_name = "BYTES", value_parser = bytes)]
@@ -157,28 +157,48 @@ impl CollectorArguments {
         }
     }
 
-    /// A setting that names a collector is a mistake when that one is off.
+    /// A setting is a mistake when the collector that it is for is off, or all are.
     fn refuse_settings_without_collector(&self) -> Result<()> {
-        let policies = self.policy.iter().map(|policy| policy.collector);
+        // Only tensors can be truncated.
+        let policies = self.policy.iter().map(|policy| match policy.value {
+            PolicyName::Truncate => Some(CollectorName::Dump),
+            _ => policy.collector,
+        });
         let buffers = self.buffers.iter().map(|count| count.collector);
         let records = self.records_per_buffer.iter().map(|count| count.collector);
         let named = policies
             .map(|collector| ("--policy", collector))
             .chain(buffers.map(|collector| ("--buffers", collector)))
             .chain(records.map(|collector| ("--records-per-buffer", collector)));
+        let for_dump = [
+            ("--arena", self.arena.is_some()),
+            ("--piece", self.piece.is_some()),
+        ];
+        let for_dump = for_dump.into_iter().filter(|(_, is_set)| *is_set);
+        let named = named.chain(for_dump.map(|(option, _)| (option, Some(CollectorName::Dump))));
         for (option, collector) in named {
-            let is_on = match collector {
-                None => true,
-                Some(CollectorName::Swimlane) => self.swimlane.is_some_and(|level| level > 0),
-                Some(CollectorName::Pmu) => self.pmu.is_some(),
-                Some(CollectorName::Dump) => self.dump.is_some(),
-            };
-            if let Some(collector) = collector.filter(|_| !is_on) {
-                let name = collector.name();
-                bail!("{option} {name}=…: {name} is not collected; ask for it with --{name}");
+            match collector {
+                None if CollectorName::ALL.iter().all(|(_, one)| !self.is_on(*one)) => {
+                    bail!(
+                        "{option}: nothing is collected; ask for it with --swimlane, --pmu or --dump"
+                    )
+                }
+                Some(collector) if !self.is_on(collector) => {
+                    let name = collector.name();
+                    bail!("{option}: {name} is not collected; ask for it with --{name}");
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    fn is_on(&self, collector: CollectorName) -> bool {
+        match collector {
+            CollectorName::Swimlane => self.swimlane.is_some_and(|level| level > 0),
+            CollectorName::Pmu => self.pmu.is_some(),
+            CollectorName::Dump => self.dump.is_some(),
+        }
     }
 }
 
@@ -356,6 +376,35 @@ mod tests {
         };
         let told = arguments.collected(Chip::A2a3.info()).expect_err("refused");
         assert!(told.to_string().contains("dump is not collected"), "{told}");
+        for (arguments, expected) in [
+            (
+                CollectorArguments {
+                    swimlane: Some(1),
+                    policy: vec![policy("truncate").expect("known")],
+                    ..CollectorArguments::default()
+                },
+                "--policy: dump is not collected",
+            ),
+            (
+                CollectorArguments {
+                    pmu: Some("memory".to_owned()),
+                    arena: Some(4096),
+                    ..CollectorArguments::default()
+                },
+                "--arena: dump is not collected",
+            ),
+            (
+                CollectorArguments {
+                    swimlane: Some(0),
+                    buffers: vec![count("4").expect("parses")],
+                    ..CollectorArguments::default()
+                },
+                "--buffers: nothing is collected",
+            ),
+        ] {
+            let told = arguments.collected(Chip::A2a3.info()).expect_err("refused");
+            assert!(told.to_string().starts_with(expected), "{told}");
+        }
         assert!(policy("tensor=block").is_err());
         assert!(
             level("5")

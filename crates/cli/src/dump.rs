@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use lanescope::DumpSelection;
 use lanescope_export::npy;
 use lanescope_report::tensor::{Elements, Statistics};
-use lanescope_trace::{Dtype, Payload, TensorRow, Trace};
+use lanescope_trace::{Dtype, Kind, Outcome, Payload, TensorRow, Trace};
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -17,17 +17,23 @@ use std::process::ExitCode;
 
 pub(crate) use slice::Slice;
 
-/// Ends with 1 when a listed tensor has lost its bytes, or when two runs differ.
+/// Ends with 1 when tensors of a run or their bytes were lost, or when two runs differ.
 pub(crate) fn dump(arguments: &DumpArguments) -> Result<ExitCode> {
     let trace = open(&arguments.dir)?;
     let rows = chosen(&trace, &arguments.select);
     if rows.is_empty() {
         bail!("{}: none of its tensors is chosen", arguments.dir.display());
     }
+    if let Some(slice) = &arguments.slice {
+        slice.check(&rows)?;
+    }
+    let mut is_whole = tell_of_losses(&arguments.dir, &trace);
     if let Some(other) = &arguments.compare {
-        let other = open(other)?;
-        let other_rows = chosen(&other, &arguments.select);
-        return compare::compare((&trace, &rows), (&other, &other_rows), arguments);
+        let other_trace = open(other)?;
+        let other_rows = chosen(&other_trace, &arguments.select);
+        is_whole &= tell_of_losses(other, &other_trace);
+        let is_same = compare::compare((&trace, &rows), (&other_trace, &other_rows), arguments)?;
+        return Ok(ExitCode::from(u8::from(!is_same || !is_whole)));
     }
     if let Some(folder) = &arguments.npy {
         write_npy(&trace, &rows, folder)?;
@@ -35,7 +41,7 @@ pub(crate) fn dump(arguments: &DumpArguments) -> Result<ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
     let listed = list(&trace, &rows, arguments, &mut out);
     match listed.and_then(|lost| out.flush().map(|()| lost)) {
-        Ok(lost) => Ok(ExitCode::from(u8::from(lost > 0))),
+        Ok(lost) => Ok(ExitCode::from(u8::from(lost > 0 || !is_whole))),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error).context("cannot write to stdout"),
     }
@@ -44,9 +50,38 @@ pub(crate) fn dump(arguments: &DumpArguments) -> Result<ExitCode> {
 fn open(path: &Path) -> Result<Trace> {
     let trace = Trace::open(path)?;
     if trace.tensors().next().is_none() {
-        bail!("{}: its run dumped no tensors", path.display());
+        let path = path.display();
+        match trace.verdict() {
+            Some(_) => bail!("{path}: its run dumped no tensors"),
+            None => bail!("{path}: no tensors in it; it ends before the verdict of its run"),
+        }
     }
     Ok(trace)
+}
+
+/// Says what of a run's tensors is not there; whether all are.
+fn tell_of_losses(path: &Path, trace: &Trace) -> bool {
+    let path = path.display();
+    let Some(verdict) = trace.verdict() else {
+        output::note(format!(
+            "{path}: it has no verdict: more may have been dumped"
+        ));
+        return false;
+    };
+    let kinds = verdict.kinds.iter().map(|kind| (kind.kind, &kind.counts));
+    let lost: u64 = kinds
+        .filter(|(kind, _)| *kind == Kind::TENSOR)
+        .map(|(_, counts)| counts.total.saturating_sub(counts.collected))
+        .sum();
+    if lost > 0 {
+        output::note(format!("{path}: {lost} more tensors were lost"));
+    }
+    if verdict.outcome == Outcome::Partial {
+        output::note(format!(
+            "{path}: the run did not end: more may have been dumped"
+        ));
+    }
+    lost == 0 && verdict.outcome != Outcome::Partial
 }
 
 /// The chosen tensors by task, core, token, stage and argument.

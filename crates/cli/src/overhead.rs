@@ -35,11 +35,16 @@ pub(crate) fn overhead(arguments: OverheadArguments) -> Result<ExitCode> {
     }
     run.collect.swimlane = Some(4);
     run.collect.pmu.get_or_insert_with(|| "2".to_owned());
+    let wants_dump = run.collect.dump.is_some();
     run.collect.dump.get_or_insert_default();
     // Results of earlier runs stay where they are.
     let folder = Scratch::new()?;
     run.out = Some(folder.path.clone());
-    let prepared = Prepared::new(&run)?;
+    let mut prepared = Prepared::new(&run)?;
+    if !prepared.describes_tensors() && !wants_dump {
+        output::note("the workload describes none of its tensors: no row for dump");
+        prepared.leave_out_dump();
+    }
     let configurations = configurations(&prepared);
     for limit in &budget {
         limit.check(configurations.iter().map(|one| one.name))?;
@@ -109,18 +114,14 @@ fn configurations(prepared: &Prepared) -> Vec<Configuration> {
         ..Collectors::default()
     };
     list.push(with("pmu", pmu));
-    let mut all = everything.clone();
-    if prepared.describes_tensors() {
+    if everything.dump.is_some() {
         let dump = Collectors {
             dump: everything.dump.clone(),
             ..Collectors::default()
         };
         list.push(with("dump", dump));
-    } else {
-        output::note("the workload describes none of its tensors: no row for dump");
-        all.dump = None;
     }
-    list.push(with("all", all));
+    list.push(with("all", everything.clone()));
     list
 }
 
@@ -149,7 +150,15 @@ fn measure(
     let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     let mut last: Option<RunOutcome> = None;
     // The first run of a session also uploads; every row leaves one out.
+    let told = log::max_level();
     for repetition in 0..=arguments.repeat {
+        // What is to be told of a row is told once, behind its name.
+        if repetition < arguments.repeat {
+            log::set_max_level(log::LevelFilter::Error);
+        } else {
+            log::set_max_level(told);
+            output::note(format!("measured {name}"));
+        }
         let begin = cpu_time();
         let outcome = session
             .run(prepared.graph(), &options)

@@ -4,7 +4,7 @@ use crate::output;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
-use lanescope_export::{perfetto, pmu_csv, records_json, tensor_dump};
+use lanescope_export::{ExportError, perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
 use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace};
 use std::fmt::Write as _;
@@ -121,6 +121,12 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Writes the counters of a run for one of several event types beside its capture.
+pub(crate) fn write_event(folder: &Path) -> Result<()> {
+    let trace = Trace::open(folder.join(CAPTURE_FILE_NAME))?;
+    write_file(&folder.join(PMU_FILE_NAME), |file| write_pmu(&trace, file))
+}
+
 /// The folder of a run for one of several event types.
 pub(crate) fn event_folder(folder: &Path, event: &PmuEvent) -> PathBuf {
     folder.join(format!("pmu-{}", event.name))
@@ -227,6 +233,9 @@ pub(crate) fn write_pmu(trace: &Trace, to: &mut dyn Write) -> Result<()> {
 
 /// Writes manifest and payload into a folder, which is made.
 pub(crate) fn write_tensor_dump(trace: &Trace, folder: &Path) -> Result<()> {
+    if trace.tensors().next().is_none() {
+        return Err(ExportError::NoTensors.into());
+    }
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     write_file(&folder.join(tensor_dump::PAYLOAD_FILE_NAME), |payload| {
         write_file(&folder.join(tensor_dump::MANIFEST_FILE_NAME), |manifest| {

@@ -127,6 +127,11 @@ impl Prepared {
         !self.built.graph.views().is_empty()
     }
 
+    /// Dumps nothing, whatever was asked for.
+    pub(crate) fn leave_out_dump(&mut self) {
+        self.options.collectors.dump = None;
+    }
+
     /// With `--pmu=all` one run for each event type but the last, each into a folder of its own.
     fn earlier_events(&self, session: &mut Session) -> Result<Vec<EarlierRun>> {
         let mut runs = Vec::new();
@@ -146,6 +151,7 @@ impl Prepared {
             let outcome = session
                 .run(&self.built.graph, &options)
                 .with_context(|| format!("the run for {} failed", event.name))?;
+            results::write_event(&folder)?;
             let verdict = &outcome.verdict;
             output::note(format!(
                 "counted {} ({}): {}",

@@ -40,8 +40,9 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
             bounds = Some((first.min(start), last.max(end)));
         }
         let rounds = match phase.phase {
-            SchedulerPhase::IDLE | SchedulerPhase::DUMP => phase.tasks_processed.max(1),
-            _ => 1,
+            // Lies inside another phase.
+            SchedulerPhase::BLOCKED => 1,
+            _ => phase.rounds.max(1),
         };
         // Rounds count from 1.
         loops = loops.max(phase.loop_iter.saturating_add(rounds - 1));

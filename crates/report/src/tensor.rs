@@ -7,7 +7,7 @@ use lanescope_trace::{Dtype, Payload};
 pub enum Number {
     /// Of an integer type.
     Integer(i128),
-    /// Of a type with a fraction.
+    /// Of a type with a fraction; those have 32 bits or fewer.
     Float(f64),
 }
 
@@ -75,11 +75,16 @@ impl Number {
     }
 }
 
+/// As few digits as tell the number from its neighbours among those of 32 bits.
 impl std::fmt::Display for Number {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it came from 32 bits or fewer"
+    )]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Integer(value) => f.pad(&value.to_string()),
-            Self::Float(value) => f.pad(&format!("{value:?}")),
+            Self::Float(value) => f.pad(&format!("{:?}", *value as f32)),
         }
     }
 }
@@ -280,6 +285,16 @@ mod tests {
         assert_eq!(Number::of(Dtype::Float32, bytes), Number::Float(1.5));
         let bytes = [bytes[2], bytes[3], 9, 9, 9, 9, 9, 9];
         assert_eq!(Number::of(Dtype::Bfloat16, bytes), Number::Float(1.5));
+    }
+
+    #[test]
+    fn a_number_is_shown_with_the_digits_of_its_type() {
+        let number = Number::at(Dtype::Float32, &0.1_f32.to_le_bytes(), 0).unwrap();
+        assert_eq!(number.to_string(), "0.1");
+        assert_eq!(
+            Number::Integer(u64::MAX.into()).to_string(),
+            "18446744073709551615"
+        );
     }
 
     fn floats(values: &[f64]) -> Vec<Number> {

@@ -11,7 +11,16 @@ fn phase(phase: u32, times: (u64, u64), round: u64, tasks: u64) -> SchedulerPhas
         end_ticks: times.1,
         phase,
         loop_iter: round,
-        tasks_processed: tasks,
+        tasks_processed: if phase < SchedulerPhase::IDLE {
+            tasks
+        } else {
+            0
+        },
+        rounds: if phase < SchedulerPhase::IDLE {
+            1
+        } else {
+            tasks
+        },
         pops: (phase == SchedulerPhase::DISPATCH).then_some((tasks, 3)),
     }
 }

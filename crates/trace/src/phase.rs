@@ -17,8 +17,10 @@ pub struct SchedulerPhase {
     pub phase: u32,
     /// The loop's round in which it began.
     pub loop_iter: u64,
-    /// Tasks completed or dispatched in it; rounds of any other stretch.
+    /// Tasks completed or dispatched in it.
     pub tasks_processed: u64,
+    /// Rounds of the loop that it lasted, where the source counts them; else 0.
+    pub rounds: u64,
     /// Ready-queue hits and misses, where the source counts them.
     pub pops: Option<(u64, u64)>,
 }
@@ -61,6 +63,11 @@ impl Row for SchedulerPhase {
             PhaseKind::Dump => Self::DUMP,
             _ => return None,
         };
+        let count = u64::from(record.tasks);
+        let (tasks_processed, rounds) = match phase {
+            Self::COMPLETE | Self::DISPATCH => (count, 1),
+            _ => (0, count),
+        };
         let looked = record.hits != 0 || record.misses != 0;
         let pops = (u64::from(record.hits), u64::from(record.misses));
         Some(Self {
@@ -68,7 +75,8 @@ impl Row for SchedulerPhase {
             end_ticks: record.end_ticks,
             phase,
             loop_iter: u64::from(record.round),
-            tasks_processed: u64::from(record.tasks),
+            tasks_processed,
+            rounds,
             pops: (looked || phase == Self::DISPATCH).then_some(pops),
         })
     }

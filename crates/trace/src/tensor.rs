@@ -131,7 +131,8 @@ impl TensorRow {
         let raw_shape = self.raw_shape().iter().rev();
         let mut rows = self.strides().iter().rev().zip(raw_shape);
         let is_by_rows = rows.all(|(&stride, &extent)| {
-            let fits = u64::from(stride) == expected;
+            // Where there is one index only, no element is a stride away.
+            let fits = extent == 1 || u64::from(stride) == expected;
             expected = expected.saturating_mul(u64::from(extent));
             fits
         });

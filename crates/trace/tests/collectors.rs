@@ -168,12 +168,14 @@ fn phases_are_those_of_the_scheduler_and_of_the_orchestrator() {
         phase: SchedulerPhase::DISPATCH,
         loop_iter: 0,
         tasks_processed: 3,
+        rounds: 1,
         pops: Some((4, 5)),
     };
     assert_eq!(of(0)[0], dispatch);
     let names: Vec<&str> = of(0).iter().map(SchedulerPhase::name).collect();
     assert_eq!(names, ["dispatch", "blocked"]);
     assert_eq!(of(1)[0].name(), "idle");
+    assert_eq!(of(1)[0].tasks_processed, 0);
     let orchestrator: Vec<_> = trace.orchestrator_phases(0).collect();
     assert_eq!(orchestrator[0].name(), "orch_insert");
     assert_eq!(

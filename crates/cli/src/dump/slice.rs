@@ -1,5 +1,6 @@
 //! Which elements of a tensor are printed: one range for each dimension.
 
+use anyhow::{Result, bail};
 use lanescope_report::tensor::Number;
 use lanescope_trace::{Payload, TensorRow};
 use std::io::{self, Write};
@@ -20,12 +21,48 @@ enum Range {
 impl Slice {
     /// `[0:4,:]`, `[3]`, `[-1,2:]`; the brackets may be left out.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let inner = text.strip_prefix('[').unwrap_or(text);
-        let inner = inner.strip_suffix(']').unwrap_or(inner);
-        let parts = inner.split(',').map(str::trim);
-        let parts = parts.filter(|part| !part.is_empty());
-        let ranges = parts.map(range).collect::<Result<_, _>>()?;
+        let inner = match (text.strip_prefix('['), text.ends_with(']')) {
+            (Some(inner), true) => &inner[..inner.len() - 1],
+            (None, false) => text,
+            _ => return Err(format!("`{text}`, a bracket has no partner")),
+        };
+        let mut ranges = Vec::new();
+        if !inner.trim().is_empty() {
+            for part in inner.split(',') {
+                ranges.push(range(part.trim())?);
+            }
+        }
         Ok(Self { ranges })
+    }
+
+    /// Refuses what is in none of the tensors: too many ranges, or an index behind the last.
+    pub(crate) fn check(&self, rows: &[TensorRow]) -> Result<()> {
+        let fits = |row: &TensorRow| self.misfit(row.shape()).is_none();
+        match rows.first() {
+            Some(first) if !rows.iter().any(fits) => {
+                let misfit = self.misfit(first.shape()).unwrap_or_default();
+                bail!(
+                    "--slice: it fits none of the tensors; of {:?}: {misfit}",
+                    first.shape()
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why there is no such part of a tensor; a range that is empty or ends behind the last is one.
+    fn misfit(&self, shape: &[u32]) -> Option<String> {
+        if self.ranges.len() > shape.len() {
+            let (named, rank) = (self.ranges.len(), shape.len());
+            return Some(format!("{named} ranges for {rank} dimensions"));
+        }
+        let mut dimensions = shape.iter().zip(&self.ranges).enumerate();
+        dimensions.find_map(|(dimension, (&extent, range))| match *range {
+            Range::One(index) if range.of(extent).is_empty() => Some(format!(
+                "no index {index} in dimension {dimension} of {extent}"
+            )),
+            _ => None,
+        })
     }
 
     /// The indices of each dimension.
@@ -48,9 +85,8 @@ impl Slice {
         let Some(dtype) = row.dtype else {
             return writeln!(out, "  elements of an unknown type");
         };
-        if self.ranges.len() > usize::from(row.rank) {
-            let (named, rank) = (self.ranges.len(), row.rank);
-            return writeln!(out, "  {named} ranges, the tensor has {rank} dimensions");
+        if let Some(misfit) = self.misfit(row.shape()) {
+            return writeln!(out, "  {misfit}");
         }
         let bytes = payload.to_vec();
         let indices = self.indices(row.shape());
@@ -143,9 +179,22 @@ mod tests {
         assert_eq!(indices("[]", &[5, 2]), [0..5, 0..2]);
         assert_eq!(indices("[7:100]", &[8, 2]), [7..8, 0..2]);
         assert!(indices("[9]", &[8])[0].is_empty());
-        for wrong in ["[a]", "[1:b]", "[1:2:3]", "[1.5]"] {
+        for wrong in [
+            "[a]", "[1:b]", "[1:2:3]", "[1.5]", "[,2]", "[1,]", "[0:2", "0:2]", "[", "]",
+        ] {
             assert!(Slice::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_no_tensor_has_is_refused() {
+        let misfit = |text: &str, shape| Slice::parse(text).expect("parses").misfit(shape);
+        assert_eq!(misfit("[7,0:0,3:99]", &[8, 3, 4]), None);
+        assert_eq!(misfit("[]", &[]), None);
+        let told = misfit("[-9]", &[8]).expect("refused");
+        assert_eq!(told, "no index -9 in dimension 0 of 8");
+        let told = misfit("[0,0]", &[8]).expect("refused");
+        assert_eq!(told, "2 ranges for 1 dimensions");
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Budget {
         };
         let number = |digits: &str| -> Result<f64, String> {
             match digits.trim().parse() {
-                Ok(number) if number >= 0.0 => Ok(number),
+                Ok(number) if (0.0..f64::INFINITY).contains(&number) => Ok(number),
                 _ => Err(format!("{amount}, expected an amount such as 800ns or 5%")),
             }
         };
@@ -39,9 +39,9 @@ impl Budget {
         Ok(Self { row, most })
     }
 
-    /// Refuses the name of a row that there is not.
+    /// Refuses the name of a row that there is not; the first is what the others are compared with.
     pub(super) fn check(&self, rows: impl Iterator<Item = &'static str>) -> Result<()> {
-        let names: Vec<&str> = rows.collect();
+        let names: Vec<&str> = rows.skip(1).collect();
         match &self.row {
             Some(row) if !names.contains(&row.as_str()) => {
                 bail!(
@@ -121,7 +121,9 @@ mod tests {
         let names = || rows.iter().map(|row| row.name);
         let unknown = Budget::parse("tea=1%").expect("parses");
         assert!(unknown.check(names()).is_err());
-        for wrong in ["", "5", "ns", "-1ns", "x%"] {
+        let off = Budget::parse("off=1%").expect("parses");
+        assert!(off.check(names()).is_err());
+        for wrong in ["", "5", "ns", "-1ns", "x%", "inf%", "NaNns"] {
             assert!(Budget::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -13,7 +13,7 @@ const INSTANT: u64 = 3;
 pub(super) const PLAIN_SEQUENCE: u64 = 1;
 
 /// Names of arguments; the number of a name is its place, from 1.
-pub(super) const ARGUMENT_NAMES: [&str; 11] = [
+pub(super) const ARGUMENT_NAMES: [&str; 12] = [
     "task_id",
     "token",
     "func_id",
@@ -25,6 +25,7 @@ pub(super) const ARGUMENT_NAMES: [&str; 11] = [
     "pop_hit",
     "pop_miss",
     "submit_index",
+    "rounds",
 ];
 
 const TASK_ID: u8 = 1;
@@ -38,6 +39,7 @@ const TASKS_PROCESSED: u8 = 8;
 const POP_HIT: u8 = 9;
 const POP_MISS: u8 = 10;
 const SUBMIT_INDEX: u8 = 11;
+const ROUNDS: u8 = 12;
 
 /// The arguments of one event, by the numbers of their names.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +78,9 @@ impl Annotations {
         let mut list = Self::default();
         list.add(LOOP_ITER, phase.loop_iter);
         list.add(TASKS_PROCESSED, phase.tasks_processed);
+        if phase.rounds > 1 {
+            list.add(ROUNDS, phase.rounds);
+        }
         if let Some((hits, misses)) = phase.pops {
             list.add(POP_HIT, hits);
             list.add(POP_MISS, misses);

@@ -279,6 +279,7 @@ fn rows_that_say_anything_are_drawn_or_counted_without_a_panic() {
             phase: u32::try_from(value() % 8).expect("below 8"),
             loop_iter: value(),
             tasks_processed: value(),
+            rounds: value(),
             pops: Some((value(), value())),
             ..phase(0, value(), value())
         };

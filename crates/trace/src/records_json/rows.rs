@@ -50,6 +50,7 @@ impl SchedulerRow {
             phase: self.phase.0,
             loop_iter: self.loop_iter,
             tasks_processed: self.tasks_processed,
+            rounds: 0,
             pops: self.pop_hit.zip(self.pop_miss),
         }
     }
