@@ -154,6 +154,7 @@ fn phase_ns() -> f64 {
             tasks: 3,
             hits: 3,
             misses: 1,
+            task_id: u64::MAX,
         };
         let begin = Instant::now();
         for _ in 0..PHASES {

@@ -15,7 +15,7 @@ pub struct Phase {
     pub begin_ticks: u64,
     /// When it ended.
     pub end_ticks: u64,
-    /// The scheduler's round in which it began.
+    /// The scheduler's round in which it began; of an orchestrator, the submission.
     pub round: u32,
     /// Tasks completed or dispatched in it; of any other stretch, its rounds.
     pub tasks: u32,
@@ -23,6 +23,8 @@ pub struct Phase {
     pub hits: u32,
     /// Looks that found none.
     pub misses: u32,
+    /// The task an orchestrator submits, else `u64::MAX`.
+    pub task_id: u64,
 }
 
 /// The phase lane of one AICPU thread.
@@ -34,6 +36,8 @@ pub(crate) struct Phases<'d, D> {
     thread: u32,
     sequence: u32,
     round: u32,
+    /// Whether phases of an orchestrator are recorded.
+    has_orchestrator: bool,
 }
 
 impl<'d, D: Device> Phases<'d, D> {
@@ -50,7 +54,14 @@ impl<'d, D: Device> Phases<'d, D> {
             thread,
             sequence: 0,
             round: 0,
+            has_orchestrator: control.header.swimlane_level >= 4,
         })
+    }
+
+    /// Whether phases of an orchestrator are recorded.
+    #[inline]
+    pub(crate) fn has_orchestrator(&self) -> bool {
+        self.has_orchestrator
     }
 
     /// Waits that are noted from now on began in this round.
@@ -58,9 +69,13 @@ impl<'d, D: Device> Phases<'d, D> {
         self.round = round;
     }
 
-    /// Commits a phase, and behind it the wait that this took. A wait for room for a record of a wait is
-    /// counted, but is no record itself: it would be one more to wait for.
+    /// Commits a phase, and behind it the wait that this took; an orchestrator's only where those are
+    /// recorded. A wait for room for a record of a wait is counted, but is no record itself: it would be
+    /// one more to wait for.
     pub(crate) fn commit(&mut self, phase: &Phase) -> Result<(), DeviceError> {
+        if phase.kind.is_of_orchestrator() && !self.has_orchestrator {
+            return Ok(());
+        }
         self.commit_one(phase)?;
         match self.lane.buffers.take_wait() {
             Some(wait) => self.blocked(wait),
@@ -82,6 +97,7 @@ impl<'d, D: Device> Phases<'d, D> {
             tasks: 1,
             hits: 0,
             misses: 0,
+            task_id: u64::MAX,
         };
         self.commit_one(&phase)?;
         self.lane.buffers.take_wait();
@@ -100,7 +116,7 @@ impl<'d, D: Device> Phases<'d, D> {
             tasks: phase.tasks,
             hits: phase.hits,
             misses: phase.misses,
-            task_id: u64::MAX,
+            task_id: phase.task_id,
             ..PhaseRecord::default()
         };
         self.sequence = self.sequence.wrapping_add(1);

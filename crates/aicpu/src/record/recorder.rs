@@ -4,7 +4,7 @@ use super::attach;
 use super::capture::slot_lines;
 use super::finished::Finished;
 use super::lanes::Lanes;
-use super::phases::Phase;
+use super::phases::{Phase, Phases};
 use super::state::{Core, Dispatched, RecordState, Task, ring_size};
 use super::status::Status;
 use super::tasks::Outcome;
@@ -194,6 +194,14 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         self.lanes.phases.is_some()
     }
 
+    /// Whether phases of an orchestrator are recorded: from swimlane level 4 on.
+    #[inline]
+    #[must_use]
+    pub fn records_orchestrator(&self) -> bool {
+        let phases = self.lanes.phases.as_ref();
+        phases.is_some_and(Phases::has_orchestrator)
+    }
+
     /// Enters a round of the scheduler, for the record of a wait that a commit takes in it.
     #[inline]
     pub fn enter_round(&mut self, round: u32) {
@@ -202,7 +210,8 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         }
     }
 
-    /// Records what the thread did; nothing below swimlane level 3.
+    /// Records what the thread did, as a scheduler or as an orchestrator: nothing, and nothing is counted,
+    /// below swimlane level 3, of an orchestrator below level 4.
     ///
     /// # Errors
     ///
@@ -212,6 +221,13 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
             Some(phases) => Ok(phases.commit(phase)?),
             None => Ok(()),
         }
+    }
+
+    /// Whether tensors are recorded in this run.
+    #[inline]
+    #[must_use]
+    pub fn records_tensors(&self) -> bool {
+        self.lanes.tensors.is_some()
     }
 
     /// Begins to copy a tensor of a task into the lane's arena; go on with [`Recorder::copy_tensor`] until

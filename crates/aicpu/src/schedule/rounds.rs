@@ -159,6 +159,7 @@ impl Rounds {
             tasks: stretch.rounds,
             hits: looks.hits,
             misses: looks.misses,
+            task_id: u64::MAX,
         })
     }
 }

@@ -60,6 +60,7 @@ fn commit(model: &Model, count: u32, flushes: bool) {
                 tasks: 1,
                 hits: 0,
                 misses: 0,
+                task_id: u64::MAX,
             };
             recorder.phase(&phase).expect("the queues are sound");
         }

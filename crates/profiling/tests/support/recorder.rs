@@ -7,7 +7,7 @@ use lanescope_abi::{
     ABI_HASH, ABI_VERSION, Awaited, Barrier, CaptureHeader, Chip, ControlHeader, CoreAnswer,
     CoreOrder, Device, HostLine, Section, TaskSlot, Token,
 };
-use lanescope_aicpu::record::{RecordState, Recorder, Task};
+use lanescope_aicpu::record::{Phase, RecordState, Recorder, Task};
 use lanescope_aicpu::{Control, Failure};
 use lanescope_platform::Device as _;
 use std::mem::offset_of;
@@ -110,6 +110,11 @@ pub struct ControlRegion {
 
 impl ControlRegion {
     pub fn new(bed: &Bed) -> Self {
+        Self::at_level(bed, 2)
+    }
+
+    /// For a run at this swimlane level.
+    pub fn at_level(bed: &Bed, swimlane_level: u32) -> Self {
         let (cores, threads) = (bed.cores, bed.threads);
         let mut next = (size_of::<ControlHeader>() as u64).next_multiple_of(64);
         let mut section = |count: u32, stride_bytes: u32| {
@@ -131,7 +136,7 @@ impl ControlRegion {
             core_count: cores,
             thread_count: threads,
             run_id: bed.run_id,
-            swimlane_level: 2,
+            swimlane_level,
             capture_address: bed.profiler.address().0,
             capture_bytes: bed.profiler.bytes(),
             host: section(1, 64),
@@ -267,6 +272,19 @@ impl Played<'_> {
         );
         self.recorder.commit(core, token.raw() | COND_FIN)?;
         Ok(token)
+    }
+
+    /// Records what the thread did.
+    pub fn phase(&mut self, phase: &Phase) -> Result<(), Failure> {
+        self.recorder.phase(phase)
+    }
+
+    /// Whether phases are recorded: a scheduler's, an orchestrator's.
+    pub fn records(&self) -> (bool, bool) {
+        (
+            self.recorder.records_phases(),
+            self.recorder.records_orchestrator(),
+        )
     }
 
     pub fn flush(&mut self) -> Result<(), Failure> {
