@@ -445,6 +445,67 @@ typedef uint32_t lanescope_device_error;
 #endif // __cplusplus
 
 /*
+ Element type of a tensor. The numbers are those of the reference's records.
+ */
+enum lanescope_dtype
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /*
+     IEEE 754 binary32.
+     */
+    LANESCOPE_DTYPE_FLOAT32 = 0,
+    /*
+     IEEE 754 binary16.
+     */
+    LANESCOPE_DTYPE_FLOAT16 = 1,
+    /*
+     Signed, 4 bytes.
+     */
+    LANESCOPE_DTYPE_INT32 = 2,
+    /*
+     Signed, 2 bytes.
+     */
+    LANESCOPE_DTYPE_INT16 = 3,
+    /*
+     Signed, 1 byte.
+     */
+    LANESCOPE_DTYPE_INT8 = 4,
+    /*
+     Unsigned, 1 byte.
+     */
+    LANESCOPE_DTYPE_UINT8 = 5,
+    /*
+     The upper half of a binary32.
+     */
+    LANESCOPE_DTYPE_BFLOAT16 = 6,
+    /*
+     Signed, 8 bytes.
+     */
+    LANESCOPE_DTYPE_INT64 = 7,
+    /*
+     Unsigned, 8 bytes.
+     */
+    LANESCOPE_DTYPE_UINT64 = 8,
+    /*
+     Unsigned, 2 bytes.
+     */
+    LANESCOPE_DTYPE_UINT16 = 9,
+    /*
+     Unsigned, 4 bytes.
+     */
+    LANESCOPE_DTYPE_UINT32 = 10,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum lanescope_dtype lanescope_dtype;
+#else
+typedef uint8_t lanescope_dtype;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
  Where a core or an AICPU thread is in a run.
  */
 enum lanescope_phase
@@ -494,6 +555,80 @@ typedef uint32_t lanescope_phase;
 #endif // __cplusplus
 
 /*
+ What a [`PhaseRecord`] is about. Those from 16 on are an orchestrator's; it records at swimlane
+ level 4.
+ */
+enum lanescope_phase_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint16_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /*
+     Reading `COND`, committing, releasing successors.
+     */
+    LANESCOPE_PHASE_KIND_COMPLETE = 1,
+    /*
+     Taking ready tasks and writing tokens.
+     */
+    LANESCOPE_PHASE_KIND_DISPATCH = 2,
+    /*
+     Nothing to do.
+     */
+    LANESCOPE_PHASE_KIND_IDLE = 3,
+    /*
+     Waiting for the host to give a buffer back, or room in an arena.
+     */
+    LANESCOPE_PHASE_KIND_BLOCKED = 4,
+    /*
+     Copying tensors, one record for one stretch of it.
+     */
+    LANESCOPE_PHASE_KIND_DUMP = 5,
+    /*
+     The orchestrator waits for something.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_SYNC = 16,
+    /*
+     It allocates.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_ALLOC = 17,
+    /*
+     It fills in parameters.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_PARAMS = 18,
+    /*
+     It looks up producers.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_LOOKUP = 19,
+    /*
+     It takes from the heap.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_HEAP = 20,
+    /*
+     It inserts a task.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_INSERT = 21,
+    /*
+     It links a task to its producers.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_FANIN = 22,
+    /*
+     It finishes a submission.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_FINALIZE = 23,
+    /*
+     It leaves a scope.
+     */
+    LANESCOPE_PHASE_KIND_ORCH_SCOPE_END = 24,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum lanescope_phase_kind lanescope_phase_kind;
+#else
+typedef uint16_t lanescope_phase_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
  What a program is.
  */
 enum lanescope_program_kind
@@ -519,6 +654,60 @@ enum lanescope_program_kind
 typedef enum lanescope_program_kind lanescope_program_kind;
 #else
 typedef uint32_t lanescope_program_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
+ What a task does with a tensor.
+ */
+enum lanescope_role
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /*
+     Reads it.
+     */
+    LANESCOPE_ROLE_INPUT = 0,
+    /*
+     Writes it.
+     */
+    LANESCOPE_ROLE_OUTPUT = 1,
+    /*
+     Reads and writes it.
+     */
+    LANESCOPE_ROLE_INOUT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum lanescope_role lanescope_role;
+#else
+typedef uint8_t lanescope_role;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
+ When a tensor was recorded.
+ */
+enum lanescope_stage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /*
+     Before its task was dispatched.
+     */
+    LANESCOPE_STAGE_BEFORE_DISPATCH = 0,
+    /*
+     After its task had finished, before any successor was released.
+     */
+    LANESCOPE_STAGE_AFTER_COMPLETION = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum lanescope_stage lanescope_stage;
+#else
+typedef uint8_t lanescope_stage;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 

@@ -250,8 +250,6 @@ impl PhaseRecord {
 
 /// What a [`PhaseRecord`] is about. Those from 16 on are an orchestrator's; it records at swimlane
 /// level 4.
-///
-/// cbindgen:ignore
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PhaseKind {
@@ -471,8 +469,6 @@ pub struct ArenaMark {
 }
 
 /// What a task does with a tensor.
-///
-/// cbindgen:ignore
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -512,8 +508,6 @@ impl Role {
 }
 
 /// When a tensor was recorded.
-///
-/// cbindgen:ignore
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
@@ -541,8 +535,6 @@ impl Stage {
 }
 
 /// Element type of a tensor. The numbers are those of the reference's records.
-///
-/// cbindgen:ignore
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dtype {

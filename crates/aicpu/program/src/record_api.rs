@@ -2,6 +2,12 @@
 //!
 //! The same as [`lanescope_aicpu::record`], with the caller's storage behind an opaque pointer. No
 //! panic leaves it: a bug of ours is [`DeviceError::Internal`].
+//!
+//! # Where it sits
+//!
+//! Here is what every scheduler calls; what the other collectors need of it is in [`collectors`].
+
+pub mod collectors;
 
 use crate::device::{ProgramDevice, device};
 use crate::{CHIP, RING, RING_SIZE};
@@ -59,8 +65,13 @@ pub extern "C" fn lanescope_record_bytes() -> u64 {
 }
 
 /// Attaches AICPU thread `thread` to the control region at `control_address`: checks both headers,
-/// finds the thread's cores and lane, and fills each core's order line but for `ready_run` and
-/// `registers_run`. The recorder lives in `storage` and needs no release.
+/// finds the thread's cores and lanes, and fills each core's order line but for `ready_run` and
+/// `registers_run`. Once a thread and run, before anything else, by that thread. The recorder lives in
+/// `storage` and needs no release.
+///
+/// Returns 0; `BAD_LAYOUT`, `ABI_MISMATCH` or `CORRUPT_QUEUE` when the regions are not what this program
+/// was built for, which the status line says already; `INTERNAL` for a thread that the launch does not
+/// have, or storage that is null, too small or not aligned.
 ///
 /// # Safety
 ///
@@ -126,6 +137,8 @@ unsafe fn attach(
 
 /// Enters a phase (a `lanescope_phase`) in the thread's status line.
 ///
+/// Returns 0; `INTERNAL` for a number that is no phase, or a null recorder, as every function does.
+///
 /// # Safety
 ///
 /// - `recorder` is null or attached, and no other thread uses it now.
@@ -139,6 +152,8 @@ pub unsafe extern "C" fn lanescope_record_enter(recorder: *mut RecordStorage, ph
 }
 
 /// The token that the next dispatch to `core` gets; its payload goes to slot `token % ring_size`.
+///
+/// Returns 0; `INTERNAL` for a core that is not the thread's, or that has `issue_depth` tokens in flight.
 ///
 /// # Safety
 ///
@@ -158,6 +173,8 @@ pub unsafe extern "C" fn lanescope_record_next_token(
 
 /// Notes that a task goes to `core` and gives its token. Call it when the payload stands and a store
 /// barrier has passed, right before the token is written to `DATA_MAIN_BASE`.
+///
+/// Returns 0; `INTERNAL` as `lanescope_record_next_token`.
 ///
 /// # Safety
 ///
@@ -184,7 +201,10 @@ pub unsafe extern "C" fn lanescope_record_dispatched(
 }
 
 /// Commits every token of `core` that `cond`, as just read, proves finished, and gives the tags of
-/// their tasks, oldest first.
+/// their tasks, oldest first. It may wait for a buffer, at most the lane's limit.
+///
+/// Returns 0, also when nothing has finished; `BAD_COND` when the core cannot have said that;
+/// `CORRUPT_QUEUE`; `INTERNAL` for a core that is not the thread's.
 ///
 /// # Safety
 ///
@@ -208,6 +228,8 @@ pub unsafe extern "C" fn lanescope_record_commit(
 /// Commits what `core` has still finished before an EXIT that cut the run short; call it when COND
 /// says that the core has left.
 ///
+/// Returns 0; `CORRUPT_QUEUE`; `INTERNAL` for a core that is not the thread's.
+///
 /// # Safety
 ///
 /// - As for `lanescope_record_commit`.
@@ -229,7 +251,10 @@ pub unsafe extern "C" fn lanescope_record_commit_after_exit(
 /// them on; nothing while they are off in this run. Call it before `registers_run` is written.
 ///
 /// Where the AICPU reads the counters, `lanescope_record_commit` does, and the core gets its next token
-/// only after it.
+/// only after it: such a launch has `issue_depth` 1.
+///
+/// Returns 0; `BAD_ANSWER` when the host knows no counters of such a physical core; `INTERNAL` for a core
+/// that is not the thread's.
 ///
 /// # Safety
 ///
@@ -246,6 +271,9 @@ pub unsafe extern "C" fn lanescope_record_open_counters(
 }
 
 /// Puts the switches of all cores' counters back: when the cores have left, and before any error return.
+/// Nothing while they are off, and nothing the second time.
+///
+/// Returns 0.
 ///
 /// # Safety
 ///
@@ -258,7 +286,10 @@ pub unsafe extern "C" fn lanescope_record_close_counters(recorder: *mut RecordSt
     })
 }
 
-/// Hands over what is left in the buffers: once nothing is in flight, and before any error return.
+/// Hands over what is left in the buffers of all lanes: once nothing is in flight and the last phase is
+/// recorded, and before any error return. A tensor that is under way is broken off and leaves nothing.
+///
+/// Returns 0; `CORRUPT_QUEUE`.
 ///
 /// # Safety
 ///
@@ -269,6 +300,8 @@ pub unsafe extern "C" fn lanescope_record_flush(recorder: *mut RecordStorage) ->
 }
 
 /// Says in the status line why the thread leaves; the first failure stays.
+///
+/// Returns 0; `INTERNAL` for a null failure or an unknown error number.
 ///
 /// # Safety
 ///
@@ -292,7 +325,10 @@ pub unsafe extern "C" fn lanescope_record_fail(
     })
 }
 
-/// Leaves the run: the status line says done, or keeps the failure and the phase it happened in.
+/// Leaves the run: the status line says done, or keeps the failure and the phase it happened in. The last
+/// call of a thread.
+///
+/// Returns 0.
 ///
 /// # Safety
 ///

@@ -5,29 +5,198 @@
 mod support;
 mod table;
 
-use lanescope_abi::Chip;
-use lanescope_abi::control::DeviceError;
+use lanescope_abi::capture::Policy;
+use lanescope_abi::control::{DeviceError, TaskTensor};
+use lanescope_abi::record::TensorShape;
+use lanescope_abi::{Chip, Dtype, Kind, PhaseKind, PhaseRecord, Stage};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use support::{Fault, Setup, chain};
+use support::{Fault, HostMode, Outcome, Setup, chain, counted};
+
+/// Bytes of each task's tensor, and how many tasks have one.
+const TENSOR_BYTES: u32 = 700;
+const TENSORS: u32 = 100;
+const TASKS: u32 = 200;
+
+/// Everything there is to record: counters, and of every second task a tensor at both stages.
+fn everything(chip: Chip, level: u32) -> Setup {
+    let mut setup = Setup::new(chain(5, TASKS));
+    setup.chip = chip;
+    setup.level = level;
+    setup.pmu_event = 4;
+    if !chip.info().registers.pmu.is_read_by_core {
+        setup.issue_depth = 1;
+    }
+    let byte = |at: u32| at.wrapping_mul(0x9E37_79B9).to_le_bytes()[2];
+    setup.tensor_memory = (0..TENSORS * TENSOR_BYTES).map(byte).collect();
+    setup.tensors = (0..TENSORS).map(|n| (2 * n, vector(n))).collect();
+    setup
+}
+
+fn vector(number: u32) -> TaskTensor {
+    let length = [TENSOR_BYTES, 0, 0, 0, 0];
+    TaskTensor {
+        tensor: TensorShape {
+            address: u64::from(number * TENSOR_BYTES),
+            dtype: Dtype::Uint8 as u8,
+            rank: 1,
+            shape: length,
+            raw_shape: length,
+            strides: [1, 0, 0, 0, 0],
+            ..TensorShape::default()
+        },
+        raw_bytes: u64::from(TENSOR_BYTES),
+        stages: 1 << Stage::BeforeDispatch as u32 | 1 << Stage::AfterCompletion as u32,
+        ..TaskTensor::default()
+    }
+}
+
+fn execute(setup: &Setup) -> Outcome {
+    let program = build(setup.chip);
+    let (device, header) = setup.build();
+    let result = match table::run(&program, &device) {
+        0 => Ok(()),
+        error => Err(failure(error)),
+    };
+    setup.outcome(&device, &header, vec![result])
+}
 
 #[test]
 fn a_cpp_scheduler_gets_every_task_recorded_on_both_chips() {
     for chip in Chip::ALL {
-        let program = build(chip);
-        let mut setup = Setup::new(chain(5, 200));
+        let mut setup = Setup::new(chain(5, TASKS));
         setup.chip = chip;
-        let (device, header) = setup.build();
-        let status = table::run(&program, &device);
-        let result = match status {
-            0 => Ok(()),
-            error => Err(failure(error)),
-        };
-        setup
-            .outcome(&device, &header, vec![result])
-            .assert_exact(&setup);
+        for level in [2, 3] {
+            setup.level = level;
+            let outcome = execute(&setup);
+            outcome.assert_exact(&setup);
+            assert_eq!(outcome.phases.is_empty(), level == 2);
+            let idle = PhaseKind::Idle as u16;
+            let has_idled = outcome.phases.iter().any(|record| record.phase == idle);
+            assert_eq!(has_idled, level == 3);
+        }
     }
+}
+
+#[test]
+fn it_records_phases_counters_and_tensors_too() {
+    for chip in Chip::ALL {
+        for level in [0, 3, 4] {
+            let setup = everything(chip, level);
+            let outcome = execute(&setup);
+            outcome.assert_exact(&setup);
+            for kind in setup.kinds() {
+                let recorded = match kind {
+                    Kind::TASK => outcome.records.len(),
+                    Kind::PHASE => outcome.phases.len(),
+                    Kind::PMU => outcome.pmu.len(),
+                    _ => outcome.tensors.len(),
+                };
+                assert_eq!(outcome.by_kind[&kind].total, recorded as u64, "{kind}");
+            }
+            assert_phases(&outcome.phases, level);
+            assert_counters(&setup, &outcome);
+            assert_tensors(&setup, &outcome);
+        }
+    }
+}
+
+/// Numbered, apart and in order; every task completed, dispatched and, at level 4, submitted in one.
+fn assert_phases(phases: &[PhaseRecord], level: u32) {
+    let kind = |record: &PhaseRecord| PhaseKind::from_raw(record.phase).expect("a phase");
+    let mut end_ticks = 0;
+    let mut tasks: HashMap<PhaseKind, u32> = HashMap::new();
+    for (sequence, record) in (0u32..).zip(phases) {
+        assert_eq!(
+            (record.sequence, record.run_id, record.thread),
+            (sequence, 7, 0)
+        );
+        assert!(end_ticks <= record.begin_ticks, "{record:?}");
+        assert!(record.begin_ticks <= record.end_ticks, "{record:?}");
+        end_ticks = record.end_ticks;
+        *tasks.entry(kind(record)).or_default() += record.tasks;
+    }
+    let of = |kind: PhaseKind| tasks.get(&kind).copied().unwrap_or(0);
+    let (scheduled, submitted) = (u32::from(level >= 3), u32::from(level >= 4));
+    assert_eq!(of(PhaseKind::Complete), scheduled * TASKS);
+    assert_eq!(of(PhaseKind::Dispatch), scheduled * TASKS);
+    assert_eq!(of(PhaseKind::OrchInsert), submitted * TASKS);
+    assert_eq!(of(PhaseKind::OrchScopeEnd), submitted);
+    // A tensor of 700 bytes is three pieces of at most 256.
+    assert_eq!(of(PhaseKind::Dump), scheduled * TENSORS * 2 * 3);
+    let hits: u32 = phases.iter().map(|record| record.hits).sum();
+    assert_eq!(hits, scheduled * TASKS);
+    let submissions = phases
+        .iter()
+        .filter(|record| kind(record).is_of_orchestrator());
+    for (submission, record) in (0u32..).zip(submissions) {
+        let task_id = match kind(record) {
+            PhaseKind::OrchInsert => 1000 + u64::from(submission),
+            _ => u64::MAX,
+        };
+        assert_eq!((record.round, record.task_id), (submission, task_id));
+    }
+}
+
+fn assert_counters(setup: &Setup, outcome: &Outcome) {
+    assert_eq!(outcome.pmu.len(), setup.graph.tasks.len());
+    let used = setup.chip.info().registers.pmu.counters.len();
+    for record in &outcome.pmu {
+        let (mut counters, total_cycles) = counted(record.task_id);
+        counters[used..].fill(0);
+        assert_eq!(
+            (record.counters, record.total_cycles),
+            (counters, total_cycles)
+        );
+    }
+}
+
+fn assert_tensors(setup: &Setup, outcome: &Outcome) {
+    let mut stages: HashMap<u64, Vec<u8>> = HashMap::new();
+    let bytes = TENSOR_BYTES as usize;
+    for (record, payload) in &outcome.tensors {
+        stages.entry(record.task_id).or_default().push(record.stage);
+        let number = usize::try_from((record.task_id - 1000) / 2).expect("few tasks");
+        assert_eq!(payload, &setup.tensor_memory[number * bytes..][..bytes]);
+        let ran = outcome.ran.iter().find(|ran| ran.task_id == record.task_id);
+        let ran = ran.expect("every task ran");
+        assert_eq!(
+            (u32::from(record.core), record.token),
+            (ran.core, ran.token)
+        );
+        let is_before = record.stage == Stage::BeforeDispatch as u8;
+        assert_eq!(record.ticks < ran.begin, is_before, "{record:?}");
+    }
+    assert_eq!(stages.len(), TENSORS as usize);
+    assert!(stages.values().all(|stages| stages == &[0, 1]));
+}
+
+#[test]
+fn a_tensor_waits_for_room() {
+    let mut setup = everything(Chip::A5, 4);
+    setup.host = HostMode::After(300);
+    let outcome = execute(&setup);
+    outcome.assert_exact(&setup);
+    assert_tensors(&setup, &outcome);
+    let blocked = PhaseKind::Blocked as u16;
+    assert!(outcome.phases.iter().any(|record| record.phase == blocked));
+}
+
+#[test]
+fn tensors_without_room_are_dropped_and_counted() {
+    let mut setup = everything(Chip::A2a3, 4);
+    setup.tensor_lane.policy = Policy::DropNewest;
+    setup.host = HostMode::After(4000);
+    setup.lane.buffers = 64;
+    let outcome = execute(&setup);
+    assert_eq!(outcome.results, [Ok(())]);
+    let counters = outcome.by_kind[&Kind::TENSOR];
+    let dropped: u64 = counters.dropped.iter().sum();
+    assert!(dropped > 0);
+    assert_eq!(counters.total, u64::from(TENSORS) * 2);
+    assert_eq!(counters.total, outcome.tensors.len() as u64 + dropped);
 }
 
 #[test]
