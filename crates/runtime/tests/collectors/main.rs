@@ -1,5 +1,6 @@
 //! What a run records: what the device is told of it, what it costs, and what is refused.
 
+#[path = "../fake/mod.rs"]
 mod fake;
 
 use fake::{FakeBuild, FakeDevice};
