@@ -154,6 +154,36 @@ pub(crate) struct ExportArguments {
     /// Of a format that has tables, only this one
     #[arg(long, value_name = "TABLE", value_parser = table)]
     pub(crate) table: Option<Table>,
+    #[command(flatten)]
+    pub(crate) names: NamesArguments,
+    /// merged-swimlane: print what the reference's converter prints, its statistics above all
+    #[arg(long)]
+    pub(crate) statistics: bool,
+    #[command(flatten)]
+    pub(crate) log: LogArguments,
+}
+
+/// Which device log belongs to a records file.
+#[derive(Args, Debug)]
+pub(crate) struct LogArguments {
+    /// --statistics: the device log; a folder or a pattern stands for its newest [default: of all
+    /// logs, the one nearest in time]
+    #[arg(long, value_name = "FILE|DIR|GLOB", requires = "statistics")]
+    pub(crate) device_log: Option<PathBuf>,
+    /// --statistics: take the newest log of this device
+    #[arg(short, long, value_name = "N", requires = "statistics")]
+    pub(crate) device: Option<u32>,
+}
+
+/// What lies beside a records file of the reference runtime.
+#[derive(Args, Debug)]
+pub(crate) struct NamesArguments {
+    /// merged-swimlane: the reference's name map, for functions and the orchestrator
+    #[arg(long, value_name = "FILE")]
+    pub(crate) func_names: Option<PathBuf>,
+    /// merged-swimlane: take successors from this deps.json, and mark those that were not kept
+    #[arg(long, value_name = "FILE")]
+    pub(crate) deps: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -261,6 +291,8 @@ pub(crate) enum FormatName {
     Perfetto,
     /// The `l2_perf_records.json` of the reference runtime
     RecordsJson,
+    /// The `merged_swimlane.json` of the reference's converter, byte for byte
+    MergedSwimlane,
     /// The `pmu.csv` of the reference runtime
     PmuCsv,
     /// The folder `tensor_dump` of the reference runtime: manifest and payload
@@ -271,6 +303,19 @@ pub(crate) enum FormatName {
     Csv,
     /// A Mermaid flowchart of a small graph
     Mermaid,
+}
+
+impl ExportArguments {
+    /// An option that was given and speaks of one format alone.
+    pub(crate) fn of_merged_swimlane(&self) -> Option<&'static str> {
+        let given = [
+            (self.names.func_names.is_some(), "--func-names"),
+            (self.names.deps.is_some(), "--deps"),
+            (self.statistics, "--statistics"),
+        ];
+        let mut given = given.into_iter().filter(|(is_given, _)| *is_given);
+        given.next().map(|(_, option)| option)
+    }
 }
 
 impl From<PolicyName> for Policy {

@@ -1,11 +1,11 @@
 //! `lanescope export`: convert a run to a format that other tools read.
 
 use crate::arguments::{ExportArguments, FormatName};
-use crate::{output, results};
+use crate::{output, reference, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
 use lanescope_export::tables::Table;
-use lanescope_export::{chrome, csv, mermaid};
+use lanescope_export::{chrome, csv, merged_swimlane, mermaid};
 use lanescope_trace::Trace;
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -15,7 +15,6 @@ use std::process::ExitCode;
 pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     let format = arguments.format;
     let shape = shape(format, arguments.table)?;
-    let trace = Trace::open(&arguments.dir)?;
     let to = match &arguments.output {
         Some(path) => path.clone(),
         None => beside(&arguments.dir, &shape),
@@ -26,18 +25,35 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
             to.display()
         );
     }
+    if format == FormatName::MergedSwimlane {
+        return reference::export(arguments, &to);
+    }
+    if let Some(option) = arguments.of_merged_swimlane() {
+        bail!("{option} goes with --format merged-swimlane");
+    }
+    let trace = Trace::open(&arguments.dir)?;
     match shape {
-        Shape::File(_) if to == Path::new("-") => {
-            export_to_stdout(&trace, arguments)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        Shape::File(_) => results::write_file(&to, |file| write(&trace, arguments, file))?,
+        Shape::File(_) => return write_to(&to, |out| write(&trace, arguments, out)),
         Shape::Folder(name) if to == Path::new("-") => {
             bail!("{name} is a folder; name one with --output");
         }
         Shape::Folder(_) => write_folder(&trace, format, &to)?,
     }
     output::note(format!("wrote {}", to.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to a file, whole or not at all, or to stdout.
+pub(crate) fn write_to(
+    to: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<ExitCode> {
+    if to == Path::new("-") {
+        write_to_stdout(write)?;
+    } else {
+        results::write_file(to, write)?;
+        output::note(format!("wrote {}", to.display()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -58,6 +74,7 @@ fn shape(format: FormatName, table: Option<Table>) -> Result<Shape> {
     Ok(match format {
         FormatName::Perfetto => file(results::TRACE_FILE_NAME),
         FormatName::RecordsJson => file(results::RECORDS_FILE_NAME),
+        FormatName::MergedSwimlane => file(merged_swimlane::FILE_NAME),
         FormatName::PmuCsv => file(results::PMU_FILE_NAME),
         FormatName::Chrome => file(chrome::FILE_NAME),
         FormatName::Mermaid => file(mermaid::FILE_NAME),
@@ -66,10 +83,10 @@ fn shape(format: FormatName, table: Option<Table>) -> Result<Shape> {
     })
 }
 
-fn export_to_stdout(trace: &Trace, arguments: &ExportArguments) -> Result<()> {
+fn write_to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
-    let written = write(trace, arguments, &mut stdout)
-        .and_then(|()| stdout.flush().context("cannot write to stdout"));
+    let written =
+        write(&mut stdout).and_then(|()| stdout.flush().context("cannot write to stdout"));
     match written {
         Err(error) if is_broken_pipe(&error) => Ok(()),
         written => written,
@@ -97,6 +114,7 @@ fn write(trace: &Trace, arguments: &ExportArguments, to: &mut dyn Write) -> Resu
         (FormatName::Csv, Some(table)) => {
             csv::write(trace, table, to)?;
         }
+        (FormatName::MergedSwimlane, _) => unreachable!("it is not made of a trace"),
         (FormatName::TensorDump | FormatName::Csv, _) => {
             unreachable!("a folder is written by itself")
         }

@@ -7,6 +7,7 @@
 mod arguments;
 mod build_folder;
 mod collect;
+mod device_log;
 mod dump;
 mod export;
 mod info;
@@ -14,6 +15,7 @@ mod optional_values;
 mod output;
 mod overhead;
 mod progress;
+mod reference;
 mod report;
 mod results;
 mod run;

@@ -17,6 +17,7 @@ pub mod chrome;
 pub mod csv;
 mod error;
 mod flows;
+pub mod merged_swimlane;
 pub mod mermaid;
 pub mod npy;
 pub mod perfetto;

@@ -30,6 +30,7 @@ mod measure;
 mod occupation;
 mod path;
 mod ranking;
+pub mod reference;
 mod report;
 mod sorted;
 pub mod tensor;

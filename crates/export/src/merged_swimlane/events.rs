@@ -1,0 +1,290 @@
+//! The text of events: indentation and key order are part of the format.
+
+use super::number;
+use lanescope_trace::json::Number;
+use lanescope_trace::reference::TaskId;
+use std::io::{self, Write};
+
+const BUFFER_BYTES: usize = 256 << 10;
+/// Room kept for one event; a longer one makes the buffer grow.
+const EVENT_BYTES: usize = 4 << 10;
+
+/// Writes events one by one.
+pub(super) struct Events<W> {
+    out: W,
+    text: Text,
+    written: u64,
+    is_first: bool,
+}
+
+/// One end of an arrow.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) pid: u8,
+    pub(super) tid: u64,
+    pub(super) at: Number,
+    /// The number of the slice it belongs to.
+    pub(super) slice: Option<u64>,
+}
+
+/// A slice's place.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) pid: u8,
+    pub(super) tid: u64,
+    pub(super) start: Number,
+    pub(super) duration: Number,
+}
+
+impl<W: Write> Events<W> {
+    pub(super) fn new(out: W) -> Self {
+        let mut text = Text::default();
+        text.bytes.reserve(BUFFER_BYTES + EVENT_BYTES);
+        text.raw("{\n  \"traceEvents\": [");
+        Self {
+            out,
+            text,
+            written: 0,
+            is_first: true,
+        }
+    }
+
+    pub(super) fn metadata(
+        &mut self,
+        name: &str,
+        pid: u8,
+        tid: Option<u64>,
+        args: impl FnOnce(&mut Args<'_>),
+    ) -> io::Result<()> {
+        let text = self.begin()?;
+        text.args(args);
+        text.raw(",\n      \"cat\": \"__metadata\",\n      \"name\": \"");
+        text.raw(name);
+        text.raw("\",\n      \"ph\": \"M\",\n      \"pid\": ");
+        text.whole(u64::from(pid));
+        if let Some(tid) = tid {
+            text.raw(",\n      \"tid\": ");
+            text.whole(tid);
+        }
+        text.raw("\n    }");
+        Ok(())
+    }
+
+    /// A slice; `name` writes what stands between the quotes, escaped.
+    #[inline]
+    pub(super) fn slice(
+        &mut self,
+        category: &str,
+        colour: Option<&str>,
+        id: Option<u64>,
+        place: &Place,
+        args: impl FnOnce(&mut Args<'_>),
+        name: impl FnOnce(&mut Text),
+    ) -> io::Result<()> {
+        let text = self.begin()?;
+        text.args(args);
+        text.raw(",\n      \"cat\": \"");
+        text.raw(category);
+        if let Some(colour) = colour {
+            text.raw("\",\n      \"cname\": \"");
+            text.raw(colour);
+        }
+        if let Some(id) = id {
+            text.raw("\",\n      \"id\": ");
+            text.whole(id);
+            text.raw(",\n      \"name\": \"");
+        } else {
+            text.raw("\",\n      \"name\": \"");
+        }
+        name(text);
+        text.raw("\",\n      \"ph\": \"X\",\n      \"pid\": ");
+        text.whole(u64::from(place.pid));
+        text.raw(",\n      \"tid\": ");
+        text.whole(place.tid);
+        text.raw(",\n      \"ts\": ");
+        text.number(place.start);
+        text.raw(",\n      \"dur\": ");
+        text.number(place.duration);
+        text.raw("\n    }");
+        Ok(())
+    }
+
+    /// An arrow; `name` is written as it is.
+    #[inline]
+    pub(super) fn flow(&mut self, id: u64, name: &str, from: &End, to: &End) -> io::Result<()> {
+        for (phase, end) in [("s", from), ("f", to)] {
+            let text = self.begin()?;
+            text.raw("\n      \"cat\": \"flow\",\n      \"id\": ");
+            text.whole(id);
+            text.raw(",\n      \"name\": \"");
+            text.raw(name);
+            text.raw("\",\n      \"ph\": \"");
+            text.raw(phase);
+            text.raw("\",\n      \"pid\": ");
+            text.whole(u64::from(end.pid));
+            text.raw(",\n      \"tid\": ");
+            text.whole(end.tid);
+            text.raw(",\n      \"ts\": ");
+            text.number(end.at);
+            if phase == "f" {
+                text.raw(",\n      \"bp\": \"e\"");
+            }
+            if let Some(slice) = end.slice {
+                text.raw(",\n      \"bind_id\": ");
+                text.whole(slice);
+            }
+            text.raw("\n    }");
+        }
+        Ok(())
+    }
+
+    /// Ends the file and says how long it is.
+    pub(super) fn finish(mut self) -> io::Result<u64> {
+        self.text.raw("\n  ]\n}");
+        self.flush()?;
+        self.out.flush()?;
+        Ok(self.written)
+    }
+
+    #[inline]
+    fn begin(&mut self) -> io::Result<&mut Text> {
+        if self.text.bytes.len() >= BUFFER_BYTES {
+            self.flush()?;
+        }
+        self.text
+            .raw(if self.is_first { "\n    {" } else { ",\n    {" });
+        self.is_first = false;
+        Ok(&mut self.text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.text.bytes)?;
+        self.written += self.text.bytes.len() as u64;
+        self.text.bytes.clear();
+        Ok(())
+    }
+}
+
+/// Bytes of the file that were not written yet.
+#[derive(Default)]
+pub(super) struct Text {
+    bytes: Vec<u8>,
+}
+
+impl Text {
+    #[inline]
+    pub(super) fn raw(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    #[inline]
+    pub(super) fn whole(&mut self, number: u64) {
+        self.raw(itoa::Buffer::new().format(number));
+    }
+
+    #[inline]
+    pub(super) fn signed(&mut self, number: i64) {
+        self.raw(itoa::Buffer::new().format(number));
+    }
+
+    #[inline]
+    pub(super) fn number(&mut self, number: Number) {
+        number::write(&mut self.bytes, number);
+    }
+
+    #[inline]
+    pub(super) fn id(&mut self, id: TaskId) {
+        match id.is_negative {
+            true => self.signed(id.bits.cast_signed()),
+            false => self.whole(id.bits),
+        }
+    }
+
+    /// A task as people read it: `t5`, or `r2t5` from ring 2.
+    #[inline]
+    pub(super) fn display(&mut self, id: TaskId) {
+        let ring = (id.bits >> 32) & 0xff;
+        if ring != 0 {
+            self.raw("r");
+            self.whole(ring);
+        }
+        self.raw("t");
+        self.whole(id.bits & 0xffff_ffff);
+    }
+
+    /// Text with everything escaped that is not printable ASCII.
+    pub(super) fn escaped(&mut self, text: &str) {
+        for character in text.chars() {
+            match character {
+                '"' => self.raw("\\\""),
+                '\\' => self.raw("\\\\"),
+                '\n' => self.raw("\\n"),
+                '\r' => self.raw("\\r"),
+                '\t' => self.raw("\\t"),
+                '\u{8}' => self.raw("\\b"),
+                '\u{c}' => self.raw("\\f"),
+                ' '..='~' => self.bytes.extend(u8::try_from(character)),
+                _ => {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        let escape = format!("\\u{unit:04x}");
+                        self.raw(&escape);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_string(self) -> String {
+        String::from_utf8(self.bytes).expect("only whole characters are written")
+    }
+
+    #[inline]
+    fn args(&mut self, args: impl FnOnce(&mut Args<'_>)) {
+        self.raw("\n      \"args\": {");
+        args(&mut Args {
+            text: self,
+            is_first: true,
+        });
+        self.raw("\n      }");
+    }
+}
+
+/// The arguments of one event.
+pub(super) struct Args<'a> {
+    text: &'a mut Text,
+    is_first: bool,
+}
+
+impl Args<'_> {
+    /// Begins an argument; its value comes next. `key` is written as it is.
+    #[inline]
+    pub(super) fn key(&mut self, key: &str) -> &mut Text {
+        self.text.raw(if self.is_first {
+            "\n        \""
+        } else {
+            ",\n        \""
+        });
+        self.is_first = false;
+        self.text.raw(key);
+        self.text.raw("\": ");
+        self.text
+    }
+
+    /// Begins an argument whose key is `key`, escaped, and `behind`.
+    pub(super) fn escaped_key(&mut self, key: &str, behind: &str) -> &mut Text {
+        let mut escaped = Text::default();
+        escaped.escaped(key);
+        escaped.raw(behind);
+        self.key(&escaped.into_string())
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.text.raw("\"");
+        self.text.escaped(text);
+        self.text.raw("\"");
+    }
+
+    pub(super) fn whole(&mut self, number: u64) {
+        self.text.whole(number);
+    }
+}

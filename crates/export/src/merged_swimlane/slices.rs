@@ -1,0 +1,136 @@
+//! The slices of tasks: one on the core, one between dispatch and finish.
+
+use super::events::{Place, Text};
+use super::{AICORE, AICPU, Swimlane, core_track};
+use lanescope_trace::CoreType;
+use lanescope_trace::reference::{Names, TaskRow};
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Function names, escaped, by function id.
+#[derive(Default)]
+pub(super) struct Labels {
+    by_function: HashMap<u32, String>,
+}
+
+impl Labels {
+    fn prepare(&mut self, func_id: u32, names: &Names) {
+        self.by_function.entry(func_id).or_insert_with(|| {
+            let mut text = Text::default();
+            text.escaped(&names.function(func_id));
+            text.into_string()
+        });
+    }
+
+    fn of(&self, func_id: u32) -> &str {
+        &self.by_function[&func_id]
+    }
+}
+
+impl<W: Write> Swimlane<'_, W> {
+    /// Names of the cores, then one slice for each row.
+    pub(super) fn aicore_view(&mut self) -> io::Result<()> {
+        for &(core, core_type) in &self.plan.cores.cores {
+            self.thread_name(AICORE, core_track(core), &core_name(core, core_type))?;
+        }
+        let tasks = &self.document.tasks;
+        for row in &tasks.rows {
+            self.labels.prepare(row.func_id, self.names);
+            let place = Place {
+                pid: AICORE,
+                tid: core_track(row.core),
+                start: row.start(),
+                duration: row.duration(),
+            };
+            let name = self.labels.of(row.func_id);
+            self.events.slice(
+                "event",
+                None,
+                Some(self.slices),
+                &place,
+                |args| {
+                    event_hint(args.key("event-hint"), row);
+                    let hint = args.key("fanout-hint");
+                    hint.raw("\"[");
+                    for (count, successor) in tasks.successors(row).enumerate() {
+                        hint.raw(if count == 0 { "" } else { ", " });
+                        hint.display(successor);
+                    }
+                    hint.raw("]\"");
+                    args.key("duration-us").number(row.duration());
+                    args.key("taskId").id(row.id());
+                },
+                |text| task_name(text, name, row),
+            )?;
+            self.slices += 1;
+        }
+        Ok(())
+    }
+
+    /// Names of the cores' first two lanes, then one slice for each row that has a span.
+    pub(super) fn aicpu_view(&mut self) -> io::Result<()> {
+        let counts = self.plan.lane_counts.iter();
+        for (&(core, core_type), &lanes) in self.plan.cores.cores.iter().zip(counts) {
+            let name = core_name(core, core_type);
+            self.thread_name(AICPU, core_track(core), &name)?;
+            if lanes > 1 {
+                self.thread_name(AICPU, core_track(core) + 1, &name)?;
+            }
+        }
+        for (place, row) in (0_u32..).zip(&self.document.tasks.rows) {
+            let Some((dispatch, finish)) = row.aicpu_span() else {
+                continue;
+            };
+            let duration = finish.minus(dispatch);
+            let place = Place {
+                pid: AICPU,
+                tid: core_track(row.core) + u64::from(self.plan.aicpu_slice(place).lane),
+                start: dispatch,
+                duration,
+            };
+            let name = self.labels.of(row.func_id);
+            self.events.slice(
+                "event",
+                None,
+                Some(self.slices),
+                &place,
+                |args| {
+                    event_hint(args.key("event-hint"), row);
+                    args.key("dispatch-time-us").number(dispatch);
+                    args.key("finish-time-us").number(finish);
+                    args.key("aicpu-duration-us").number(duration);
+                    args.key("taskId").id(row.id());
+                },
+                |text| task_name(text, name, row),
+            )?;
+            self.slices += 1;
+        }
+        Ok(())
+    }
+}
+
+fn core_name(core: u16, core_type: CoreType) -> String {
+    match core_type {
+        CoreType::Aic => format!("AIC_{core}"),
+        CoreType::Aiv => format!("AIV_{core}"),
+    }
+}
+
+#[inline]
+fn event_hint(text: &mut Text, row: &TaskRow) {
+    text.raw("\"Task:");
+    text.display(row.id());
+    text.raw(", FuncId:");
+    text.whole(u64::from(row.func_id));
+    text.raw(", CoreId:");
+    text.whole(u64::from(row.core));
+    text.raw("\"");
+}
+
+#[inline]
+fn task_name(text: &mut Text, name: &str, row: &TaskRow) {
+    text.raw(name);
+    text.raw("(");
+    text.display(row.id());
+    text.raw(")");
+}

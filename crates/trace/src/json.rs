@@ -1,0 +1,301 @@
+//! A streaming reader of JSON that knows where it is: for files of any size and any origin.
+//!
+//! # Where it sits
+//!
+//! Under readers that keep a document's numbers as they were written. A reader asks for the value it
+//! expects; the rest it [skips](Reader::skip). Memory is one buffer, whatever the file holds.
+//!
+//! # Errors
+//!
+//! [`TraceError::Malformed`] with file, line, column (in bytes) and what was expected; [`TraceError::Read`]
+//! when the source fails. Nothing recurses; nesting deeper than 1000 levels is refused.
+//!
+//! ```
+//! use lanescope_trace::json::{Members, Reader};
+//! use std::path::Path;
+//!
+//! let mut reader = Reader::new(&br#"{"depth": [[1], {}], "size": 2.50}"#[..], Path::new("a.json"));
+//! let mut members = Members::default();
+//! let mut size = None;
+//! reader.begin_object()?;
+//! while let Some(member) = reader.member(&["size"], &mut members)? {
+//!     match member {
+//!         0 => size = Some(reader.number("a size")?.value),
+//!         _ => reader.skip()?,
+//!     }
+//! }
+//! reader.end()?;
+//! assert_eq!(size, Some(2.5));
+//! # Ok::<(), lanescope_trace::TraceError>(())
+//! ```
+
+mod number;
+mod skip;
+mod text;
+
+use crate::TraceError;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+pub use number::Number;
+
+const BUFFER_BYTES: usize = 1 << 20;
+/// The longest number, and the longest string that is not skipped, that is read.
+pub(super) const LONGEST_BYTES: usize = 1 << 16;
+
+/// Reads a document from its begin to its end.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    /// The next byte.
+    at: usize,
+    /// Behind the last byte that was read.
+    end: usize,
+    /// Bytes of the document before the buffer's first.
+    passed: u64,
+    /// Line ends before `at`.
+    lines: usize,
+    /// Where the line of `at` begins in the document.
+    line_begin: u64,
+    is_drained: bool,
+}
+
+/// How far the members of one object, or the elements of one array, have been read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Members {
+    is_begun: bool,
+    /// The position of the name that comes next in a file that keeps the order.
+    expected: usize,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads from any source; `path` is only what errors call it.
+    pub fn new(source: R, path: &Path) -> Self {
+        Self {
+            source,
+            path: path.to_owned(),
+            buffer: vec![0; BUFFER_BYTES],
+            at: 0,
+            end: 0,
+            passed: 0,
+            lines: 0,
+            line_begin: 0,
+            is_drained: false,
+        }
+    }
+
+    /// Enters an object.
+    ///
+    /// # Errors
+    ///
+    /// As in the module's text, like every other step.
+    pub fn begin_object(&mut self) -> Result<(), TraceError> {
+        self.expect(b'{', "an object")
+    }
+
+    /// Enters an array.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes.
+    pub fn begin_array(&mut self) -> Result<(), TraceError> {
+        self.expect(b'[', "an array")
+    }
+
+    /// The next member's position in `names`, `names.len()` when it is not one of them; `None` behind
+    /// the last. The member's value comes next.
+    ///
+    /// # Errors
+    ///
+    /// When no member and no end comes.
+    #[inline]
+    pub fn member(
+        &mut self,
+        names: &[&str],
+        members: &mut Members,
+    ) -> Result<Option<usize>, TraceError> {
+        if !self.next_member(members)? {
+            return Ok(None);
+        }
+        let position = self.name(names, members.expected)?;
+        members.expected = position + 1;
+        self.expect(b':', "`:`")?;
+        Ok(Some(position))
+    }
+
+    /// The next member's name, whatever it is; `None` behind the last.
+    ///
+    /// # Errors
+    ///
+    /// When no member and no end comes.
+    pub fn any_member(&mut self, members: &mut Members) -> Result<Option<String>, TraceError> {
+        if !self.next_member(members)? {
+            return Ok(None);
+        }
+        let name = self.text("a member's name")?;
+        self.expect(b':', "`:`")?;
+        Ok(Some(name))
+    }
+
+    /// Whether another member comes, and its name with it.
+    #[inline]
+    fn next_member(&mut self, members: &mut Members) -> Result<bool, TraceError> {
+        match (self.peek()?, members.is_begun) {
+            (Some(b'}'), _) => {
+                self.at += 1;
+                return Ok(false);
+            }
+            (Some(b','), true) => self.at += 1,
+            (Some(_), false) => members.is_begun = true,
+            _ => return Err(self.unexpected("`,` or the object's end")),
+        }
+        match self.peek()? {
+            Some(b'"') => Ok(true),
+            _ => Err(self.unexpected("a member's name")),
+        }
+    }
+
+    /// Whether another element comes; behind the last, the array is left.
+    ///
+    /// # Errors
+    ///
+    /// When no element and no end comes.
+    #[inline]
+    pub fn element(&mut self, members: &mut Members) -> Result<bool, TraceError> {
+        match (self.peek()?, members.is_begun) {
+            (Some(b']'), _) => {
+                self.at += 1;
+                return Ok(false);
+            }
+            (Some(b','), true) => {
+                self.at += 1;
+                if self.peek()? == Some(b']') {
+                    return Err(self.unexpected("an element"));
+                }
+            }
+            (Some(_), false) => members.is_begun = true,
+            _ => return Err(self.unexpected("`,` or the array's end")),
+        }
+        Ok(true)
+    }
+
+    /// Takes `null` if that is what comes.
+    ///
+    /// # Errors
+    ///
+    /// When the source fails.
+    pub fn null(&mut self) -> Result<bool, TraceError> {
+        let is_null = self.peek()? == Some(b'n');
+        if is_null {
+            self.literal(b"null")?;
+        }
+        Ok(is_null)
+    }
+
+    /// Checks that nothing comes behind the document.
+    ///
+    /// # Errors
+    ///
+    /// When something does.
+    pub fn end(&mut self) -> Result<(), TraceError> {
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(self.unexpected("the end of the file")),
+        }
+    }
+
+    /// An error at the place that was read last.
+    pub fn error(&self, message: impl Into<String>) -> TraceError {
+        let column = self.passed + self.at as u64 - self.line_begin;
+        TraceError::Malformed {
+            path: self.path.clone(),
+            line: self.lines + 1,
+            column: usize::try_from(column + 1).unwrap_or(usize::MAX),
+            message: message.into(),
+        }
+    }
+
+    /// The first byte behind white space, at least [`LONGEST_BYTES`] before the end of what is at
+    /// hand unless the source has no more.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, TraceError> {
+        loop {
+            while let Some(&byte) = self.buffer[..self.end].get(self.at) {
+                match byte {
+                    b' ' | b'\t' | b'\r' => self.at += 1,
+                    b'\n' => {
+                        self.at += 1;
+                        self.lines += 1;
+                        self.line_begin = self.passed + self.at as u64;
+                    }
+                    byte if self.end - self.at >= LONGEST_BYTES || self.is_drained => {
+                        return Ok(Some(byte));
+                    }
+                    _ => break,
+                }
+            }
+            if self.is_drained {
+                return Ok(None);
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Moves what is left to the buffer's begin and reads on.
+    pub(super) fn fill(&mut self) -> Result<(), TraceError> {
+        self.buffer.copy_within(self.at..self.end, 0);
+        self.passed += self.at as u64;
+        self.end -= self.at;
+        self.at = 0;
+        while self.end < self.buffer.len() && !self.is_drained {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => self.is_drained = true,
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let path = self.path.clone();
+                    return Err(TraceError::Read { path, source });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is at hand.
+    #[inline]
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.buffer[self.at..self.end]
+    }
+
+    #[inline]
+    pub(super) fn expect(&mut self, byte: u8, what: &str) -> Result<(), TraceError> {
+        if self.peek()? != Some(byte) {
+            return Err(self.unexpected(what));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    pub(super) fn literal(&mut self, word: &[u8]) -> Result<(), TraceError> {
+        if !self.ahead().starts_with(word) {
+            return Err(self.unexpected("a value"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn unexpected(&self, expected: &str) -> TraceError {
+        let found = match self.ahead().first() {
+            None => "the end of the file".to_owned(),
+            Some(byte) if byte.is_ascii_graphic() => format!("`{}`", char::from(*byte)),
+            Some(byte) => format!("byte {byte:#04x}"),
+        };
+        self.error(format!("{found}, expected {expected}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
