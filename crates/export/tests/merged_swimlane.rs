@@ -272,7 +272,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("n.json: line 1, column 29: function id \"x\""),
+        error.contains("n.json: line 1, column 30: function id \"x\""),
         "{error}"
     );
 }

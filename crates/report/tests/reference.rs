@@ -118,9 +118,9 @@ fn the_deep_dive_takes_the_loop_from_the_log_when_the_records_have_none() {
     let expected = "\
 Part 1: time of a task
   Tasks: 23,  Wall-clock: 188.70 us (from earliest dispatch to latest finish)
-  Head OH  total =        24.48 us,  avg/task =     1.06 us,   13.0%
+  Head OH  total =        24.66 us,  avg/task =     1.07 us,   13.1%
   Exec     total =       142.98 us,  avg/task =     6.22 us,   76.2%
-  Tail OH  total =        20.24 us,  avg/task =     0.88 us,   10.8%
+  Tail OH  total =        20.06 us,  avg/task =     0.87 us,   10.7%
 
 Part 2: loop of each scheduler thread (from the device log)
   Thread 0: total = 100.50 us,  completed = 12,  loops = 40
@@ -135,8 +135,8 @@ Part 2: loop of each scheduler thread (from the device log)
     idle            10.00 us,   12.0%,  avg/task =     0.91 us
 
 Part 3: tail OH against one round of the loop
-  Tail OH: mean = 0.88 us,  P10 = 0.82 us,  P25 = 0.84 us,  P50 = 0.88 us,  P75 = 0.92 us,  P90 = 0.96 us,  P99 = 0.98 us
-  Loop: avg = 3.07 us,  loops per tail = 0.29
+  Tail OH: mean = 0.87 us,  P10 = 0.80 us,  P25 = 0.82 us,  P50 = 0.86 us,  P75 = 0.92 us,  P90 = 0.94 us,  P99 = 0.98 us
+  Loop: avg = 3.07 us,  loops per tail = 0.28
   Dominant phase: complete (40.00 us)
 ";
     let found: Vec<_> = text[begin..].lines().collect();
