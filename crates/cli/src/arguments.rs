@@ -344,7 +344,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
     let address: SocketAddr = text
         .parse()
-        .map_err(|_| "expected PORT or 127.0.0.1:PORT".to_owned())?;
+        .map_err(|_| "expected PORT or 127.0.0.1:PORT; the run stands before --serve".to_owned())?;
     if !address.ip().is_loopback() {
         return Err("a run is shown to this machine alone: 127.0.0.1 or [::1]".to_owned());
     }

@@ -36,12 +36,11 @@ function functionColour(place, dark) {
 
 /** By name; idling and waiting step back, work stands out. */
 const PHASE_COLOURS = {
-  complete: [0.68, 0.12, 155],
-  dispatch: [0.68, 0.13, 250],
-  scan: [0.72, 0.11, 95],
-  idle: [0, 0, 0],
-  blocked: [0.62, 0.19, 25],
-  dump: [0.68, 0.12, 320],
+  complete: [0.66, 0.06, 185],
+  dispatch: [0.58, 0.07, 265],
+  scan: [0.74, 0.06, 95],
+  blocked: [0.6, 0.2, 25],
+  dump: [0.62, 0.04, 300],
 };
 
 function phaseColour(name, place, dark) {

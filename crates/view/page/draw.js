@@ -117,8 +117,9 @@ class Drawing {
       const from = Math.max(left, left + Math.floor((lane.starts[place] - viewport.from) / length));
       const to = Math.min(right, Math.max(from + 1, left + Math.floor((lane.ends[place] - viewport.from) / length)));
       const colour = paint.colour(lane.item(place));
-      const isWide = to - from >= 4;
-      line.fill(colour, from, isWide && to < right ? to - 1 : to);
+      const behind = to - from >= 4 && to < right ? to - 1 : to;
+      if (behind - from > 12) line.fill(colour, from, behind);
+      else for (let x = from; x < behind; x++) line[x] = colour;
       if (to - from > 26 * this.ratio && height >= 11) {
         this.labels.push({ from: from / this.ratio, to: to / this.ratio, top, height, colour, paint, item: lane.item(place) });
       }

@@ -109,7 +109,7 @@ class Mip {
     const { starts, ends, count } = lane;
     this.origin = count ? starts[0] : 0;
     const span = Math.max(1, count ? ends[count - 1] - this.origin : 1);
-    this.width = 2 ** Math.max(0, Math.ceil(Math.log2(span / Math.max(64, count))));
+    this.width = 2 ** Math.max(0, Math.ceil(Math.log2(span / Math.max(64, 2 * count))));
     const length = Math.floor(span / this.width) + 1;
     const sums = [0, 1, 2, 3].map(() => new Float32Array(length));
     for (let place = 0; place < count; place++) {

@@ -80,7 +80,6 @@ class Page {
       sans: value("sans"),
       before: colour(dark ? 0.75 : 0.55, 0.16, 55),
       after: colour(dark ? 0.75 : 0.5, 0.15, 255),
-      path: dark ? "#ff6b81" : "#d01e46",
       aic: colour(dark ? 0.66 : 0.6, 0.11, 255),
       aiv: colour(dark ? 0.48 : 0.82, 0.07, 220),
       headCss: colour(dark ? 0.5 : 0.8, 0.02, 250),
@@ -119,10 +118,20 @@ class Page {
       paint = new Paint(classes, heatColours(this.isDark), theme.ground);
     }
     paint.label = (row) => this.run.functionName(row);
-    paint.choose(this.matches?.chosen ?? null);
     this.paints.kernel = paint;
     this.paints.stay = paint;
+    this.chooseTasks();
     this.paintCounter();
+  }
+
+  /** Tasks that stand out: those that were searched for, or else those on the critical path. */
+  chooseTasks() {
+    let chosen = this.matches?.chosen ?? null;
+    if (!chosen && this.isPathShown) {
+      chosen = new Uint8Array(this.run.count);
+      for (const row of this.pathRows()) chosen[row] = 1;
+    }
+    this.paints.kernel.choose(chosen);
   }
 
   paintCounter() {
@@ -225,7 +234,8 @@ class Page {
 
   describeWindow() {
     const { run, viewport } = this;
-    document.getElementById("window").textContent = `${run.time(viewport.from)} to ${run.time(viewport.to)} · ${run.duration(viewport.to - viewport.from)} in sight`;
+    const [from, to] = [Math.max(0, viewport.from - 1), Math.min(run.span, viewport.to - 1)];
+    document.getElementById("window").textContent = `${run.duration(from)} to ${run.duration(to)} · ${run.duration(to - from)} in sight`;
   }
 
   point(pointer) {
@@ -311,11 +321,10 @@ class Page {
     this.setMatches(search(this.run, text));
   }
 
-  setMatches(matches, text = "") {
+  setMatches(matches) {
     this.matches = matches;
     this.match = -1;
-    this.paints.kernel.choose(matches?.chosen ?? null);
-    this.matchText = text;
+    this.chooseTasks();
     this.showMatches();
     this.changed();
   }
@@ -393,7 +402,9 @@ class Page {
     this.isPathShown = !this.isPathShown;
     document.getElementById("path-toggle").setAttribute("aria-pressed", String(this.isPathShown));
     if (this.isPathShown) this.panels.open("tab-path");
-    this.overlayChanged();
+    else this.panels.open("tab-task");
+    this.chooseTasks();
+    this.changed();
   }
 
   toggleTheme() {

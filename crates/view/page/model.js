@@ -106,7 +106,7 @@ class Run {
       track: number,
       at: at[i],
       count: count[i],
-      text: `${grouped(count[i])} ${this.facts.losses[kind[i]]}`,
+      text: countText(count[i], this.facts.losses[kind[i]]),
     }));
   }
 
@@ -299,9 +299,10 @@ class Run {
     return durationText(this.nanoseconds(ticks));
   }
 
-  /** A time, from the run's first. */
+  /** A time from the run's first, to the tick: in microseconds, with the decimals that a tick has. */
   time(ticks) {
-    return this.duration(ticks - 1);
+    const decimals = Math.min(6, Math.max(0, Math.ceil(Math.log10(this.facts.ticks_per_second / 1e6) - 1e-9)));
+    return `${grouped(this.nanoseconds(ticks - 1) / 1e3, decimals)}\u202fµs`;
   }
 }
 
@@ -326,10 +327,16 @@ function reversed({ offsets, targets }) {
   return { offsets: back, targets: sources };
 }
 
+/** A count and what is counted, which is named in the plural. */
+const countText = (count, things) => `${grouped(count)} ${count === 1 ? things.replace("records", "record") : things}`;
+
 const wide = (low, high) => (high ? ((BigInt(high) << 32n) | BigInt(low)).toString() : String(low));
 
 /** Digits in groups of three. */
-const grouped = (number) => number.toLocaleString("en-US").replaceAll(",", "\u202f");
+function grouped(number, decimals = 0) {
+  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return number.toLocaleString("en-US", options).replaceAll(",", "\u202f");
+}
 
 /** Four digits and a unit; below a microsecond, whole nanoseconds. */
 function durationText(ns) {

@@ -103,8 +103,8 @@ class Overlay {
   /** The steps of the critical path, joined; of steps in one column, one. */
   path(theme, rows) {
     const { context, viewport } = this;
-    context.strokeStyle = theme.path;
-    context.lineWidth = 2;
+    context.strokeStyle = theme.textCss;
+    context.lineWidth = 1.25;
     context.beginPath();
     let previous = null;
     for (const row of rows) {
@@ -114,7 +114,6 @@ class Overlay {
         if (place.x - previous.drawn >= 1) {
           context.moveTo(previous.right, previous.y + previous.height / 2);
           context.lineTo(place.x, place.y + place.height / 2);
-          context.rect(place.x, place.y, Math.max(1, place.right - place.x), place.height - 1);
           place.drawn = place.x;
         } else place.drawn = previous.drawn;
       } else place.drawn = -Infinity;
@@ -128,7 +127,7 @@ class Overlay {
 const MOST_ARROWS = 200;
 const capped = (rows) => (rows.length > MOST_ARROWS ? rows.subarray(0, MOST_ARROWS) : rows);
 
-/** The whole run in a strip: how many cores run a kernel, over time, and what is in sight. */
+/** The whole run in a strip: how many cores run a kernel, over time, as high as at most, and what is in sight. */
 class Overview {
   constructor(canvas, viewport) {
     this.canvas = canvas;
@@ -146,7 +145,7 @@ class Overview {
 
   /** For each pixel of the strip, the part of the cores that run a kernel, by type of core. */
   measure() {
-    const { run, width, plotWidth } = this.viewport;
+    const { run, plotWidth } = this.viewport;
     const columns = Math.floor(plotWidth);
     const shapes = { aic: new Float32Array(columns), aiv: new Float32Array(columns) };
     const tracks = run.groups.find((group) => group.key === "aicore")?.tracks ?? [];
@@ -166,13 +165,15 @@ class Overview {
         }
       }
     }
-    this.shape = { shapes, columns, cores: Math.max(1, tracks.length), width };
+    let most = 0;
+    for (let x = 0; x < columns; x++) most = Math.max(most, shapes.aic[x] + shapes.aiv[x]);
+    this.shape = { shapes, columns, most };
   }
 
   draw(theme, stretch) {
     if (!this.shape) this.measure();
     const { context, viewport, height } = this;
-    const { shapes, columns, cores } = this.shape;
+    const { shapes, columns, most } = this.shape;
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = theme.groundCss;
     context.fillRect(0, 0, viewport.width, height);
@@ -181,7 +182,7 @@ class Overview {
       context.fillStyle = colour;
       context.beginPath();
       context.moveTo(GUTTER, height);
-      for (let x = 0; x < columns; x++) context.lineTo(GUTTER + x, height - (of(x) / cores) * high);
+      for (let x = 0; x < columns; x++) context.lineTo(GUTTER + x, height - (of(x) / (most || 1)) * high);
       context.lineTo(GUTTER + columns, height);
       context.fill();
     };
@@ -205,7 +206,7 @@ class Overview {
     context.font = `11px ${theme.sans}`;
     context.textBaseline = "middle";
     context.textAlign = "right";
-    context.fillText("cores at work", GUTTER - 9, 16);
+    context.fillText(`at most ${most.toFixed(most < 10 ? 1 : 0)} cores run`, GUTTER - 9, 16);
     context.font = `10px ${theme.sans}`;
     const legend = [
       ["AIV", theme.aiv, GUTTER - 9],

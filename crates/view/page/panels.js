@@ -43,6 +43,7 @@ class Panels {
   }
 
   open(chosen) {
+    if (chosen === "tab-path" || chosen.id === "tab-path") this.showPath();
     for (const tab of this.tabs) {
       const isChosen = tab === chosen || tab.id === chosen;
       tab.setAttribute("aria-selected", String(isChosen));
@@ -54,7 +55,7 @@ class Panels {
   refresh() {
     this.showSelection(this.page.selected);
     this.showFunctions();
-    this.showPath();
+    if (!document.getElementById("panel-path").hidden) this.showPath();
     this.showRun();
   }
 
@@ -140,7 +141,7 @@ class Panels {
     const { run } = this;
     const { tasks } = run;
     const table = element("table");
-    const point = (name, ticks) => table.append(this.line(name, ticks ? `${run.time(ticks)}` : null, ticks ? `tick ${this.tickText(ticks)}` : ""));
+    const point = (name, ticks) => table.append(this.line(name, ticks ? run.time(ticks) : null, ticks ? `tick ${this.tickText(ticks)}` : ""));
     point("Dispatched", tasks.dispatch[row]);
     point("Received", tasks.receive[row]);
     point("Started", tasks.start[row]);

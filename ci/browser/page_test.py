@@ -1,0 +1,502 @@
+"""What the page shows is what is in the capture: in a real browser, by mouse and keyboard."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from browser import LANESCOPE, RUNS, Browser, lanescope, page_of, settle
+
+PLATFORMS = ["a2a3sim", "a5sim"]
+IMAGES = os.environ.get("LANESCOPE_IMAGES")
+
+# Every task as the page's model has it, in microseconds from the reference's begin.
+MODEL = """() => {
+  const { run } = lanescope;
+  const { tasks, scheduler } = run;
+  const times = [...tasks.start, ...tasks.dispatch.filter(Boolean), ...scheduler.start];
+  const base = times.reduce((least, time) => Math.min(least, time));
+  const us = (time) => (time ? (run.nanoseconds(time - base) / 1000).toFixed(3) : "0.000");
+  return {
+    tasks: Array.from({ length: run.count }, (_, row) => ({
+      row,
+      task_id: run.idOf(row),
+      func_id: run.functions[tasks.func[row]].id,
+      core_id: run.coreOf(row),
+      core_type: run.facts.cores[run.coreOf(row)].kind,
+      start: us(tasks.start[row]),
+      end: us(tasks.end[row]),
+      dispatch: us(tasks.dispatch[row]),
+      finish: us(tasks.finish[row]),
+      fanout: Array.from(run.successors(row), (to) => run.idOf(to)),
+      counters: run.counters && run.counters.places[row] >= 0
+        ? [run.counters.cycles, ...run.counters.counts].map((column) => column[run.counters.places[row]])
+        : null,
+    })),
+    phases: Array.from(scheduler.start, (start, item) => ({
+      thread: run.scheduler.firsts.findIndex((first, i) => item < run.scheduler.firsts[i + 1]),
+      phase: lanescope.phaseName("scheduler", item),
+      start: us(start),
+      end: us(scheduler.end[item]),
+      loop: scheduler.round[item],
+      tasks: scheduler.tasks[item],
+    })),
+  };
+}"""
+
+
+def setUpModule():
+    global BROWSER
+    BROWSER = Browser()
+
+
+def tearDownModule():
+    BROWSER.close()
+
+
+class PageTest(unittest.TestCase):
+    """Opens pages, and at the end of every test no page has complained or asked for anything."""
+
+    def open(self, path, **options):
+        page = BROWSER.open(path, **options)
+        self.pages.append((page, path))
+        return page
+
+    def open_run(self, name, **options):
+        return self.open(page_of(RUNS / name, name), **options)
+
+    def setUp(self):
+        self.pages = []
+
+    def tearDown(self):
+        for page, path in self.pages:
+            own = path if "://" in str(path) else f"file://{path}"
+            self.assertEqual(page.complaints, [])
+            self.assertEqual(page.requests, [own])
+            page.context.close()
+
+
+class Contents(PageTest):
+    def test_every_task_edge_and_phase_is_that_of_the_records_export(self):
+        for platform in PLATFORMS:
+            with self.subTest(platform):
+                records = json.loads(lanescope("export", RUNS / platform, "--format", "records-json", "-o", "-"))
+                model = self.open_run(platform).evaluate(MODEL)
+                shown = {
+                    (
+                        int(task["task_id"]),
+                        task["func_id"],
+                        task["core_id"],
+                        task["core_type"],
+                        task["start"],
+                        task["end"],
+                        task["dispatch"],
+                        task["finish"],
+                        tuple(map(int, task["fanout"])),
+                    )
+                    for task in model["tasks"]
+                }
+                us = "{:.3f}".format
+                recorded = {
+                    (
+                        task["task_id"],
+                        task["func_id"],
+                        task["core_id"],
+                        task["core_type"],
+                        us(task["start_time_us"]),
+                        us(task["end_time_us"]),
+                        us(task["dispatch_time_us"]),
+                        us(task["finish_time_us"]),
+                        tuple(task["fanout"]),
+                    )
+                    for task in records["tasks"]
+                }
+                self.assertGreater(len(recorded), 400)
+                self.assertEqual(shown, recorded)
+                self.assertEqual(len(model["tasks"]), len(records["tasks"]))
+                phases = [
+                    (thread, phase["phase"], us(phase["start_time_us"]), us(phase["end_time_us"]), phase["loop_iter"])
+                    for thread, rows in enumerate(records["aicpu_scheduler_phases"])
+                    for phase in rows
+                ]
+                shown = [(p["thread"], p["phase"], p["start"], p["end"], p["loop"]) for p in model["phases"]]
+                self.assertGreater(len(phases), 40)
+                # The export has the reference's phases alone, so ours may be more.
+                self.assertLessEqual(set(phases), set(shown))
+
+    def test_counters_are_those_of_the_csv_export(self):
+        for platform in PLATFORMS:
+            with self.subTest(platform):
+                rows = list(csv.reader(io.StringIO(lanescope("export", RUNS / platform, "--format", "pmu-csv", "-o", "-"))))
+                recorded = sorted((int(row[2], 16), int(row[1]), *map(int, row[5:-1])) for row in rows[1:])
+                page = self.open_run(platform)
+                shown = sorted(
+                    (int(task["task_id"]), task["core_id"], *task["counters"])
+                    for task in page.evaluate(MODEL)["tasks"]
+                    if task["counters"]
+                )
+                self.assertGreater(len(recorded), 400)
+                self.assertEqual(shown, recorded)
+                names = page.evaluate("lanescope.run.counters.columns.map((column) => column.name)")
+                self.assertEqual(names, rows[0][6:-1])
+
+    def test_lost_records_are_marked_and_counted(self):
+        page = self.open_run("lossy")
+        verdict = json.loads((RUNS / "lossy" / "verdict.json").read_text())
+        dropped = sum(verdict["totals"]["dropped"].values())
+        self.assertGreater(dropped, 0)
+        marked = page.evaluate("lanescope.run.losses.reduce((sum, loss) => sum + loss.count, 0)")
+        self.assertEqual(marked, dropped)
+        self.assertIn("lossy", page.inner_text("#summary"))
+        # A mark has the colour of loss at its place.
+        x, y = page.evaluate(
+            """() => {
+              const row = lanescope.viewport.rows.find((row) => row.track?.losses.length);
+              return [lanescope.viewport.xOf(row.track.losses[0].at), row.y - lanescope.viewport.scroll + 2];
+            }"""
+        )
+        self.assertEqual(pixel(page, x, y), theme_colour(page, "--bad"))
+
+
+class Drawing(PageTest):
+    def test_a_click_where_a_task_is_drawn_shows_that_task(self):
+        for platform in PLATFORMS:
+            page = self.open_run(platform)
+            count = page.evaluate("lanescope.run.count")
+            for row in range(0, count, 37):
+                with self.subTest(platform=platform, row=row):
+                    task = self.bring_into_sight(page, row)
+                    self.assertEqual(pixel(page, task["x"], task["y"]), task["colour"])
+                    page.keyboard.press("Escape")
+                    box = page.locator("#overlay").bounding_box()
+                    page.mouse.click(box["x"] + task["x"], box["y"] + task["y"])
+                    panel = page.inner_text("#panel-task")
+                    self.assertTrue(panel.startswith(task["name"]), panel)
+                    self.assertIn(f"id {task['id']} ", panel)
+                    self.assertIn(task["core"], panel)
+                    self.assertIn(f"tick {task['start']}", panel)
+
+    def bring_into_sight(self, page, row):
+        page.evaluate(
+            "(row) => { lanescope.select({ kind: 'task', item: row }, true); lanescope.fitSelection(); lanescope.clear(); }",
+            row,
+        )
+        settle(page)
+        return page.evaluate(
+            """(row) => {
+              const { run, viewport } = lanescope;
+              const place = viewport.placeOf(row);
+              return {
+                x: Math.round((place.x + place.right) / 2),
+                y: Math.round(place.y + 2),
+                name: run.functionName(row),
+                id: run.idOf(row),
+                core: run.facts.cores[run.coreOf(row)].name,
+                start: lanescope.panels.tickText(run.tasks.start[row]),
+                colour: lanescope.functionCss(run.tasks.func[row]),
+              };
+            }""",
+            row,
+        )
+
+    def test_every_task_is_found_at_its_place(self):
+        for name in [*PLATFORMS, "lossy"]:
+            with self.subTest(name):
+                page = self.open_run(name)
+                missed = page.evaluate(
+                    """() => {
+                      const { run, viewport } = lanescope;
+                      const missed = [];
+                      for (let row = 0; row < run.count; row++) {
+                        viewport.show(run.tasks.start[row] - 200, run.tasks.end[row] + 200);
+                        lanescope.revealTask(row);
+                        const place = viewport.placeOf(row);
+                        const hit = viewport.itemAt((place.x + place.right) / 2, place.y + place.height / 2);
+                        if (hit?.item !== row) missed.push(row);
+                      }
+                      return missed;
+                    }"""
+                )
+                self.assertEqual(missed, [])
+
+    def test_from_afar_a_column_is_as_busy_as_its_core(self):
+        """Where a core runs nothing there is ground, where it runs there is colour."""
+        source = RUNS / "pages" / "dense"
+        lanescope("synth", "--tasks", 40_000, "--cores", 3, "--out", source)
+        page = self.open(page_of(source, "dense"))
+        wrong = page.evaluate(
+            """() => {
+              const { run, viewport, drawing, theme } = lanescope;
+              const row = viewport.rows.find((row) => row.track?.kind === "kernel");
+              const lane = row.track.lanes[0];
+              const y = Math.round(row.y + 3);
+              let [busy, wrong] = [0, 0];
+              for (let x = GUTTER_WIDTH + 1; x < viewport.width; x++) {
+                const [from, to] = [viewport.timeAt(x), viewport.timeAt(x + 1)];
+                const place = lane.firstEndingAfter(from);
+                const isBusy = place < lane.count && lane.starts[place] < to;
+                const isDrawn = drawing.pixels[y * drawing.canvas.width + x] !== drawing.bare[x];
+                busy += isBusy;
+                wrong += isBusy !== isDrawn;
+              }
+              return { busy, wrong };
+            }""".replace("GUTTER_WIDTH", "132")
+        )
+        self.assertGreater(wrong["busy"], 500)
+        # A stretch of the coarser picture may reach over a border by a column.
+        self.assertLessEqual(wrong["wrong"], 4)
+
+    def test_arrows_join_a_task_and_its_neighbours(self):
+        page = self.open_run("a2a3sim")
+        row = page.evaluate(
+            """() => {
+              const { run } = lanescope;
+              for (let row = 0; row < run.count; row++) {
+                if (run.predecessors(row).length && run.successors(row).length) return row;
+              }
+            }"""
+        )
+        blank = overlay_pixels(page)
+        page.evaluate("(row) => lanescope.select({ kind: 'task', item: row }, true)", row)
+        settle(page)
+        self.assertGreater(overlay_pixels(page), blank + 200)
+        names = page.locator("#panel-task h3").all_inner_texts()
+        self.assertTrue(any(name.upper().startswith("WAITED FOR (") for name in names), names)
+        # A neighbour's button leads to the neighbour.
+        button = page.locator("#panel-task .row").first
+        neighbour = int(button.get_attribute("data-row"))
+        button.click()
+        self.assertEqual(page.evaluate("lanescope.selected.item"), neighbour)
+
+
+class Use(PageTest):
+    def test_search_by_function_and_by_id(self):
+        page = self.open_run("a2a3sim")
+        tasks = page.evaluate(MODEL)["tasks"]
+        names = page.evaluate("Object.fromEntries(lanescope.run.functions.map(({ id, name }) => [id, name]))")
+        name = names[str(tasks[0]["func_id"])]
+        expected = sum(names[str(task["func_id"])] == name for task in tasks)
+        page.keyboard.press("/")
+        page.keyboard.type(name.lower())
+        self.assertEqual(page.inner_text("#matches"), str(expected))
+        page.keyboard.press("Enter")
+        self.assertEqual(page.inner_text("#matches"), f"1 of {expected}")
+        self.assertTrue(page.inner_text("#panel-task").startswith(name))
+        first = page.evaluate("lanescope.selected.item")
+        page.locator("#stage").focus()
+        page.keyboard.press("n")
+        self.assertNotEqual(page.evaluate("lanescope.selected.item"), first)
+        page.keyboard.press("p")
+        self.assertEqual(page.evaluate("lanescope.selected.item"), first)
+        page.keyboard.press("Escape")
+        self.assertEqual(page.inner_text("#matches"), "")
+        self.assertIsNone(page.evaluate("lanescope.selected"))
+        for query in ["7", "0x7", "t7"]:
+            page.fill("#query", query)
+            self.assertEqual(page.inner_text("#matches"), "1", query)
+            page.keyboard.press("Enter")
+            self.assertIn("id 7 ", page.inner_text("#panel-task"))
+        page.fill("#query", "no such function")
+        self.assertEqual(page.inner_text("#matches"), "no match")
+
+    def test_keys_move_and_zoom(self):
+        page = self.open_run("a2a3sim")
+        page.locator("#stage").focus()
+        window = "[lanescope.viewport.from, lanescope.viewport.to]"
+        whole = page.evaluate(window)
+        length = lambda: (lambda at: at[1] - at[0])(page.evaluate(window))
+        page.keyboard.press("w")
+        self.assertAlmostEqual(length(), (whole[1] - whole[0]) * 0.75, places=3)
+        at = page.evaluate(window)[0]
+        page.keyboard.press("d")
+        later = page.evaluate(window)[0]
+        self.assertGreater(later, at)
+        page.keyboard.press("ArrowLeft")
+        self.assertAlmostEqual(page.evaluate(window)[0], at, places=3)
+        page.keyboard.press("s")
+        page.keyboard.press("0")
+        self.assertEqual(page.evaluate(window), whole)
+        page.keyboard.press("c")
+        self.assertEqual(page.get_attribute("#path-toggle", "aria-pressed"), "true")
+        page.keyboard.press("?")
+        self.assertTrue(page.locator("#help").is_visible())
+        page.keyboard.press("Escape")
+        self.assertFalse(page.locator("#help").is_visible())
+        rows = page.evaluate("lanescope.viewport.rows.length")
+        page.keyboard.press("1")
+        self.assertLess(page.evaluate("lanescope.viewport.rows.length"), rows)
+
+    def test_the_wheel_zooms_where_the_pointer_is_and_a_drag_moves(self):
+        page = self.open_run("a5sim")
+        box = page.locator("#overlay").bounding_box()
+        x, y = 600, 300
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        under = page.evaluate(f"lanescope.viewport.timeAt({x})")
+        page.keyboard.down("Control")
+        page.mouse.wheel(0, -200)
+        page.keyboard.up("Control")
+        settle(page)
+        before = page.evaluate("lanescope.viewport.to - lanescope.viewport.from")
+        self.assertLess(before, page.evaluate("lanescope.run.span"))
+        self.assertAlmostEqual(page.evaluate(f"lanescope.viewport.timeAt({x})"), under, places=3)
+        page.mouse.down()
+        page.mouse.move(box["x"] + x - 120, box["y"] + y, steps=4)
+        page.mouse.up()
+        self.assertAlmostEqual(page.evaluate(f"lanescope.viewport.timeAt({x - 120})"), under, places=3)
+
+    def test_light_and_dark(self):
+        light = self.open_run("a2a3sim")
+        dark = self.open_run("a2a3sim", dark=True)
+        for page in [light, dark]:
+            self.assertEqual(pixel(page, 140, 40), theme_colour(page, "--ground" if False else "--raised"))
+        self.assertNotEqual(pixel(light, 140, 40), pixel(dark, 140, 40))
+        light.keyboard.press("t")
+        settle(light)
+        self.assertEqual(pixel(light, 140, 40), pixel(dark, 140, 40))
+
+    def test_a_bar_of_the_histogram_chooses_its_tasks(self):
+        page = self.open_run("a2a3sim")
+        page.click("#tab-functions")
+        page.locator("#panel-functions .row").first.click()
+        bars = page.locator(".histogram g")
+        counts = [int(bar.get_attribute("data-count")) for bar in bars.all()]
+        total = page.evaluate("lanescope.panels.totals[0].known")
+        self.assertEqual(sum(counts), total)
+        place = counts.index(max(counts))
+        bars.nth(place).click()
+        self.assertEqual(page.inner_text("#matches"), str(counts[place]))
+
+    def test_every_control_has_a_name(self):
+        page = self.open_run("a2a3sim")
+        page.evaluate("lanescope.select({ kind: 'task', item: 3 }, true)")
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll("button, input, select, canvas, [role]")]
+              .filter((element) => !element.closest("[hidden]") && !["lanes", "overlay"].includes(element.id))
+              .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.labels?.length
+                || element.getAttribute("aria-labelledby")))
+              .map((element) => element.outerHTML)"""
+        )
+        self.assertEqual(nameless, [])
+
+
+class Hostile(PageTest):
+    def test_names_of_a_run_are_text_and_nothing_else(self):
+        names = ["</script><script>boom()</script>", "<img src=x onerror=boom()>", "\"'&\u2028\u202e\U0001f300", "a" * 5000]
+        events = [
+            {"name": name, "ph": "X", "pid": 1, "tid": 10 + core, "ts": 10 * place, "dur": 5, "args": {"name": name}}
+            for core in range(2)
+            for place, name in enumerate(names)
+        ]
+        source = RUNS / "pages" / "hostile.json"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(json.dumps({"traceEvents": events}))
+        page = self.open(page_of(source, "hostile"))
+        for name in names:
+            self.assertIn(name, page.evaluate("lanescope.run.functions.map((facts) => facts.name)"))
+        self.assertEqual(page.evaluate("document.images.length"), 0)
+        for tab in ["functions", "path", "run", "task"]:
+            page.click(f"#tab-{tab}")
+        page.click("#tab-functions")
+        for button in range(len(names)):
+            page.locator("#panel-functions .row[data-function]").nth(button).click()
+        page.evaluate("lanescope.select({ kind: 'task', item: 1 }, true)")
+        settle(page)
+        self.assertEqual(page.evaluate("document.images.length"), 0)
+        self.assertEqual(page.evaluate("typeof boom"), "undefined")
+
+    def test_a_run_without_tasks_says_so(self):
+        source = RUNS / "pages" / "empty.json"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(json.dumps({"version": 1, "tasks": []}))
+        page = self.open(page_of(source, "empty"))
+        self.assertTrue(page.locator("#empty").is_visible())
+        for key in ["c", "n", "f", "0", "w", "?"]:
+            page.keyboard.press(key)
+
+
+class Server(PageTest):
+    def test_the_served_page_is_the_file_and_no_other_host_gets_it(self):
+        path = page_of(RUNS / "a2a3sim", "a2a3sim")
+        command = [LANESCOPE, "view", str(RUNS / "a2a3sim"), "--serve"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            try:
+                line = server.stderr.readline()
+                url = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
+                self.assertEqual(urllib.request.urlopen(url).read(), path.read_bytes())
+                foreign = urllib.request.Request(url, headers={"Host": "elsewhere.example"})
+                with self.assertRaises(urllib.error.HTTPError) as refused:
+                    urllib.request.urlopen(foreign)
+                self.assertEqual(refused.exception.code, 403)
+                refused.exception.close()
+                page = self.open(url)
+                self.assertEqual(page.evaluate("lanescope.run.count"), 416)
+            finally:
+                server.send_signal(signal.SIGINT)
+            self.assertEqual(server.wait(timeout=20), -signal.SIGINT)
+
+
+@unittest.skipUnless(IMAGES, "pictures are made when they are asked for")
+class Pictures(PageTest):
+    def test_pictures_of_paged_attention(self):
+        folder = Path(IMAGES)
+        folder.mkdir(exist_ok=True)
+        for platform, dark in zip(PLATFORMS, [False, True]):
+            page = self.open_run(platform, dark=dark, width=1360, height=850)
+            page.evaluate(
+                """() => {
+                  const { run } = lanescope;
+                  const middle = run.span / 2;
+                  let best = 0;
+                  for (let row = 0; row < run.count; row++) {
+                    const away = (r) => Math.abs(run.tasks.start[r] - middle);
+                    if (run.successors(row).length && run.predecessors(row).length && away(row) < away(best)) best = row;
+                  }
+                  lanescope.select({ kind: "task", item: best }, false);
+                }"""
+            )
+            settle(page)
+            page.screenshot(path=folder / f"view-{platform}.png")
+            page.click("#tab-functions")
+            page.locator("#panel-functions .row").first.click()
+            page.evaluate("lanescope.togglePath(); lanescope.panels.open('tab-path')")
+            settle(page)
+            page.screenshot(path=folder / f"view-{platform}-path.png")
+
+
+def pixel(page, x, y):
+    """The colour that the lanes' canvas has at a point, as CSS writes it."""
+    return page.evaluate(
+        """([x, y]) => {
+          const canvas = document.getElementById("lanes");
+          const [red, green, blue] = canvas.getContext("2d").getImageData(x, y, 1, 1).data;
+          return `rgb(${red} ${green} ${blue})`;
+        }""",
+        [round(x), round(y)],
+    )
+
+
+def theme_colour(page, name):
+    """A colour of the style sheet in the same form."""
+    value = page.evaluate(f"getComputedStyle(document.documentElement).getPropertyValue('{name}').trim()")
+    return "rgb({} {} {})".format(*(int(value[at : at + 2], 16) for at in (1, 3, 5)))
+
+
+def overlay_pixels(page):
+    """How many pixels of the overlay are drawn."""
+    return page.evaluate(
+        """() => {
+          const canvas = document.getElementById("overlay");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+        }"""
+    )
+
+
+if __name__ == "__main__":
+    unittest.main()
