@@ -53,6 +53,7 @@ class Page {
     choice.append(...options.map(([value, text]) => element("option", { value }, text)));
     document.getElementById("counter-choice").hidden = !counters.length;
     document.getElementById("counter").append(...counters.map(({ name }, column) => element("option", { value: String(column) }, name)));
+    document.getElementById("path-toggle").disabled = !run.path;
     const empty = document.getElementById("empty");
     empty.hidden = run.groups.length > 0;
     empty.textContent = "This run has nothing to draw: no task, no phase. What its source says of itself is under “Run”.";
@@ -129,7 +130,7 @@ class Page {
     let chosen = this.matches?.chosen ?? null;
     if (!chosen && this.isPathShown) {
       chosen = new Uint8Array(this.run.count);
-      for (const row of this.pathRows()) chosen[row] = 1;
+      for (const row of this.run.path.rows) chosen[row] = 1;
     }
     this.paints.kernel.choose(chosen);
   }
@@ -225,7 +226,7 @@ class Page {
       this.overview.draw(this.theme, this.overviewDrag);
       this.describeWindow();
     }
-    const path = this.isPathShown ? this.pathRows() : null;
+    const path = this.isPathShown ? this.run.path.rows : null;
     this.overlay.draw(this.theme, { selected: this.selected, hovered: this.hovered, path, pointer: this.pointer, stretch: this.drag });
     this.frames.count++;
     this.frames.ms.push(performance.now() - began);
@@ -393,16 +394,10 @@ class Page {
     this.changed();
   }
 
-  pathRows() {
-    this.path ??= criticalPath(this.run);
-    return this.path;
-  }
-
   togglePath() {
-    this.isPathShown = !this.isPathShown;
+    this.isPathShown = !this.isPathShown && this.run.path !== null;
     document.getElementById("path-toggle").setAttribute("aria-pressed", String(this.isPathShown));
     if (this.isPathShown) this.panels.open("tab-path");
-    else this.panels.open("tab-task");
     this.chooseTasks();
     this.changed();
   }

@@ -15,6 +15,7 @@ class Run {
     this.orchestrator = this.readPhases(columns, "orchestrator", ["phase", "submit", "id_low", "id_high"]);
     this.readCounters(columns);
     this.readLosses(columns);
+    this.readPath(columns);
     this.undrawn = 0;
     this.makeGroups();
   }
@@ -96,6 +97,15 @@ class Run {
       cycles: columns.plain("pmu_cycles", Float64Array),
       counts: counters.columns.map((_, column) => columns.plain(`pmu_${column}`, Uint32Array)),
     };
+  }
+
+  /** The critical path: its rows, first to last, and the wait before each, in parts. */
+  readPath(columns) {
+    this.path = null;
+    if (!this.facts.path) return;
+    const rows = columns.steps("path_row", Uint32Array, [0, columns.rows("path_row")]);
+    const waits = ["notice", "queue", "head", "unknown"].map((name) => columns.plain(`path_${name}`, Float64Array));
+    this.path = { ...this.facts.path, rows, waits };
   }
 
   readLosses(columns) {

@@ -300,22 +300,47 @@ class Panels {
 
   showPath() {
     const { run, page } = this;
-    const rows = page.pathRows();
-    if (!run.successorTable.targets.length) {
-      this.fill("panel-path", element("p", { className: "sub" }, "The run has no recorded edges, so what waited for what is not known."));
+    const { path } = run;
+    if (!path) {
+      const text = run.successorTable.targets.length ? "No task has a known start and end." : "The run has no recorded edges, so what waited for what is not known.";
+      this.fill("panel-path", element("p", { className: "sub" }, text));
       return;
     }
-    const { start, end } = run.tasks;
-    const running = rows.reduce((sum, row) => sum + (Run.between(start[row], end[row]) ?? 0), 0);
-    const first = run.tasks.dispatch[rows[0]] || start[rows[0]];
-    const whole = end[rows[rows.length - 1]] - first;
-    const table = element("table", {}, this.line("Steps", grouped(rows.length)), this.line("From first dispatch to last end", run.duration(whole)), this.line("Kernels run", run.duration(running), `${((running / whole) * 100).toFixed(1)} %`), this.line("Waits between them", run.duration(whole - running)));
+    const { rows, waits } = path;
+    const sum = (values) => values.reduce((sum, value) => sum + value, 0);
+    const running = sum(Array.from(rows, (row) => run.tasks.end[row] - run.tasks.start[row]));
+    const parts = [
+      ["kernels run", running, page.theme.accentCss],
+      ["until the AICPU saw the end", sum(waits[0]), page.theme.tailCss],
+      ["until the next was dispatched", sum(waits[1]), page.theme.waitCss],
+      ["from dispatch to start", sum(waits[2]), page.theme.headCss],
+      ["wait of unknown kind", sum(waits[3]), page.theme.lineCss],
+      ["after the last end", path.tail_ticks, page.theme.mutedCss],
+    ].filter(([, ticks]) => ticks > 0);
+    const whole = sum(parts.map(([, ticks]) => ticks));
+    const bar = element("div", { className: "stretch" });
+    const table = element("table");
+    for (const [name, ticks, colour] of parts) {
+      const share = `${((ticks / whole) * 100).toFixed(1)} %`;
+      bar.append(element("i", { title: `${name}: ${share}`, style: { width: `${(ticks / whole) * 100}%`, background: colour } }));
+      const line = this.line(name, run.duration(ticks), share);
+      line.firstChild.prepend(swatch(colour));
+      table.append(line);
+    }
+    table.append(this.line("Makespan", run.duration(whole)), this.line("Floor", run.duration(path.floor_ticks), `${((path.floor_ticks / whole) * 100).toFixed(1)} %`));
+    const places = new Map(Array.from(rows, (row, place) => [row, place]));
     const note = (row) => {
-      const at = rows.indexOf(row);
-      const wait = at ? Math.max(0, start[row] - end[rows[at - 1]]) : start[row] - first;
-      return `+${run.duration(wait)} · ${run.duration(end[row] - start[row])}`;
+      const wait = sum(waits.map((part) => part[places.get(row)]));
+      return `+${run.duration(wait)} · ${run.duration(run.tasks.end[row] - run.tasks.start[row])}`;
     };
-    this.fill("panel-path", element("p", { className: "sub" }, "The chain that the end of the run hung on: from the last task back, each time to the predecessor that ended last."), element("h3", {}, "Where its time went"), table, this.list("Steps · wait, then run", rows, note, 300));
+    this.fill(
+      "panel-path",
+      element("p", { className: "sub" }, "The chain that the end of the run hung on: from the task that ended last back, each time to the producer that ended last."),
+      bar,
+      table,
+      element("p", { className: "sub" }, "No schedule of these tasks is shorter than the floor, the longest chain of run times."),
+      this.list("Steps · wait, then run", Array.from(rows), note, 300),
+    );
   }
 
   showRun() {

@@ -1,4 +1,4 @@
-// What the panels say in numbers: functions, their spread, and the critical path.
+// What the panels say in numbers: functions, their spread, heat, and what a search finds.
 
 /** Of each function: tasks, how many have a known run time, and the sum of these. */
 function functionTotals(run) {
@@ -47,31 +47,6 @@ function histogram(sorted, most) {
   const bins = Array.from({ length: count }, (_, i) => ({ from: low + i * width, to: low + (i + 1) * width, count: 0 }));
   for (const value of sorted) bins[Math.min(count - 1, Math.floor((value - low) / width))].count++;
   return bins;
-}
-
-/**
- * From the task that ends last back, each time to the predecessor that ended last: the chain that the
- * end of the run hung on, in order of time.
- */
-function criticalPath(run) {
-  const { start, end } = run.tasks;
-  let last = -1;
-  for (let row = 0; row < run.count; row++) {
-    if (end[row] && (last < 0 || end[row] > end[last])) last = row;
-  }
-  const rows = [];
-  const seen = new Set();
-  while (last >= 0 && !seen.has(run.leadOf(last))) {
-    rows.push(last);
-    seen.add(run.leadOf(last));
-    let before = -1;
-    for (const lead of run.predecessors(last)) {
-      const row = run.lastRow(lead);
-      if (end[row] && (before < 0 || end[row] > end[before])) before = row;
-    }
-    last = before;
-  }
-  return rows.reverse();
 }
 
 /** A byte for each row, 0 calm and 255 hot, of what `valueOf` says; rows without a value are 0. */

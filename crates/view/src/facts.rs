@@ -5,6 +5,7 @@ use crate::columns::{ColumnEntry, Columns};
 use crate::counters::CounterFacts;
 use crate::edges::EdgeCounts;
 use crate::losses;
+use crate::path::PathFacts;
 use crate::phases::PhaseCounts;
 use crate::tasks::TaskRows;
 use lanescope_trace::{OrchestratorPhase, SchedulerPhase, Trace};
@@ -32,6 +33,7 @@ pub(crate) struct Facts<'a> {
     orchestrator_first: u32,
     orchestrator: Option<OrchestratorFacts>,
     counters: Option<CounterFacts>,
+    path: Option<PathFacts>,
     losses: &'static [&'static str],
     lost_records: u64,
     edges: u64,
@@ -88,6 +90,7 @@ pub(crate) struct Parts {
     pub(crate) phases: PhaseCounts,
     pub(crate) counters: Option<CounterFacts>,
     pub(crate) lost_records: u64,
+    pub(crate) path: Option<PathFacts>,
 }
 
 impl<'a> Facts<'a> {
@@ -141,6 +144,7 @@ impl<'a> Facts<'a> {
             orchestrator_first: OrchestratorPhase::FIRST,
             orchestrator: orchestrator(trace, base),
             counters: parts.counters.clone(),
+            path: parts.path,
             losses: &losses::KINDS,
             lost_records: parts.lost_records,
             edges: parts.edges.edges,

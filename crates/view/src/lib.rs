@@ -28,6 +28,7 @@ mod error;
 mod facts;
 mod losses;
 mod page;
+mod path;
 mod phases;
 mod tasks;
 

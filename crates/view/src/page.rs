@@ -4,7 +4,7 @@ use crate::base::Base;
 use crate::columns::Columns;
 use crate::facts::{Facts, Parts};
 use crate::losses::Losses;
-use crate::{ViewError, counters, edges, phases, tasks};
+use crate::{ViewError, counters, edges, path, phases, tasks};
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 use lanescope_trace::Trace;
@@ -63,6 +63,7 @@ pub fn write(trace: &Trace, out: impl Write) -> Result<Written, ViewError> {
         phases: phases::encode(trace, base, &mut columns),
         counters: counters::encode(trace, &rows, &mut columns),
         lost_records: losses.finish(trace, &mut columns),
+        path: path::encode(trace, &rows, &mut columns),
         rows,
     };
     let facts = Facts::of(trace, base, &parts, &columns);

@@ -227,5 +227,31 @@ fn a_task_of_several_blocks_is_met_at_its_first_row() {
 fn a_run_without_rows_has_a_page() {
     let page = Page::of(&Trace::default());
     assert_eq!(page.facts["columns"].as_array().unwrap().len(), 29);
+    assert!(page.facts["path"].is_null());
     assert!(page.bytes.is_empty());
+}
+
+#[test]
+fn the_path_is_that_of_the_report() {
+    let trace = Synth {
+        tasks: 300,
+        ..Synth::default()
+    }
+    .trace()
+    .unwrap();
+    let page = Page::of(&trace);
+    let path = lanescope_report::CriticalPath::of(&trace).unwrap();
+    let mut tasks: Vec<_> = trace.tasks().collect();
+    tasks.sort_by_key(|task| (task.core, task.start_ticks));
+    let mut row = 0;
+    let shown = page.column("path_row").into_iter().map(|step| {
+        row += unfold(step);
+        tasks[usize::try_from(row).unwrap()]
+    });
+    let steps: Vec<_> = path.steps.iter().map(|step| step.task).collect();
+    assert!(steps.len() > 2);
+    assert_eq!(shown.collect::<Vec<_>>(), steps);
+    let heads: Vec<_> = path.steps.iter().map(|step| step.wait.head_ticks).collect();
+    assert_eq!(page.column("path_head"), heads);
+    assert_eq!(page.facts["path"]["floor_ticks"], path.floor_ticks);
 }
