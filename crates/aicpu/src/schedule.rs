@@ -29,7 +29,6 @@ mod shared;
 
 use crate::record::{RecordState, Recorder};
 use crate::{Control, Failure};
-use core::cell::Cell;
 use executor::Executor;
 use graph::Graph;
 use lanescope_abi::control::{DeviceError, Phase};
@@ -54,10 +53,29 @@ pub unsafe fn run<D: Device, const RING: usize>(
 ) -> Result<(), Failure> {
     // SAFETY: the caller gives the address of a control region that stays for the call, and makes
     // as many of them as the header says.
-    unsafe { run_noted::<D, RING>(device, control_address, chip, &Cell::new(None)) }
+    unsafe { run_noted::<D, RING>(device, control_address, chip, &mut Noted::new()) }
 }
 
-/// As [`run`]; `thread` is set to the calling thread's index as soon as it has one, for [`poison`].
+/// What a thread has to leave in order, noted outside its run so that [`poison`] finds it.
+#[derive(Debug, Default)]
+pub struct Noted<const RING: usize> {
+    /// The thread's index, as soon as it has one.
+    pub thread: Option<u32>,
+    state: RecordState<RING>,
+}
+
+impl<const RING: usize> Noted<RING> {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            thread: None,
+            state: RecordState::new(),
+        }
+    }
+}
+
+/// As [`run`], with a place for what [`poison`] needs.
 ///
 /// # Errors
 ///
@@ -70,9 +88,8 @@ pub unsafe fn run_noted<D: Device, const RING: usize>(
     device: &D,
     control_address: u64,
     chip: Chip,
-    thread: &Cell<Option<u32>>,
+    noted: &mut Noted<RING>,
 ) -> Result<(), Failure> {
-    let noted = thread;
     let ring_size = u32::try_from(RING).expect("a ring has at most 16 slots");
     // SAFETY: the caller gives the address of a control region that stays for the call.
     let control = match unsafe { Control::attach(device, control_address, chip, ring_size) } {
@@ -88,9 +105,8 @@ pub unsafe fn run_noted<D: Device, const RING: usize>(
     if thread >= control.header().thread_count {
         return Err(DeviceError::Internal.into());
     }
-    noted.set(Some(thread));
-    let mut state = RecordState::<RING>::new();
-    let recorder = match Recorder::attach(&control, thread, &mut state) {
+    noted.thread = Some(thread);
+    let recorder = match Recorder::attach(&control, thread, &mut noted.state) {
         Ok(recorder) => recorder,
         Err(failure) => {
             shared.fail(failure.error);
@@ -101,12 +117,19 @@ pub unsafe fn run_noted<D: Device, const RING: usize>(
 }
 
 /// Says that a thread has died of a bug of its own: to the host in its status line, which stays in
-/// the phase it was in, and to the other threads of the run, so that they stop.
+/// the phase it was in, and to the other threads of the run, so that they stop. Puts the switches of its cores'
+/// counters back first.
 ///
 /// # Safety
 ///
-/// - As for [`Control::attach`]; `thread` is what [`run_noted`] set for the thread that died.
-pub unsafe fn poison<D: Device>(device: &D, control_address: u64, chip: Chip, thread: Option<u32>) {
+/// - As for [`Control::attach`]; `noted` is what [`run_noted`] was given by the thread that died.
+pub unsafe fn poison<D: Device, const RING: usize>(
+    device: &D,
+    control_address: u64,
+    chip: Chip,
+    noted: &mut Noted<RING>,
+) {
+    noted.state.switch_counters_back(device, chip);
     // SAFETY: the caller gives the address of a control region that stays for the call.
     let Some(control) = (unsafe { Control::refused(device, control_address, chip) }) else {
         return;
@@ -114,7 +137,7 @@ pub unsafe fn poison<D: Device>(device: &D, control_address: u64, chip: Chip, th
     if let Ok(shared) = Shared::attach(&control) {
         shared.fail(DeviceError::Internal);
     }
-    if let Some(thread) = thread {
+    if let Some(thread) = noted.thread {
         control.break_off(thread);
     }
 }

@@ -9,11 +9,11 @@ mod support;
 
 use lanescope_abi::control::DeviceError;
 use lanescope_abi::{Awaited, Barrier, Chip, Device};
-use lanescope_aicpu::{Failure, schedule};
-use std::cell::Cell;
+use lanescope_aicpu::Failure;
+use lanescope_aicpu::schedule::{self, Noted};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::{Setup, TestDevice, chain};
+use support::{Setup, TestDevice, chain, counters_at};
 
 /// A device whose caller panics at one of its calls.
 struct Panicking<'a> {
@@ -85,14 +85,14 @@ impl Device for Panicking<'_> {
 
 /// What the entry of the AICPU program does with a panic.
 fn enter(device: &impl Device, address: u64) -> Result<(), Failure> {
-    let thread = Cell::new(None);
+    let mut noted = Noted::<2>::new();
     let run = || {
         // SAFETY: the regions were laid out by the setup and outlive the run.
-        unsafe { schedule::run_noted::<_, 2>(device, address, Chip::A2a3, &thread) }
+        unsafe { schedule::run_noted(device, address, Chip::A2a3, &mut noted) }
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        // SAFETY: the regions outlive the run, and the number is the one that the run set.
-        unsafe { schedule::poison(device, address, Chip::A2a3, thread.get()) };
+        // SAFETY: the regions outlive the run, and `noted` is as the run left it.
+        unsafe { schedule::poison(device, address, Chip::A2a3, &mut noted) };
         Err(DeviceError::Internal.into())
     })
 }
@@ -129,4 +129,36 @@ fn a_thread_that_panics_stops_the_others() {
         stopped += u32::from(other.is_err());
     }
     assert!(stopped > 0, "no other thread had anything left to do");
+}
+
+#[test]
+fn a_thread_that_panics_leaves_the_switches_of_the_counters_as_they_were() {
+    const BEFORE: u32 = 0x30;
+    let mut panics = 0;
+    for calls in (1..1200).step_by(5).chain([3000]) {
+        let mut setup = Setup::new(chain(5, 30));
+        setup.pmu_event = 4;
+        setup.issue_depth = 1;
+        let (device, _) = setup.build();
+        let chip = Chip::A2a3.info();
+        let [(switch, on)] = chip.registers.pmu.switches else {
+            panic!("a2a3 has one")
+        };
+        assert_ne!(*on, BEFORE);
+        let places = (0..setup.cores()).map(|core| counters_at(chip, core) + u64::from(*switch));
+        for place in places.clone() {
+            device.world().registers.insert(place, BEFORE);
+        }
+        let address = device.world().memory.base();
+        let panicking = Panicking {
+            device: &device,
+            calls_left: AtomicU64::new(calls),
+        };
+        panics += u32::from(enter(&panicking, address).is_err());
+        for place in places {
+            let held = device.world().registers[&place];
+            assert_eq!(held, BEFORE, "after {calls} calls");
+        }
+    }
+    assert!(panics > 200, "{panics}");
 }

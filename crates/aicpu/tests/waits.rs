@@ -4,7 +4,7 @@ mod support;
 
 use lanescope_abi::control::{CoreAnswer, DeviceError, Phase, SchedulerWords, ThreadStatus};
 use lanescope_abi::token::{COND_EXITED, COND_FIN, COND_IDLE, DISPATCH_EXIT};
-use lanescope_aicpu::schedule;
+use lanescope_aicpu::schedule::{self, Noted};
 use support::{Fault, Setup, TestDevice, independent, window};
 
 /// The handshake limit of the miniature chip.
@@ -95,8 +95,10 @@ fn a_thread_that_died_says_so_in_the_phase_it_was_in() {
         ..ThreadStatus::default()
     };
     device.world().memory.write(line, &before);
+    let mut noted = Noted::<2>::new();
+    noted.thread = Some(0);
     // SAFETY: the regions were laid out above and outlive the call; every access is checked.
-    unsafe { schedule::poison(&device, base, setup.chip, Some(0)) };
+    unsafe { schedule::poison(&device, base, setup.chip, &mut noted) };
     let after: ThreadStatus = device.world().memory.read(line);
     let expected = ThreadStatus {
         error: DeviceError::Internal as u32,

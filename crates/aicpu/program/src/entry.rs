@@ -4,8 +4,7 @@ use crate::device::device;
 use crate::{CHIP, RING};
 use lanescope_abi::control::DeviceError;
 use lanescope_abi::launch::AicpuArgs;
-use lanescope_aicpu::schedule;
-use std::cell::Cell;
+use lanescope_aicpu::schedule::{self, Noted};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// First entry of the classic launch form; there is nothing to prepare.
@@ -55,10 +54,10 @@ unsafe fn run(args: *const AicpuArgs) -> i32 {
         return DeviceError::Internal as i32;
     };
     let address = args.control_address;
-    let thread = Cell::new(None);
+    let mut noted = Noted::<RING>::new();
     let run = AssertUnwindSafe(|| {
         // SAFETY: the host launches as many threads as the header of its control region says.
-        unsafe { schedule::run_noted::<_, RING>(&device, address, CHIP, &thread) }
+        unsafe { schedule::run_noted(&device, address, CHIP, &mut noted) }
     });
     let result = catch_unwind(run);
     match result {
@@ -67,8 +66,8 @@ unsafe fn run(args: *const AicpuArgs) -> i32 {
         Err(_) => {
             let poison = || {
                 // SAFETY: the control region of the launch stays until every thread has returned;
-                // `thread` is as the run set it.
-                unsafe { schedule::poison(&device, address, CHIP, thread.get()) }
+                // `noted` is as the run left it.
+                unsafe { schedule::poison(&device, address, CHIP, &mut noted) }
             };
             let _ = catch_unwind(AssertUnwindSafe(poison));
             DeviceError::Internal as i32

@@ -53,6 +53,21 @@ impl CoreCounters {
     };
 }
 
+impl CoreCounters {
+    /// Puts the switches back to what they held, unless they are.
+    pub(crate) fn switch_back<D: Device>(&mut self, device: &D, registers: &PmuRegisters) {
+        if self.base == 0 {
+            return;
+        }
+        for (saved, (switch, _)) in self.saved.iter().zip(registers.switches) {
+            // SAFETY: an entry of the chip's table for counters plus an offset of its register map; the
+            // thread that owns a core writes its switches.
+            unsafe { device.write_reg(self.base + u64::from(*switch), *saved) };
+        }
+        self.base = 0;
+    }
+}
+
 /// What was counted for one task.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
@@ -81,10 +96,11 @@ impl<'d, D: Device> Pmu<'d, D> {
     /// Programs the counters of a core, whose offsets count from `base`, and switches them on.
     pub(crate) fn open(&self, core: &mut CoreCounters, base: u64) {
         let registers = self.registers;
-        core.base = base;
         for (saved, (switch, _)) in core.saved.iter_mut().zip(registers.switches) {
             *saved = self.read_reg(base, *switch);
         }
+        // From here on there is something to put back.
+        core.base = base;
         for (counter, selector) in registers.selectors.iter().enumerate() {
             self.write_reg(base, *selector, self.event.selector(counter));
         }
@@ -103,13 +119,7 @@ impl<'d, D: Device> Pmu<'d, D> {
 
     /// Puts the switches of a core back to what they held.
     pub(crate) fn close(&self, core: &mut CoreCounters) {
-        if core.base == 0 {
-            return;
-        }
-        for (saved, (switch, _)) in core.saved.iter().zip(self.registers.switches) {
-            self.write_reg(core.base, *switch, *saved);
-        }
-        core.base = 0;
+        core.switch_back(self.region().device(), self.registers);
     }
 
     /// Commits what was counted for one token; its slot is at offset `slot`. The core is idle, or reads

@@ -4,7 +4,7 @@ use super::lane::Counters;
 use super::pmu::CoreCounters;
 use crate::MAX_CORES;
 use lanescope_abi::token::CoreState;
-use lanescope_abi::{CoreType, Token, is_mutant};
+use lanescope_abi::{Chip, CoreType, Device, Token, is_mutant};
 
 /// The private state of one AICPU thread's [`super::Recorder`], in memory the caller gives.
 ///
@@ -26,6 +26,13 @@ impl<const RING: usize> RecordState<RING> {
         };
         Self {
             cores: [const { Core::new() }; MAX_CORES],
+        }
+    }
+
+    /// Puts the switches of all cores' counters back, for a thread whose recorder has died.
+    pub(crate) fn switch_counters_back<D: Device>(&mut self, device: &D, chip: Chip) {
+        for core in &mut self.cores {
+            core.pmu.switch_back(device, &chip.info().registers.pmu);
         }
     }
 }
