@@ -78,10 +78,10 @@ pub(crate) struct RunArguments {
     /// First token of every core, as a test of the wrap sets it
     #[arg(long, global = true, value_name = "TOKEN", hide = true)]
     pub(crate) first_token: Option<u32>,
-    /// How often to run the graph in one session; the last run is reported
-    #[arg(long, global = true, value_name = "N", default_value_t = 1,
+    /// How often to run the graph in one session; the last run is reported [default: 1; overhead: 3]
+    #[arg(long, global = true, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) repeat: u32,
+    pub(crate) repeat: Option<u32>,
 }
 
 #[derive(Args, Debug)]

@@ -22,6 +22,9 @@ use std::time::Duration;
 
 pub(crate) use budget::Budget;
 
+/// Wall time of one run says little; the median of three is not that of an unlucky one.
+const REPETITIONS: u32 = 3;
+
 /// Ends with 1 when a budget is exceeded, or when records were lost.
 pub(crate) fn overhead(arguments: OverheadArguments) -> Result<ExitCode> {
     let OverheadArguments { mut run, budget } = arguments;
@@ -150,10 +153,11 @@ fn measure(
     let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     let mut last: Option<RunOutcome> = None;
     // The first run of a session also uploads; every row leaves one out.
+    let repetitions = arguments.repeat.unwrap_or(REPETITIONS);
     let told = log::max_level();
-    for repetition in 0..=arguments.repeat {
+    for repetition in 0..=repetitions {
         // What is to be told of a row is told once, behind its name.
-        if repetition < arguments.repeat {
+        if repetition < repetitions {
             log::set_max_level(log::LevelFilter::Error);
         } else {
             log::set_max_level(told);

@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let prepared = Prepared::new(arguments)?;
     let mut session = prepared.open(arguments)?;
     let earlier = prepared.earlier_events(&mut session)?;
-    let outcome = prepared.execute(&mut session, arguments.repeat)?;
+    let outcome = prepared.execute(&mut session, arguments.repeat.unwrap_or(1))?;
     let right = check_numbers(&prepared.built, &session)?;
     drop(session);
     let verdict = report(&prepared, &outcome, &earlier)?;

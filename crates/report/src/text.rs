@@ -199,7 +199,7 @@ fn verdict(out: &mut String, verdict: Option<&VerdictReport>) {
     }
     if verdict.waits > 0 {
         let (waits, us) = (grouped(verdict.waits), microseconds(verdict.blocked_ns));
-        facts.push(format!("{waits} waits for a buffer, {us} µs in all"));
+        facts.push(format!("{waits} waits for the host, {us} µs in all"));
     }
     line(
         out,
