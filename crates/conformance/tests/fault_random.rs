@@ -159,6 +159,7 @@ impl Draw {
                     "mismatched",
                     "dropped",
                     "dispatched",
+                    "payload",
                 ]);
                 format!("{word}:{}:{}", self.0.below(8), 1 + self.0.below(30))
             }

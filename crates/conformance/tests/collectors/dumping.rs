@@ -2,10 +2,11 @@
 
 use crate::dumped::{self, Found};
 use crate::tensors::TensorGraph;
-use crate::{PLATFORMS, case};
+use crate::{PLATFORMS, Stage, case};
 use lanescope::{
     Build, Collectors, DumpOptions, Outcome, Policy, RunOptions, RuntimeError, Session,
 };
+use lanescope_capture::FindingKind;
 use lanescope_conformance::{Case, Folder, chain, exclusive, small};
 use lanescope_trace::Trace;
 
@@ -179,6 +180,47 @@ fn a_large_tensor_keeps_no_finished_task_waiting() {
                 waited < LONGEST_STALL_US,
                 "{platform}: {waited} µs: {task:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_payload_that_is_overwritten_in_the_arena_is_found_and_never_shown() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        for seed in [0, 5] {
+            let mut case = case(platform, small(), Collectors::default());
+            case.run.collectors.dump = Some(DumpOptions::default());
+            case.run.threads = Some(2);
+            // Of the first thread, from its fourth tensor on.
+            let case = case
+                .with_setting("corrupt", "payload:0:4")
+                .with_setting("seed", seed);
+            let finished = Stage::new(case).run();
+            let (trace, verdict) = (&finished.trace, &finished.outcome.verdict);
+            let (mut whole, mut overwritten) = ([0, 0], [0, 0]);
+            for row in trace.tensors() {
+                let thread = usize::try_from(row.thread).expect("a few threads");
+                let is_struck = thread == 0 && whole[0] == 3;
+                assert_eq!(
+                    trace.payload(&row).is_none(),
+                    is_struck,
+                    "{platform}: {row:?}"
+                );
+                match is_struck {
+                    true => overwritten[thread] += 1,
+                    false => whole[thread] += 1,
+                }
+            }
+            assert!(
+                whole[1] > 3 && overwritten[0] > 3,
+                "{whole:?} {overwritten:?}"
+            );
+            assert_eq!(verdict.outcome, Outcome::Broken, "{platform} seed {seed}");
+            let findings = verdict.findings.iter();
+            let of_kind = findings.filter(|finding| finding.kind == FindingKind::Overwritten);
+            let found: u64 = of_kind.map(|finding| finding.count).sum();
+            assert_eq!(found, overwritten[0], "{platform}: {:?}", verdict.findings);
         }
     }
 }

@@ -14,7 +14,7 @@ mod replayed;
 mod tensors;
 mod threads;
 
-use lanescope::{Collectors, DumpOptions, Kind, Outcome, PmuOptions, Session};
+use lanescope::{Collectors, DumpOptions, Kind, Outcome, PmuOptions, Policy, Session};
 use lanescope_conformance::{Case, Finished, chain, exclusive, timeline};
 use lanescope_examples::{
     BgemmOptions, Built, PagedAttentionOptions, VectorOptions, WorkloadOptions,
@@ -225,38 +225,91 @@ fn chains_that_change_their_tiles_in_place_are_dumped_as_they_were() {
     }
 }
 
+/// Asserts that two runs have recorded the same, lane by lane: blocks of different lanes reach the file in
+/// any order.
+#[track_caller]
+fn assert_same_records(first: &Finished, second: &Finished, what: &str) {
+    let tasks = |finished: &Finished| {
+        let mut tasks: Vec<_> = finished.trace.tasks().collect();
+        tasks.sort_by_key(|task| (task.core, task.dispatch_ticks));
+        tasks
+    };
+    assert_eq!(tasks(first), tasks(second), "{what}: tasks");
+    let phases = |finished: &Finished| {
+        let trace = &finished.trace;
+        let threads = 0..trace.session().threads;
+        threads
+            .map(|thread| trace.scheduler_phases(thread).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(phases(first), phases(second), "{what}: phases");
+    let counters = |finished: &Finished| finished.trace.pmu_rows().collect::<Vec<_>>();
+    assert_eq!(counters(first), counters(second), "{what}: counters");
+    let tensors = |finished: &Finished| finished.trace.tensors().collect::<Vec<_>>();
+    let (one, other) = (tensors(first), tensors(second));
+    assert_eq!(one, other, "{what}: tensors");
+    for (row, other) in one.iter().zip(&other) {
+        let bytes = first.trace.payload(row).map(|bytes| bytes.to_vec());
+        let others = second.trace.payload(other).map(|bytes| bytes.to_vec());
+        assert!(bytes == others, "{what}: bytes of {row:?}");
+    }
+    let waits = |finished: &Finished| {
+        let lanes = finished.outcome.verdict.lanes.iter();
+        lanes
+            .map(|lane| (lane.kind, lane.thread, lane.waits, lane.blocked_ticks))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(waits(first), waits(second), "{what}: waits");
+}
+
 #[test]
 fn one_seed_is_one_dump() {
     let _device = exclusive();
     for platform in PLATFORMS {
         let once = || {
             let case = case(platform, attention(), all(4)).with_setting("seed", 11);
-            let finished = Stage::new(case).assert_exact();
-            let trace = &finished.trace;
-            // Blocks of different lanes reach the file in any order.
-            let mut tasks: Vec<_> = trace.tasks().collect();
-            tasks.sort_by_key(|task| (task.core, task.dispatch_ticks));
-            let phases: Vec<_> = (0..trace.session().threads)
-                .map(|thread| trace.scheduler_phases(thread).collect::<Vec<_>>())
-                .collect();
-            let tensors = trace
-                .tensors()
-                .map(|row| (row, trace.payload(&row).map(|p| p.to_vec())));
-            (
-                tasks,
-                phases,
-                trace.pmu_rows().collect::<Vec<_>>(),
-                tensors.collect::<Vec<_>>(),
-            )
+            Stage::new(case).assert_exact()
         };
-        let (first, second) = (once(), once());
-        assert_eq!(first.0, second.0, "{platform}: tasks");
-        assert_eq!(first.1, second.1, "{platform}: phases");
-        assert_eq!(first.2, second.2, "{platform}: counters");
-        for (one, other) in first.3.iter().zip(&second.3) {
-            assert_eq!(one.0, other.0, "{platform}: tensors");
-            assert!(one.1 == other.1, "{platform}: bytes of {:?}", one.0);
+        assert_same_records(&once(), &once(), platform);
+    }
+}
+
+#[test]
+fn one_seed_is_one_dump_however_little_room_the_arena_has() {
+    let _device = exclusive();
+    let kinds = [
+        (Policy::Block, "off"),
+        (Policy::Truncate, "off"),
+        (Policy::Block, "40"),
+        (Policy::Truncate, "40"),
+        (Policy::DropNewest, "40"),
+    ];
+    for platform in PLATFORMS {
+        for (policy, late_host) in kinds {
+            let once = || {
+                let mut collectors = all(4);
+                let dump = collectors.dump.as_mut().expect("it is on");
+                dump.arena_bytes = 32 << 10;
+                dump.lanes.policy = policy;
+                let case = case(platform, attention(), collectors)
+                    .with_setting("seed", 11)
+                    .with_setting("late-host", late_host);
+                Stage::new(case).run()
+            };
+            let what = format!("{platform}, {policy:?}, late-host {late_host}");
+            let (first, second) = (once(), once());
+            assert_same_records(&first, &second, &what);
+            let lost = &first.outcome.verdict.outcome;
+            let expected = match policy {
+                Policy::Block => Outcome::Exact,
+                _ if late_host == "off" => Outcome::Exact,
+                _ => Outcome::Lossy,
+            };
+            assert_eq!(
+                *lost, expected,
+                "{what}: {:?}",
+                first.outcome.verdict.findings
+            );
         }
-        assert_eq!(first.3.len(), second.3.len(), "{platform}: tensors");
     }
 }

@@ -21,6 +21,7 @@ use lanescope_sim_wire::{
 use place::Places;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 /// The faults of a launch.
 #[derive(Debug, Default)]
@@ -123,8 +124,8 @@ impl Faults {
 
     /// What an AICPU thread stores when it stores `value`.
     #[cold]
-    pub fn stored(&self, address: u64, value: u64) -> u64 {
-        self.state.borrow_mut().stored(address, value)
+    pub fn stored(&self, address: u64, value: u64, memory: &Memory) -> u64 {
+        self.state.borrow_mut().stored(address, value, memory)
     }
 
     /// How many buffers the host returns to the lane with this free tail; `None` is all of them.
@@ -209,7 +210,7 @@ impl State {
         }
     }
 
-    fn stored(&mut self, address: u64, value: u64) -> u64 {
+    fn stored(&mut self, address: u64, value: u64, memory: &Memory) -> u64 {
         let Some(Corrupt { word, index, from }) = self.settings.corrupt else {
             return value;
         };
@@ -219,9 +220,17 @@ impl State {
         if index.is_some_and(|index| index != of) {
             return value;
         }
+        // The mark in front of a payload has no checksum yet.
+        if word == CorruptWord::Payload && value == 0 {
+            return value;
+        }
         let stores = self.stores.entry(of).or_insert(0);
         *stores += 1;
         if *stores < from {
+            return value;
+        }
+        if word == CorruptWord::Payload {
+            self.overwrite(address, of, memory);
             return value;
         }
         let (first, bits) = match word {
@@ -234,6 +243,18 @@ impl State {
             seed => hash(seed, &[4, of.into()]) % bits,
         };
         value ^ 1 << (first + bit)
+    }
+
+    /// Flips a bit of the first byte in the line in front of a mark: that byte is payload.
+    fn overwrite(&self, mark_address: u64, lane: u32, memory: &Memory) {
+        let bit = match self.settings.seed {
+            0 => 6,
+            seed => hash(seed, &[5, mark_address]) % 8,
+        };
+        let line = self.places.line_before(lane, mark_address);
+        if let Some(word) = line.and_then(|line| memory.word64(line)) {
+            word.fetch_xor(1 << bit, Ordering::Release);
+        }
     }
 }
 

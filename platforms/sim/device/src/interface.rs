@@ -86,7 +86,7 @@ impl Engine {
     #[inline]
     fn as_stored(&self, address: u64, value: u64) -> u64 {
         if self.faults.are_armed() {
-            return self.faults.stored(address, value);
+            return self.faults.stored(address, value, &self.memory);
         }
         value
     }

@@ -167,6 +167,8 @@ named! {
         Dropped: "dropped",
         /// `dispatched` of a core's order line.
         Dispatched: "dispatched",
+        /// A payload in an arena, once the mark behind it stands.
+        Payload: "payload",
     }
 }
 

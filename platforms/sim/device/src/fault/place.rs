@@ -5,7 +5,7 @@ use lanescope_abi::capture::{
     CAPTURE_MAGIC, CaptureHeader, CommitCounters, LaneConfig, LaneDevice, ReadyEntry,
 };
 use lanescope_abi::control::{CONTROL_MAGIC, ControlHeader, CoreOrder};
-use lanescope_abi::{LINE_BYTES, Section};
+use lanescope_abi::{ArenaMark, LINE_BYTES, Section};
 use lanescope_sim_wire::{CorruptWord, StaleWords};
 use std::mem::offset_of;
 use zerocopy::FromBytes;
@@ -24,6 +24,8 @@ pub(super) struct Places {
     lane_devices: Span,
     lane_hosts: Span,
     ready_queues: Vec<Span>,
+    /// Lines of the arena of each lane.
+    arenas: Vec<Span>,
 }
 
 /// Items of one size side by side.
@@ -81,13 +83,18 @@ impl Places {
         }
         let in_capture = |section| Span::new(region, section);
         let configs = in_capture(&capture.lane_configs);
-        let ready_queues = (0..u64::from(configs.count)).filter_map(|index| {
-            let config: LaneConfig = read(memory, configs.begin + index * configs.stride)?;
-            Some(Span {
-                begin: region.wrapping_add(config.ready_offset_bytes),
-                count: config.capacity,
-                stride: size_of::<ReadyEntry>() as u64,
-            })
+        let configs: Vec<LaneConfig> = (0..u64::from(configs.count))
+            .filter_map(|index| read(memory, configs.begin + index * configs.stride))
+            .collect();
+        let ready_queues = configs.iter().map(|config| Span {
+            begin: region.wrapping_add(config.ready_offset_bytes),
+            count: config.capacity,
+            stride: size_of::<ReadyEntry>() as u64,
+        });
+        let arenas = configs.iter().map(|config| Span {
+            begin: region.wrapping_add(config.arena_offset_bytes),
+            count: u32::try_from(config.arena_bytes / LINE_BYTES).unwrap_or(u32::MAX),
+            stride: LINE_BYTES,
         });
         Some(Self {
             staging: in_capture(&capture.staging),
@@ -95,6 +102,7 @@ impl Places {
             lane_devices: in_capture(&capture.lane_devices),
             lane_hosts: in_capture(&capture.lane_hosts),
             ready_queues: ready_queues.collect(),
+            arenas: arenas.collect(),
             ..places
         })
     }
@@ -125,10 +133,11 @@ impl Places {
         let of_lane = |field: usize| at(&self.lane_devices, address, field);
         let of_counters =
             |field: usize| at(&self.counters, address, field)?.checked_div(self.cores);
-        let of_entry = |field: usize| {
-            let is_in = |queue: &Span| at(queue, address, field).is_some();
-            u32::try_from(self.ready_queues.iter().position(is_in)?).ok()
+        let of_spans = |spans: &[Span], field: usize| {
+            let is_in = |span: &Span| at(span, address, field).is_some();
+            u32::try_from(spans.iter().position(is_in)?).ok()
         };
+        let of_entry = |field: usize| of_spans(&self.ready_queues, field);
         match word {
             CorruptWord::ReadyTail => of_lane(offset_of!(LaneDevice, ready_tail)),
             CorruptWord::FreeHead => of_lane(offset_of!(LaneDevice, free_head)),
@@ -143,7 +152,17 @@ impl Places {
             CorruptWord::Mismatched => of_counters(offset_of!(CommitCounters, mismatched)),
             CorruptWord::Dropped => of_counters(offset_of!(CommitCounters, dropped)),
             CorruptWord::Dispatched => at(&self.orders, address, offset_of!(CoreOrder, dispatched)),
+            // The word that completes a mark.
+            CorruptWord::Payload => of_spans(&self.arenas, offset_of!(ArenaMark, checksum)),
         }
+    }
+
+    /// The line in front of the one around an address, in the arena of a lane.
+    pub(super) fn line_before(&self, lane: u32, address: u64) -> Option<u64> {
+        let arena = self.arenas.get(lane as usize)?;
+        let line = arena.index(address)?;
+        let before = line.checked_sub(1).unwrap_or(arena.count - 1);
+        Some(arena.begin + u64::from(before) * arena.stride)
     }
 }
 
