@@ -308,7 +308,7 @@ fn an_arena_is_taken_before_it_is_written_and_a_record_comes_after_its_payload()
         let begun = recorder.begin_tensor(&owner, &tensor, Stage::BeforeDispatch);
         begun.expect("the tensor is sound");
         let mut pieces = 1;
-        while recorder.copy_tensor().expect("there is room") != Copied::Whole {
+        while recorder.copy_tensor(&mut 256).expect("there is room") != Copied::Whole {
             pieces += 1;
         }
         assert_eq!(pieces, 1, "a piece has 256 bytes");

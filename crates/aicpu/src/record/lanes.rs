@@ -86,10 +86,10 @@ impl<'a, D: Device> Lanes<'a, D> {
         result
     }
 
-    /// Copies a piece of the tensor that is under way.
-    pub(crate) fn copy_tensor(&mut self) -> Result<Copied, DeviceError> {
+    /// Copies a piece of the tensor that is under way, within a budget.
+    pub(crate) fn copy_tensor(&mut self, budget_bytes: &mut u64) -> Result<Copied, DeviceError> {
         let tensors = self.tensors.as_mut().ok_or(DeviceError::Internal)?;
-        let copied = tensors.step();
+        let copied = tensors.step(budget_bytes);
         if let Some(wait) = tensors.take_wait()
             && let Some(phases) = &mut self.phases
         {

@@ -249,14 +249,15 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         begun.map_err(|error| Failure::new(error).on_core(owner.core))
     }
 
-    /// Copies a piece of the tensor that is under way: at most `tensor_piece_bytes` of the header, so that
-    /// the caller can look at its cores again.
+    /// Copies a piece of the tensor that is under way: at most `budget_bytes`, from which it takes off what
+    /// that cost. A caller that spends `tensor_piece_bytes` of the header and then looks at its cores again
+    /// keeps none of them waiting longer than that takes, however many tensors it is.
     ///
     /// # Errors
     ///
     /// [`DeviceError::CorruptQueue`]; [`DeviceError::Internal`] when none is under way.
-    pub fn copy_tensor(&mut self) -> Result<Copied, Failure> {
-        Ok(self.lanes.copy_tensor()?)
+    pub fn copy_tensor(&mut self, budget_bytes: &mut u64) -> Result<Copied, Failure> {
+        Ok(self.lanes.copy_tensor(budget_bytes)?)
     }
 
     /// What ends the wait of a tensor that stands.

@@ -24,6 +24,10 @@ use lanescope_abi::{
     TensorRecord, Token, is_mutant,
 };
 
+/// What a tensor costs besides its bytes, as bytes: its marks and its record. One that is dropped is taken to cost
+/// as much.
+const FRAME_BYTES: u64 = MARK_BYTES + size_of::<TensorRecord>() as u64;
+
 /// The tensor lane of one AICPU thread.
 #[derive(Debug)]
 pub(crate) struct Tensors<'d, D> {
@@ -31,7 +35,6 @@ pub(crate) struct Tensors<'d, D> {
     arena: Arena<'d, D>,
     policy: Policy,
     block_limit_ticks: u64,
-    piece_bytes: u64,
     run_id: u32,
     sequence: u64,
     /// A wait for room ran out: drop without waiting until there is room.
@@ -105,7 +108,6 @@ impl<'d, D: Device> Tensors<'d, D> {
             arena,
             policy: found.policy,
             block_limit_ticks: found.config.block_limit_ticks,
-            piece_bytes: u64::from(control.header.tensor_piece_bytes),
             run_id: control.header.run_id,
             is_dropping: false,
             current: None,
@@ -149,8 +151,9 @@ impl<'d, D: Device> Tensors<'d, D> {
         Ok(())
     }
 
-    /// Copies the next piece of the tensor that is under way.
-    pub(crate) fn step(&mut self) -> Result<Copied, DeviceError> {
+    /// Copies the next piece of the tensor that is under way, as long as `budget_bytes` allow, and takes off
+    /// what that cost.
+    pub(crate) fn step(&mut self, budget_bytes: &mut u64) -> Result<Copied, DeviceError> {
         let mut current = self.current.take().ok_or(DeviceError::Internal)?;
         if !current.is_open {
             match self.find_room(&mut current)? {
@@ -164,16 +167,18 @@ impl<'d, D: Device> Tensors<'d, D> {
                     self.lane.attempt(&mut counters);
                     self.lane.drop_newest(&mut counters, DropReason::NoArena);
                     self.sequence += 1;
+                    *budget_bytes = budget_bytes.saturating_sub(FRAME_BYTES);
                     return Ok(Copied::Whole);
                 }
             }
         }
-        self.copy_piece(&mut current);
+        self.copy_piece(&mut current, budget_bytes);
         if current.done_bytes < current.record.payload_bytes {
             self.current = Some(current);
             return Ok(Copied::Piece);
         }
         self.finish(&mut current)?;
+        *budget_bytes = budget_bytes.saturating_sub(FRAME_BYTES);
         Ok(Copied::Whole)
     }
 
@@ -258,16 +263,15 @@ impl<'d, D: Device> Tensors<'d, D> {
         current.is_open = true;
     }
 
-    fn copy_piece(&self, current: &mut Current) {
+    fn copy_piece(&self, current: &mut Current, budget_bytes: &mut u64) {
         let device = self.lane.region.device();
         let payload = current.record.payload_begin + LINE_BYTES;
-        let mut budget = self.piece_bytes;
         // Lines before it, and this one, were invalidated for this piece.
         let mut fresh_line = u64::MAX;
-        while budget != 0 && current.done_bytes < current.record.payload_bytes {
+        while *budget_bytes != 0 && current.done_bytes < current.record.payload_bytes {
             let (to, span) = self.arena.span(payload + current.done_bytes);
             let left = current.record.payload_bytes - current.done_bytes;
-            let (from, bytes) = current.view.next(left.min(span).min(budget));
+            let (from, bytes) = current.view.next(left.min(span).min(*budget_bytes));
             let first = from & !(LINE_BYTES - 1);
             let last = (from + bytes - 1) & !(LINE_BYTES - 1);
             if first != fresh_line || last != fresh_line {
@@ -281,7 +285,7 @@ impl<'d, D: Device> Tensors<'d, D> {
             unsafe { device.copy(to, from, bytes) };
             current.done_bytes += bytes;
             // A short run costs as much as a line does.
-            budget = budget.saturating_sub(bytes.max(LINE_BYTES));
+            *budget_bytes = budget_bytes.saturating_sub(bytes.max(LINE_BYTES));
         }
         let is_whole = current.done_bytes == current.record.payload_bytes;
         while current.summed_bytes + LINE_BYTES <= current.done_bytes

@@ -34,19 +34,33 @@ impl<D: Device, const RING: usize> Executor<'_, D, RING> {
         Ok(true)
     }
 
-    /// Copies a piece for the first job, and ends the job with its last.
-    pub(crate) fn step_job(&mut self) -> Result<Step, Failure> {
+    /// Copies as much as a round may: for the first job, which ends with its last tensor, and those behind.
+    pub(crate) fn step_jobs(&mut self) -> Result<Step, Failure> {
         let mut step = Step::default();
-        let Some(job) = self.jobs.first() else {
-            return Ok(step);
-        };
+        let mut budget_bytes = u64::from(self.control.header().tensor_piece_bytes);
+        while budget_bytes != 0
+            && step.stands_until.is_none()
+            && let Some(job) = self.jobs.first()
+        {
+            self.step_job(job, &mut budget_bytes, &mut step)?;
+        }
+        Ok(step)
+    }
+
+    /// Copies a piece for the first job, and ends the job with its last.
+    fn step_job(
+        &mut self,
+        job: Job,
+        budget_bytes: &mut u64,
+        step: &mut Step,
+    ) -> Result<(), Failure> {
         if !self.jobs.is_copying {
             self.begin_tensor(job)?;
         }
-        match self.recorder.copy_tensor()? {
+        match self.recorder.copy_tensor(budget_bytes)? {
             Copied::Stands { until_ticks } => {
                 step.stands_until = Some(until_ticks);
-                return Ok(step);
+                return Ok(());
             }
             Copied::Piece => {}
             Copied::Whole => {
@@ -54,13 +68,13 @@ impl<D: Device, const RING: usize> Executor<'_, D, RING> {
                 self.jobs.next_tensor += 1;
                 let next = self.jobs.next_tensor;
                 if self.graph.tensor(job.task, job.stage, next)?.is_none() {
-                    self.end_job(job, &mut step)?;
+                    self.end_job(job, step)?;
                 }
             }
         }
         self.shared.copied.value.fetch_add(1, Ordering::Relaxed);
         step.has_copied = true;
-        Ok(step)
+        Ok(())
     }
 
     fn begin_tensor(&mut self, job: Job) -> Result<(), Failure> {

@@ -125,13 +125,13 @@ impl<'a, D: Device, const RING: usize> Executor<'a, D, RING> {
         }
     }
 
-    /// Copies a piece of a tensor, if there is one to copy.
+    /// Copies tensors for as long as a round may, if there are any to copy.
     #[inline]
     fn step_tensors(&mut self) -> Result<Step, Failure> {
         if !self.has_tensors {
             return Ok(Step::default());
         }
-        let step = self.step_job()?;
+        let step = self.step_jobs()?;
         if step.has_copied {
             self.rounds.stretch(&mut self.recorder, PhaseKind::Dump)?;
         }

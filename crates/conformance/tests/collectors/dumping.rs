@@ -119,7 +119,8 @@ fn a_late_host_makes_a_small_arena_wait_or_lose_and_never_lie() {
             };
             options.lanes.policy = policy;
             options.lanes.records_per_buffer = Some(8);
-            options.lanes.buffers = Some(4);
+            // Room in the arena is what there is too little of.
+            options.lanes.buffers = Some(16);
             let mut case = quiet(platform).with_setting("late-host", 300);
             case.run.threads = Some(2);
             case.run.clusters = Some(4);

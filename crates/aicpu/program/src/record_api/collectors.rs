@@ -214,7 +214,8 @@ pub unsafe extern "C" fn lanescope_record_copy_tensor(
         if copied.is_null() || until_ticks.is_null() {
             return Err(DeviceError::Internal.into());
         }
-        let come = match recorder.copy_tensor()? {
+        let mut budget_bytes = u64::from(recorder.control().header().tensor_piece_bytes);
+        let come = match recorder.copy_tensor(&mut budget_bytes)? {
             Copied::Stands { until_ticks: until } => {
                 // SAFETY: not null, so valid for a word.
                 unsafe { until_ticks.write(until) };
