@@ -68,6 +68,7 @@ const HANDSHAKE: &str = "protocol::a_core_sees_its_order_line_whole_and_leaves_w
 const ONE_SLOT: &str = "protocol::one_slot_is_published_committed_and_used_again";
 const TWO_SLOTS: &str = "protocol::two_slots_with_two_tokens_in_flight_across_the_wrap";
 const ONE_BUFFER: &str = "lane::one_buffer_goes_to_and_fro";
+const ROOM: &str = "arena::room_goes_to_and_fro";
 const SALVAGE: &str = "lane::a_count_of_records_comes_after_the_records";
 
 /// All of them.
@@ -337,6 +338,27 @@ pub const MUTANTS: &[Mutant] = &[
         "copy: arena tail before payload",
         ORDER,
         ARENA,
+    ),
+    row(
+        "5",
+        "arena-tail-late",
+        "copy: arena tail before payload",
+        AICPU,
+        "arena::a_tail_tells_what_was_overwritten",
+    ),
+    row(
+        "5",
+        "payload-after-record",
+        "copy: end of a payload before its record",
+        AICPU,
+        ROOM,
+    ),
+    row(
+        "3",
+        "arena-head-unfenced",
+        "copy: arena head before the room is used again",
+        AICPU,
+        ROOM,
     ),
     row(
         "5",

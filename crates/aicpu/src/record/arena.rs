@@ -164,7 +164,9 @@ impl<'d, D: Device> Arena<'d, D> {
     fn load_head(&self) -> Result<u64, DeviceError> {
         self.region.invalidate(self.head_word);
         let head = self.region.load64(self.head_word);
-        self.region.barrier(Barrier::Load);
+        if !is_mutant("arena-head-unfenced") {
+            self.region.barrier(Barrier::Load);
+        }
         if (self.head..=self.tail).contains(&head) {
             Ok(head)
         } else {

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arena;
 mod core;
 mod lane;
 mod protocol;

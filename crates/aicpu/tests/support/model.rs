@@ -13,7 +13,7 @@ use super::{Setup, TestDevice, window};
 use lanescope_abi::control::{ControlHeader, CoreAnswer, CoreOrder, HostLine};
 use lanescope_abi::{
     Awaited, Barrier, CaptureHeader, CommitCounters, Device, LaneConfig, LaneDevice, LaneHost,
-    Record, TaskRecord,
+    Record, TaskRecord, TaskTensor,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -55,6 +55,8 @@ pub struct LanePlaces {
     pub slot_lines: u32,
     pub counters: u64,
     pub record_bytes: u64,
+    pub arena: u64,
+    pub arena_bytes: u64,
 }
 
 impl Model {
@@ -107,6 +109,19 @@ impl Model {
         for index in (0u32..).take(self.setup.kinds().len()) {
             self.guard_lane(index);
         }
+        self
+    }
+
+    /// Makes data of the first lane's arena, and indices of the words with which room in it is taken and given
+    /// back; of `loose` as well, which are places in the arena that a host may read at any time.
+    pub fn with_arena(mut self, loose: &[u64]) -> Self {
+        let lane = self.lane();
+        self.pair(lane.device + offset_of!(LaneDevice, arena_tail) as u64);
+        self.pair(lane.host + offset_of!(LaneHost, arena_head) as u64);
+        for place in loose {
+            self.index(lane.arena + place);
+        }
+        self.data(lane.arena..lane.arena + lane.arena_bytes);
         self
     }
 
@@ -188,6 +203,8 @@ impl Model {
             slot_lines: capture.slot_lines,
             counters: base + capture.counters.at(index * capture.core_count),
             record_bytes: u64::from(config.record_bytes),
+            arena: base + config.arena_offset_bytes,
+            arena_bytes: config.arena_bytes,
         }
     }
 
@@ -248,6 +265,50 @@ impl Model {
             records.extend((0..count).map(|place| self.record_at::<R>(&lane, buffer, place)));
         }
         records
+    }
+
+    /// A tensor that is to be recorded.
+    pub fn tensor(&self, number: u32) -> TaskTensor {
+        let at = self.base() + self.header.tensors.at(number);
+        self.world.world().memory.read(at)
+    }
+
+    /// A line of the first lane's arena, by position.
+    pub fn arena_line(&self, position: u64) -> [u64; 8] {
+        let lane = self.lane();
+        let line = lane.arena + position % lane.arena_bytes;
+        std::array::from_fn(|word| {
+            // SAFETY: a word of a line of the arena.
+            unsafe { self.load64(line + word as u64 * 8) }
+        })
+    }
+
+    /// A word of the first lane's arena, by position.
+    pub fn arena_word(&self, position: u64) -> u32 {
+        let lane = self.lane();
+        // SAFETY: a word of the arena.
+        unsafe { self.load32(lane.arena + position % lane.arena_bytes) }
+    }
+
+    /// How far the device has taken room.
+    pub fn arena_tail(&self) -> u64 {
+        let word = self.lane().device + offset_of!(LaneDevice, arena_tail) as u64;
+        self.pairs[&word].load(Ordering::Relaxed)
+    }
+
+    /// Gives room back, as a host does that has read it.
+    pub fn give_room_back(&self, position: u64) {
+        let word = self.lane().host + offset_of!(LaneHost, arena_head) as u64;
+        self.pairs[&word].store(position, Ordering::Release);
+    }
+
+    /// Lets another thread go on; a model that does this too often never ends.
+    pub fn wait(&self, name: &str) {
+        let waits = self
+            .waits
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        assert!(waits < MOST_WAITS, "waits for ever for {name}");
+        loom::thread::yield_now();
     }
 
     /// The counters of the first lane and core 0.
@@ -356,11 +417,7 @@ impl Device for Model {
     }
 
     fn relax(&self, awaited: &Awaited<'_>) {
-        let waits = self
-            .waits
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        assert!(waits < MOST_WAITS, "waits for ever for {}", awaited.name());
-        loom::thread::yield_now();
+        self.wait(awaited.name());
     }
 }
 
