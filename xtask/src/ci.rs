@@ -33,5 +33,15 @@ pub fn run() -> Result<()> {
                 .current_dir(workspace::root())
                 .args(["xtask", "test"]),
         )
-    })
+    })?;
+    // What we write, read by programs that are not ours.
+    step("page in a browser", || script("ci/browser.sh"))
+}
+
+fn script(path: &str) -> Result<()> {
+    check(
+        Command::new("bash")
+            .arg(path)
+            .current_dir(workspace::root()),
+    )
 }
