@@ -49,17 +49,17 @@ class Browser:
         self.chromium.close()
         self.driver.stop()
 
-    def open(self, path, dark=False, width=1440, height=900, scale=1):
+    def open(self, path, dark=False, width=1440, height=900, prepare=None):
         """A page of its own, with what it asked of the network and what it complained of."""
         scheme = "dark" if dark else "light"
-        context = self.chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
-        )
+        context = self.chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         page = context.new_page()
         page.requests, page.complaints = [], []
         page.on("request", lambda request: page.requests.append(request.url))
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        if prepare:
+            prepare(page)
         page.goto(path if "://" in str(path) else f"file://{path}")
         page.wait_for_function("window.lanescope && lanescope.frames.count > 0", timeout=120_000)
         return page

@@ -468,7 +468,7 @@ class Pictures(PageTest):
             page.screenshot(path=folder / f"view-{platform}.png")
             page.click("#tab-functions")
             page.locator("#panel-functions .row").first.click()
-            page.evaluate("lanescope.togglePath()")
+            page.evaluate("lanescope.clear(); lanescope.togglePath()")
             settle(page)
             page.screenshot(path=folder / f"view-{platform}-path.png")
 

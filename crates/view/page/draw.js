@@ -203,7 +203,7 @@ class Drawing {
     }
   }
 
-  gutter({ group, track, y, height, lane }) {
+  gutter({ group, track, y, height, isNamed }) {
     const { context, viewport, theme } = this;
     context.fillStyle = theme.raisedCss;
     if (!track) {
@@ -222,10 +222,10 @@ class Drawing {
     context.fillRect(0, y, GUTTER, height);
     context.fillStyle = theme.lineCss;
     context.fillRect(GUTTER - 1, y, 1, height);
-    if (lane * track.lanes.length < 8) return;
+    if (!isNamed) return;
     context.fillStyle = theme.textCss;
     context.textAlign = "right";
-    context.font = `${Math.min(11, lane * track.lanes.length)}px ${theme.sans}`;
+    context.font = `${Math.min(11, Math.max(9, height - GAP))}px ${theme.sans}`;
     context.fillText(track.name, GUTTER - 9, y + (height - GAP) / 2 + 0.5);
   }
 

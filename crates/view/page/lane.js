@@ -102,7 +102,7 @@ function dealLanes(first, count, startOf, endOf) {
   return { lanes: made, undrawn };
 }
 
-/** A byte of cover and three of colour for each stretch of time, and the mean of `values` there. */
+/** A byte of cover and three of colour for each stretch of time. */
 class Mip {
   constructor(lane, paint) {
     this.version = paint.version;
@@ -112,18 +112,23 @@ class Mip {
     this.width = 2 ** Math.max(0, Math.ceil(Math.log2(span / Math.max(64, 2 * count))));
     const length = Math.floor(span / this.width) + 1;
     const sums = [0, 1, 2, 3].map(() => new Float32Array(length));
+    const [cover, reds, greens, blues] = sums;
+    const { origin, width } = this;
+    const { classes, colours, faded, chosen } = paint;
     for (let place = 0; place < count; place++) {
-      const start = starts[place] - this.origin;
-      const end = Math.max(ends[place] - this.origin, start + 1);
-      const colour = paint.colour(lane.item(place));
-      let at = Math.floor(start / this.width);
+      const start = starts[place] - origin;
+      const end = Math.max(ends[place] - origin, start + 1);
+      const item = lane.items ? lane.items[place] : lane.first + place;
+      const colour = (chosen && !chosen[item] ? faded : colours)[classes[item]];
+      const [red, green, blue] = [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
+      let at = Math.floor(start / width);
       for (let from = start; from < end && at < length; at++) {
-        const to = Math.min(end, (at + 1) * this.width);
-        const part = (to - from) / this.width;
-        sums[0][at] += part;
-        sums[1][at] += part * (colour & 255);
-        sums[2][at] += part * ((colour >> 8) & 255);
-        sums[3][at] += part * ((colour >> 16) & 255);
+        const to = Math.min(end, (at + 1) * width);
+        const part = (to - from) / width;
+        cover[at] += part;
+        reds[at] += part * red;
+        greens[at] += part * green;
+        blues[at] += part * blue;
         from = to;
       }
     }

@@ -78,7 +78,19 @@ class Panels {
       box.append(element("span", {}, swatch(this.page.functionCss(total.place)), total.name));
     }
     if (this.totals.length > most) box.append(element("span", {}, `and ${this.totals.length - most} more`));
-    return element("div", {}, element("h3", {}, "Functions"), box);
+    return element("div", {}, element("h3", {}, "Functions"), box, this.phaseLegend() ?? "");
+  }
+
+  phaseLegend() {
+    const { run, page } = this;
+    const names = run.facts.scheduler_phases;
+    const used = new Set(run.scheduler.phase);
+    if (!used.size) return null;
+    const box = element("div", { className: "legend" });
+    names.forEach((name, phase) => {
+      if (used.has(phase)) box.append(element("span", {}, swatch(css(page.paints.scheduler.colours[phase])), name));
+    });
+    return element("div", {}, element("h3", {}, "Scheduler phases"), box);
   }
 
   showTask(row) {

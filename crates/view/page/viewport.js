@@ -4,6 +4,9 @@ const GUTTER = 132;
 const RULER = 26;
 const HEAD = 22;
 const GAP = 2;
+const NAME_HEIGHT = 11;
+/** Of tracks that there is one of for each core, by the height of the cores' kernels. */
+const LANE_HEIGHTS = { kernel: (height) => height, stay: (height) => Math.max(5, Math.round(height * 0.6)) };
 /** How much of a stretch lies outside the run at most, on either side. */
 const MARGIN = 0.03;
 
@@ -74,7 +77,7 @@ class Viewport {
     const lanes = cores.reduce((sum, track) => sum + track.lanes.length, 0);
     const room = this.height - RULER - HEAD * groups.length - 90;
     const fitting = Math.floor(room / Math.max(1, lanes)) - GAP;
-    const height = this.laneHeight || Math.min(22, Math.max(9, fitting));
+    const height = this.laneHeight || Math.min(22, Math.max(5, fitting));
     this.rows = [];
     this.rowsByTrack = new Map();
     let y = RULER;
@@ -82,10 +85,14 @@ class Viewport {
       this.rows.push({ group, track: null, y, height: HEAD });
       y += HEAD;
       if (!group.isOpen) continue;
+      // Names of low tracks stand at every second or third of them.
+      let named = -Infinity;
       for (const track of group.tracks) {
-        const lane = track.kind === "stay" ? Math.max(5, Math.round(height * 0.6)) : height;
+        const lane = LANE_HEIGHTS[track.kind]?.(height) ?? Math.max(12, height);
         const high = lane * track.lanes.length + GAP;
-        const row = { group, track, y, height: high, lane };
+        const isNamed = y - named >= NAME_HEIGHT;
+        if (isNamed) named = y;
+        const row = { group, track, y, height: high, lane, isNamed };
         this.rows.push(row);
         this.rowsByTrack.set(`${track.kind} ${track.core ?? track.thread}`, row);
         y += high;
@@ -96,7 +103,7 @@ class Viewport {
   }
 
   get currentLaneHeight() {
-    return this.rows.find((row) => row.track && row.track.kind !== "stay")?.lane ?? 14;
+    return this.rows.find((row) => row.track?.kind === "kernel")?.lane ?? 14;
   }
 
   /** Heads and tracks in sight, with their places on the screen. */
