@@ -25,7 +25,20 @@ impl CaptureFile {
             path: path.clone(),
             source,
         };
-        let file = File::open(&path).map_err(failed)?;
+        Self::of(File::open(&path).map_err(failed)?, &path)
+    }
+
+    /// Maps an open file; `path` is what messages call it. As for [`CaptureFile::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::Open`].
+    pub fn of(file: File, path: &Path) -> Result<Self> {
+        let path = path.to_path_buf();
+        let failed = |source| CaptureError::Open {
+            path: path.clone(),
+            source,
+        };
         // SAFETY: the mapping is read-only and private to this value; a capture is append-only, so
         // bytes that were there when it was mapped do not change.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;

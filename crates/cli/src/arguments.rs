@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Dump(DumpArguments),
     /// Show a run in the browser: one page that needs no network
     View(ViewArguments),
+    /// Keep other tools' files of one run as a capture
+    Import(ImportArguments),
     /// Make up a run of any size and write its capture
     Synth(SynthArguments),
     /// Describe platforms, builds and devices
@@ -114,7 +116,7 @@ pub(crate) struct TargetArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArguments {
-    /// Folder of a run, or a capture or l2_perf_records.json file
+    /// Folder of a run, a capture, or a file that `lanescope import` takes
     pub(crate) dir: PathBuf,
     /// How to tell it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -143,7 +145,7 @@ pub(crate) enum ReportFormat {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportArguments {
-    /// Folder of a run, or a capture or l2_perf_records.json file
+    /// Folder of a run, a capture, or a file that `lanescope import` takes
     pub(crate) dir: PathBuf,
     /// The format
     #[arg(long, value_name = "FORMAT")]
@@ -230,6 +232,17 @@ pub(crate) struct ViewArguments {
     /// Open the page in the browser
     #[arg(long)]
     pub(crate) open: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArguments {
+    /// l2_perf_records.json, chip_swimlane_records.json, deps.json, name_map_*.json, pmu.csv,
+    /// tensor_dump.json, Chrome trace JSON, or a folder with such files; all of one run
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Folder for the capture; it is made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -10,6 +10,7 @@ mod collect;
 mod device_log;
 mod dump;
 mod export;
+mod import;
 mod info;
 mod optional_values;
 mod output;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Overhead(arguments) => overhead::overhead(*arguments),
         Command::Dump(arguments) => dump::dump(&arguments),
         Command::View(arguments) => view::view(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Synth(arguments) => synth::synth(&arguments),
         Command::Info(arguments) => info::info(&arguments),
     };

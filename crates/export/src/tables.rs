@@ -112,7 +112,7 @@ const EDGES: [Column; 2] = [
     column("consumer", Type::Uint64),
 ];
 
-const PHASES: [Column; 10] = [
+const PHASES: [Column; 11] = [
     column("thread", Type::Uint32),
     column("role", Type::Text),
     column("phase", Type::Text),
@@ -123,6 +123,7 @@ const PHASES: [Column; 10] = [
     column("pop_hits", Type::Uint64),
     column("pop_misses", Type::Uint64),
     column("task_id", Type::Uint64),
+    column("rounds", Type::Uint64),
 ];
 
 const PMU: [Column; 13] = [
@@ -290,6 +291,7 @@ fn phases<E>(trace: &Trace, take: &mut impl FnMut(&[Cell<'_>]) -> Result<(), E>)
                 Cell::or_null(phase.pops.map(|(hits, _)| hits)),
                 Cell::or_null(phase.pops.map(|(_, misses)| misses)),
                 Cell::Null,
+                Cell::or_null(Some(phase.rounds).filter(|&rounds| rounds != 0)),
             ])?;
         }
         for phase in trace.orchestrator_phases(thread) {
@@ -304,6 +306,7 @@ fn phases<E>(trace: &Trace, take: &mut impl FnMut(&[Cell<'_>]) -> Result<(), E>)
                 Cell::Null,
                 Cell::Null,
                 Cell::or_null(Some(phase.task_id).filter(|&id| id != u64::MAX)),
+                Cell::Null,
             ])?;
         }
     }

@@ -15,6 +15,7 @@
 
 mod checked;
 
+use crate::import::settings;
 use crate::rows::Mapped;
 use crate::task::{mapped_task, order_ticks};
 use crate::trace::Rows;
@@ -36,14 +37,27 @@ pub fn read(path: &Path) -> Result<Vec<Trace>, TraceError> {
         path: path.to_owned(),
         source,
     };
-    let file = Arc::new(CaptureFile::open(path).map_err(failed)?);
+    read_file(CaptureFile::open(path).map_err(failed)?)
+}
+
+/// Reads every run of an open capture file.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn read_file(file: CaptureFile) -> Result<Vec<Trace>, TraceError> {
+    let path = file.path().to_owned();
+    let failed = |source| TraceError::Capture {
+        path: path.clone(),
+        source,
+    };
+    let file = Arc::new(file);
     let capture = file.read().map_err(failed)?;
     let mut traces = Vec::new();
     for run in capture.runs().map_err(failed)? {
         traces.push(trace_of(&file, &capture, &run)?);
     }
     if traces.is_empty() {
-        let path = path.to_owned();
         return Err(TraceError::NoRun { path });
     }
     Ok(traces)
@@ -56,6 +70,12 @@ fn trace_of(
 ) -> Result<Trace, TraceError> {
     let session = session(run.session());
     let mut notes = file_notes(capture, run);
+    for (_, told) in settings_of(run.session(), settings::NOTE) {
+        let (count, text) = told.split_once(' ').unwrap_or_default();
+        note(&mut notes, count.parse().unwrap_or(0), text);
+    }
+    let mut totals = settings_of(run.session(), settings::ORCHESTRATOR);
+    let orchestrator = totals.find_map(|(_, text)| settings::totals(text));
     let (edges, stray_edges) = edge_table(run)?;
     note(&mut notes, stray_edges, "edges that name no task");
     let checked = Checked::of(run, &session);
@@ -76,7 +96,8 @@ fn trace_of(
         session,
         functions,
         edges,
-        verdict: Some(verdict_of(capture, run)),
+        orchestrator,
+        verdict: verdict_of(capture, run),
         clocks: run.clocks().flatten().copied().collect(),
         notes,
         ..TraceParts::default()
@@ -93,32 +114,52 @@ fn trace_of(
     Ok(Trace::with_rows(parts, rows, collected))
 }
 
+/// The settings of a run with this name.
+fn settings_of<'a>(
+    info: &'a SessionInfo,
+    name: &'a str,
+) -> impl Iterator<Item = &'a (String, String)> {
+    info.settings.iter().filter(move |(given, _)| given == name)
+}
+
 fn session(info: &SessionInfo) -> Session {
     let cores = info.core_types.iter().enumerate();
     let cores = cores.map(|(core, &core_type)| Core {
         core_type,
-        thread: info.core_to_thread.get(core).copied(),
+        thread: info
+            .core_to_thread
+            .get(core)
+            .copied()
+            .filter(|&thread| thread != settings::NO_THREAD),
         first_token: info.first_tokens.get(core).copied(),
     });
+    let setting = |name| {
+        settings_of(info, name)
+            .next()
+            .map(|(_, value)| value.as_str())
+    };
+    let is_chip_known = setting(settings::CHIP) != Some(settings::UNKNOWN);
+    let origin_ticks = setting(settings::ORIGIN_TICKS).and_then(|ticks| ticks.parse().ok());
+    let is_imported = setting(settings::SOURCE).is_some();
     Session {
         platform: info.platform.clone(),
-        chip: Some(info.chip),
+        chip: is_chip_known.then_some(info.chip),
         ticks_per_second: match info.ticks_per_second {
             0 => info.chip.info().ticks_per_second,
             rate => rate,
         },
-        origin_ticks: 0,
+        origin_ticks: origin_ticks.unwrap_or(0),
         cores: cores.collect(),
         threads: info.thread_count,
-        level: Some(info.swimlane_level),
+        level: Some(info.swimlane_level).filter(|&level| level != settings::NO_LEVEL),
         pmu_event: Some(info.pmu_event).filter(|&event| event != 0),
-        ring_size: Some(info.ring_size),
-        issue_depth: Some(info.issue_depth),
+        ring_size: (!is_imported).then_some(info.ring_size),
+        issue_depth: (!is_imported).then_some(info.issue_depth),
         workload: info.workload.clone(),
         seed: info.seed,
         host: info.host.clone(),
         boot: info.boot.clone(),
-        device: info.devices.is_empty().then_some(info.device),
+        device: (info.devices.is_empty() && !is_imported).then_some(info.device),
         devices: info.devices.clone(),
     }
 }
@@ -148,8 +189,13 @@ fn file_notes(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Vec<Note> {
 }
 
 /// The run's verdict, no better than the file it stands in: a capture that was cut is `partial`, one
-/// with damaged blocks, or other records than were counted, `broken`.
-fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Verdict {
+/// with damaged blocks, or other records than were counted, `broken`. A whole capture of an imported run has
+/// none.
+fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Option<Verdict> {
+    let mut sources = settings_of(run.session(), settings::SOURCE);
+    if sources.next().is_some() && run.verdict().is_none() && run.is_ended() {
+        return None;
+    }
     let blocks = run.blocks().iter();
     let records = blocks.filter(|block| matches!(block.kind(), BlockKind::Records(_)));
     let here: u64 = records.map(|block| u64::from(block.header.count)).sum();
@@ -183,7 +229,7 @@ fn verdict_of(capture: &Capture<'_>, run: &CaptureRun<'_>) -> Verdict {
             format!("the verdict counts {collected} records, the capture holds {here}"),
         );
     }
-    verdict
+    Some(verdict)
 }
 
 fn note(notes: &mut Vec<Note>, count: u64, text: &str) {

@@ -45,7 +45,7 @@ pub enum TraceError {
     },
     /// A folder holds nothing that can be read.
     #[error(
-        "{}: neither {} nor {} is in this folder",
+        "{}: neither {} nor {}, nor another file that can be imported, is in this folder",
         path.display(),
         lanescope_capture::CAPTURE_FILE_NAME,
         crate::records_json::FILE_NAME
@@ -53,6 +53,31 @@ pub enum TraceError {
     NothingToRead {
         /// The folder.
         path: PathBuf,
+    },
+    /// A file is none that can be read.
+    #[error("{}: neither a capture nor a file that can be imported", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two of the files given for one run say when its tasks ran.
+    #[error("{}: {second:?} beside {first:?}, only one file of a run can say when its tasks ran", path.display())]
+    TwoTimelines {
+        /// The second.
+        path: PathBuf,
+        /// The format of the first.
+        first: crate::import::Format,
+        /// Its own.
+        second: crate::import::Format,
+    },
+    /// The scratch file of an import could not be made, written or read.
+    #[error("cannot use a scratch file in {}", folder.display())]
+    Scratch {
+        /// Where it lies.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// A table outgrew its 32-bit index.
     #[error("{what}: {count} found, at most {limit} can be read")]

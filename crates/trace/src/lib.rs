@@ -25,6 +25,7 @@ pub mod capture;
 mod edges;
 mod error;
 mod functions;
+pub mod import;
 pub mod json;
 mod payload;
 mod phase;

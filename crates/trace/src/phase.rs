@@ -55,21 +55,20 @@ impl Row for SchedulerPhase {
     type Record = PhaseRecord;
 
     fn of(record: &PhaseRecord, _thread: u32, _session: &Session) -> Option<Self> {
-        let phase = match PhaseKind::from_raw(record.phase)? {
-            PhaseKind::Complete => Self::COMPLETE,
-            PhaseKind::Dispatch => Self::DISPATCH,
-            PhaseKind::Idle => Self::IDLE,
-            PhaseKind::Blocked => Self::BLOCKED,
-            PhaseKind::Dump => Self::DUMP,
+        let phase = match (record.phase, PhaseKind::from_raw(record.phase)) {
+            (_, Some(kind)) => scheduler_number(kind)?,
+            (FOREIGN_SCHEDULER..FOREIGN_ORCHESTRATOR, None) => foreign(record.phase),
             _ => return None,
         };
         let count = u64::from(record.tasks);
         let (tasks_processed, rounds) = match phase {
+            _ if record.reserved & IMPORTED != 0 => (count, 0),
             Self::COMPLETE | Self::DISPATCH => (count, 1),
             _ => (0, count),
         };
         let looked = record.hits != 0 || record.misses != 0;
         let pops = (u64::from(record.hits), u64::from(record.misses));
+        let has_pops = looked || phase == Self::DISPATCH;
         Some(Self {
             start_ticks: record.begin_ticks,
             end_ticks: record.end_ticks,
@@ -77,7 +76,7 @@ impl Row for SchedulerPhase {
             loop_iter: u64::from(record.round),
             tasks_processed,
             rounds,
-            pops: (looked || phase == Self::DISPATCH).then_some(pops),
+            pops: (has_pops && record.reserved & UNCOUNTED == 0).then_some(pops),
         })
     }
 }
@@ -89,7 +88,7 @@ pub struct OrchestratorPhase {
     pub start_ticks: u64,
     /// When it ended.
     pub end_ticks: u64,
-    /// The reference's number, 16..=24.
+    /// The reference's number, 16..=24, or [`Self::SUBMIT`].
     pub phase: u32,
     /// The submission it belongs to.
     pub submit_index: u64,
@@ -100,8 +99,10 @@ pub struct OrchestratorPhase {
 impl OrchestratorPhase {
     /// The number of the first of [`Self::NAMES`].
     pub const FIRST: u32 = 16;
+    /// A whole submission, where a source tells no steps of it.
+    pub const SUBMIT: u32 = 25;
     /// The names, from [`Self::FIRST`].
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         "orch_sync",
         "orch_alloc",
         "orch_params",
@@ -111,6 +112,7 @@ impl OrchestratorPhase {
         "orch_fanin",
         "orch_finalize",
         "orch_scope_end",
+        "orch_submit",
     ];
 
     /// The name of the phase, `unknown` when it has none.
@@ -156,14 +158,105 @@ impl Row for OrchestratorPhase {
     type Record = PhaseRecord;
 
     fn of(record: &PhaseRecord, _thread: u32, _session: &Session) -> Option<Self> {
-        let kind = PhaseKind::from_raw(record.phase)?;
-        kind.is_of_orchestrator().then(|| Self {
+        let phase = match (record.phase, PhaseKind::from_raw(record.phase)) {
+            (raw, Some(kind)) => kind.is_of_orchestrator().then_some(u32::from(raw))?,
+            (FOREIGN_ORCHESTRATOR..FOREIGN_END, None) => foreign(record.phase),
+            _ => return None,
+        };
+        Some(Self {
             start_ticks: record.begin_ticks,
             end_ticks: record.end_ticks,
-            phase: u32::from(kind as u16),
+            phase,
             submit_index: u64::from(record.round),
             task_id: record.task_id,
         })
+    }
+}
+
+/// Imported phases that no device of ours records have these numbers and the reference's added; the last of
+/// each range stands for a phase without a number.
+const FOREIGN_SCHEDULER: u16 = 0x100;
+const FOREIGN_ORCHESTRATOR: u16 = 0x200;
+const FOREIGN_END: u16 = 0x300;
+/// In [`PhaseRecord::reserved`] of an imported phase: its source counts no looks at a ready queue.
+const UNCOUNTED: u32 = 1;
+/// In [`PhaseRecord::reserved`] of an imported phase: its count is of tasks, whatever the phase.
+const IMPORTED: u32 = 2;
+
+/// The reference's number of an imported phase; `u32::MAX` when it has none.
+fn foreign(raw: u16) -> u32 {
+    match raw % 0x100 {
+        0xFF => u32::MAX,
+        number => u32::from(number),
+    }
+}
+
+fn to_foreign(base: u16, phase: u32) -> u16 {
+    base + u16::try_from(phase).unwrap_or(0xFF).min(0xFF)
+}
+
+/// The reference's number of one of our phases.
+const fn scheduler_number(kind: PhaseKind) -> Option<u32> {
+    Some(match kind {
+        PhaseKind::Complete => SchedulerPhase::COMPLETE,
+        PhaseKind::Dispatch => SchedulerPhase::DISPATCH,
+        PhaseKind::Idle => SchedulerPhase::IDLE,
+        PhaseKind::Blocked => SchedulerPhase::BLOCKED,
+        PhaseKind::Dump => SchedulerPhase::DUMP,
+        _ => return None,
+    })
+}
+
+/// Whether a record's phase is one that is read.
+pub(crate) fn is_known(raw: u16) -> bool {
+    PhaseKind::from_raw(raw).is_some() || (FOREIGN_SCHEDULER..FOREIGN_END).contains(&raw)
+}
+
+/// The record of an imported scheduler phase. Counts above 32 bits are the largest that fit.
+pub(crate) fn scheduler_record(
+    phase: u32,
+    (begin_ticks, end_ticks): (u64, u64),
+    round: u64,
+    tasks: u64,
+    pops: Option<(u64, u64)>,
+) -> PhaseRecord {
+    let mut kinds = PhaseKind::ALL.into_iter();
+    let ours = kinds.find(|&kind| scheduler_number(kind) == Some(phase));
+    let fit = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let (hits, misses) = pops.unwrap_or_default();
+    PhaseRecord {
+        begin_ticks,
+        end_ticks,
+        phase: ours.map_or_else(|| to_foreign(FOREIGN_SCHEDULER, phase), |kind| kind as u16),
+        round: fit(round),
+        tasks: fit(tasks),
+        hits: fit(hits),
+        misses: fit(misses),
+        reserved: IMPORTED | if pops.is_some() { 0 } else { UNCOUNTED },
+        task_id: u64::MAX,
+        ..PhaseRecord::default()
+    }
+}
+
+/// The record of an imported orchestrator phase.
+pub(crate) fn orchestrator_record(
+    phase: u32,
+    (begin_ticks, end_ticks): (u64, u64),
+    submit_index: u64,
+    task_id: u64,
+) -> PhaseRecord {
+    let mut kinds = PhaseKind::ALL.into_iter();
+    let ours = kinds.find(|&kind| kind.is_of_orchestrator() && u32::from(kind as u16) == phase);
+    PhaseRecord {
+        begin_ticks,
+        end_ticks,
+        phase: ours.map_or_else(
+            || to_foreign(FOREIGN_ORCHESTRATOR, phase),
+            |kind| kind as u16,
+        ),
+        round: u32::try_from(submit_index).unwrap_or(u32::MAX),
+        task_id,
+        ..PhaseRecord::default()
     }
 }
 

@@ -18,7 +18,7 @@
 //! [`TraceError::Malformed`] with file, line, column and what was expected. Nothing is kept of a
 //! file that is refused.
 
-mod rows;
+pub(crate) mod rows;
 mod scale;
 
 use crate::{Core, EdgeTable, Note, Session, Task, Trace, TraceError, TraceParts};
@@ -61,7 +61,7 @@ pub fn read_from(source: impl Read, path: &Path) -> Result<Trace, TraceError> {
     document.into_trace()
 }
 
-fn malformed(path: &Path, error: serde_json::Error) -> TraceError {
+pub(crate) fn malformed(path: &Path, error: serde_json::Error) -> TraceError {
     let path = path.to_owned();
     if error.is_io() {
         let source = error.into();
@@ -102,7 +102,7 @@ struct Rows {
 }
 
 /// Stands for an unknown time until the rows have their origin.
-const UNKNOWN_NS: u64 = u64::MAX;
+pub(crate) const UNKNOWN_NS: u64 = u64::MAX;
 
 impl Document {
     fn into_trace(self) -> Result<Trace, TraceError> {
@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for Document {
 }
 
 /// The keys that are read; the first two must be there.
-const KEYS: [&str; 6] = [
+pub(crate) const KEYS: [&str; 6] = [
     "version",
     "tasks",
     "aicpu_scheduler_phases",
@@ -190,7 +190,7 @@ const KEYS: [&str; 6] = [
     "core_to_thread",
 ];
 
-fn version<E: serde::de::Error>(version: i64) -> Result<u32, E> {
+pub(crate) fn version<E: serde::de::Error>(version: i64) -> Result<u32, E> {
     match version {
         1 => Ok(1),
         2 => Ok(2),

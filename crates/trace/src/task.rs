@@ -178,6 +178,18 @@ pub(crate) fn order_ticks(task: &Task) -> u64 {
     .unwrap_or(0)
 }
 
+/// The same of a record.
+pub(crate) fn order_ticks_of(record: &TaskRecord) -> u64 {
+    order_ticks(&Task {
+        dispatch_ticks: record.dispatch_ticks,
+        receive_ticks: record.receive_ticks,
+        start_ticks: record.start_ticks,
+        end_ticks: record.end_ticks,
+        finish_ticks: record.finish_ticks,
+        ..Task::default()
+    })
+}
+
 /// The task of a record, or `None` when the session has no such core.
 ///
 /// A core type that is none is replaced by the core's own.

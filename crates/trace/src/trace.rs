@@ -6,7 +6,7 @@ use crate::rows::{Mapped, RowsOf};
 use crate::task::{mapped_task, order_ticks};
 use crate::{
     EdgeTable, Functions, Orchestrator, OrchestratorPhase, Payload, PmuRow, SchedulerPhase,
-    Session, Task, TensorRow, TraceError, capture, records_json,
+    Session, Task, TensorRow, TraceError, capture, import,
 };
 use lanescope_abi::TaskRecord;
 use lanescope_capture::{CAPTURE_FILE_NAME, Clock, Verdict};
@@ -71,29 +71,30 @@ pub struct Note {
 }
 
 impl Trace {
-    /// Opens whatever `path` is: a folder with a capture or an `l2_perf_records.json` in it, or one
-    /// of these files. Of a capture with several runs, the last.
+    /// Opens whatever `path` is: a capture, a file that can be imported ([`import::Format`]), or a folder with
+    /// one of these in it; of a folder without a capture all files of its run. Of a capture with several
+    /// runs, the last.
     ///
     /// # Errors
     ///
-    /// Those of [`capture::read`] and [`records_json::read`]; [`TraceError::NothingToRead`] for a
-    /// folder that holds neither.
+    /// Those of [`capture::read`] and [`import::read`]; [`TraceError::NothingToRead`] for a folder that holds
+    /// neither.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TraceError> {
         let path = path.as_ref();
         if path.is_dir() {
-            let names = [CAPTURE_FILE_NAME, records_json::FILE_NAME];
-            let found = names.iter().map(|name| path.join(name));
-            let Some(file) = found.into_iter().find(|file| file.exists()) else {
+            let capture = path.join(CAPTURE_FILE_NAME);
+            if capture.exists() {
+                return Self::open(capture);
+            }
+            let files = import::in_folder(path);
+            if files.is_empty() {
                 let path = path.to_owned();
                 return Err(TraceError::NothingToRead { path });
-            };
-            return Self::open(file);
+            }
+            return import::read(&files);
         }
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            return records_json::read(path);
+        if let Some(format) = import::Format::of(path)? {
+            return import::read(&import::with_companions(path, format));
         }
         let mut runs = capture::read(path)?;
         Ok(runs.pop().expect("a capture that was read has a run"))

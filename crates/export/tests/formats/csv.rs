@@ -28,8 +28,8 @@ fn unknown_values_are_empty_and_text_is_quoted() {
     assert_eq!(
         rows,
         [
-            "0,orchestrator,orch_alloc,84195465005228,84195465005229,11,,,,2",
-            "1,scheduler,dispatch,84195465005230,84195465005232,3,1,4,5,",
+            "0,orchestrator,orch_alloc,84195465005228,84195465005229,11,,,,2,",
+            "1,scheduler,dispatch,84195465005230,84195465005232,3,1,4,5,,1",
         ]
     );
 }

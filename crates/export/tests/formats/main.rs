@@ -60,6 +60,7 @@ fn odd() -> Trace {
                 phase: SchedulerPhase::DISPATCH,
                 loop_iter: 3,
                 tasks_processed: 1,
+                rounds: 1,
                 pops: Some((4, 5)),
             }],
         ],

@@ -2,12 +2,12 @@
 
 use super::note;
 use crate::payload::Payloads;
-use crate::phase::PhaseLoss;
+use crate::phase::{PhaseLoss, is_known};
 use crate::rows::{Mapped, MappedBlock, Row, RowsOf};
 use crate::task::{mapped_task, order_ticks};
 use crate::trace::{Collected, MAX_THREADS};
 use crate::{Note, PmuRow, Session, TensorRow};
-use lanescope_abi::record::{PhaseKind, Record};
+use lanescope_abi::record::Record;
 use lanescope_abi::{Kind, PhaseRecord, PmuRecord, TaskRecord, TensorRecord};
 use lanescope_capture::{Block, BlockHeader, BlockKind, CaptureFile, CaptureRun, PayloadHeader};
 use std::collections::BTreeMap;
@@ -159,7 +159,7 @@ impl<'run> Lanes<'_, 'run> {
         for (block, records) in blocks {
             let next = next.entry(block.thread).or_default();
             for record in *records {
-                unknown += u64::from(PhaseKind::from_raw(record.phase).is_none());
+                unknown += u64::from(!is_known(record.phase));
                 strange += u64::from(record.run_id != self.run.session().run_id);
                 match record.sequence.checked_sub(*next) {
                     Some(0) => {}

@@ -6,44 +6,44 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 
 #[derive(Deserialize)]
-pub(super) struct TaskRow {
-    pub(super) task_id: TaskId,
-    pub(super) func_id: u32,
-    pub(super) core_id: u16,
-    pub(super) core_type: CoreTypeName,
-    pub(super) start_time_us: Nanoseconds,
-    pub(super) end_time_us: Nanoseconds,
+pub(crate) struct TaskRow {
+    pub(crate) task_id: TaskId,
+    pub(crate) func_id: u32,
+    pub(crate) core_id: u16,
+    pub(crate) core_type: CoreTypeName,
+    pub(crate) start_time_us: Nanoseconds,
+    pub(crate) end_time_us: Nanoseconds,
     #[serde(default)]
-    pub(super) dispatch_time_us: Nanoseconds,
+    pub(crate) dispatch_time_us: Nanoseconds,
     #[serde(default)]
-    pub(super) finish_time_us: Nanoseconds,
+    pub(crate) finish_time_us: Nanoseconds,
     #[serde(default)]
-    pub(super) fanout: Vec<TaskId>,
-    pub(super) fanout_count: Option<i64>,
+    pub(crate) fanout: Vec<TaskId>,
+    pub(crate) fanout_count: Option<i64>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum CoreTypeName {
+pub(crate) enum CoreTypeName {
     Aic,
     Aiv,
 }
 
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct SchedulerRow {
-    pub(super) start_time_us: Nanoseconds,
-    pub(super) end_time_us: Nanoseconds,
-    pub(super) phase: SchedulerPhaseName,
+pub(crate) struct SchedulerRow {
+    pub(crate) start_time_us: Nanoseconds,
+    pub(crate) end_time_us: Nanoseconds,
+    pub(crate) phase: SchedulerPhaseName,
     #[serde(default)]
-    pub(super) loop_iter: u64,
+    pub(crate) loop_iter: u64,
     #[serde(default)]
-    pub(super) tasks_processed: u64,
-    pub(super) pop_hit: Option<u64>,
-    pub(super) pop_miss: Option<u64>,
+    pub(crate) tasks_processed: u64,
+    pub(crate) pop_hit: Option<u64>,
+    pub(crate) pop_miss: Option<u64>,
 }
 
 impl SchedulerRow {
-    pub(super) fn phase(&self, scale: &Scale) -> SchedulerPhase {
+    pub(in crate::records_json) fn phase(&self, scale: &Scale) -> SchedulerPhase {
         SchedulerPhase {
             start_ticks: scale.at(self.start_time_us.0),
             end_ticks: scale.at(self.end_time_us.0),
@@ -57,17 +57,17 @@ impl SchedulerRow {
 }
 
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct OrchestratorPhaseRow {
-    pub(super) start_time_us: Nanoseconds,
-    pub(super) end_time_us: Nanoseconds,
-    pub(super) phase: OrchestratorPhaseName,
+pub(crate) struct OrchestratorPhaseRow {
+    pub(crate) start_time_us: Nanoseconds,
+    pub(crate) end_time_us: Nanoseconds,
+    pub(crate) phase: OrchestratorPhaseName,
     #[serde(default)]
-    pub(super) submit_idx: u64,
-    pub(super) task_id: TaskId,
+    pub(crate) submit_idx: u64,
+    pub(crate) task_id: TaskId,
 }
 
 impl OrchestratorPhaseRow {
-    pub(super) fn phase(&self, scale: &Scale) -> OrchestratorPhase {
+    pub(in crate::records_json) fn phase(&self, scale: &Scale) -> OrchestratorPhase {
         OrchestratorPhase {
             start_ticks: scale.at(self.start_time_us.0),
             end_ticks: scale.at(self.end_time_us.0),
@@ -79,30 +79,30 @@ impl OrchestratorPhaseRow {
 }
 
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct OrchestratorRow {
-    pub(super) start_time_us: Nanoseconds,
-    pub(super) end_time_us: Nanoseconds,
-    pub(super) submit_count: i64,
-    pub(super) phase_us: OrchestratorTotals,
+pub(crate) struct OrchestratorRow {
+    pub(crate) start_time_us: Nanoseconds,
+    pub(crate) end_time_us: Nanoseconds,
+    pub(crate) submit_count: i64,
+    pub(crate) phase_us: OrchestratorTotals,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-pub(super) struct OrchestratorTotals {
-    pub(super) sync: Nanoseconds,
-    pub(super) alloc: Nanoseconds,
-    pub(super) params: Nanoseconds,
-    pub(super) lookup: Nanoseconds,
-    pub(super) heap: Nanoseconds,
-    pub(super) insert: Nanoseconds,
-    pub(super) fanin: Nanoseconds,
-    pub(super) scope_end: Nanoseconds,
+pub(crate) struct OrchestratorTotals {
+    pub(crate) sync: Nanoseconds,
+    pub(crate) alloc: Nanoseconds,
+    pub(crate) params: Nanoseconds,
+    pub(crate) lookup: Nanoseconds,
+    pub(crate) heap: Nanoseconds,
+    pub(crate) insert: Nanoseconds,
+    pub(crate) fanin: Nanoseconds,
+    pub(crate) scope_end: Nanoseconds,
 }
 
 impl OrchestratorTotals {
     /// In the order of [`Orchestrator::PHASES`].
-    pub(super) fn values(&self) -> [Nanoseconds; 8] {
+    pub(crate) fn values(&self) -> [Nanoseconds; 8] {
         [
             self.sync,
             self.alloc,
@@ -117,7 +117,7 @@ impl OrchestratorTotals {
 }
 
 impl OrchestratorRow {
-    pub(super) fn totals(&self, scale: &Scale) -> Orchestrator {
+    pub(in crate::records_json) fn totals(&self, scale: &Scale) -> Orchestrator {
         Orchestrator {
             start_ticks: scale.at(self.start_time_us.0),
             end_ticks: scale.at(self.end_time_us.0),
@@ -129,7 +129,7 @@ impl OrchestratorRow {
 
 /// A task id; the negative numbers some writers print are taken modulo 2^64.
 #[derive(Clone, Copy)]
-pub(super) struct TaskId(pub(super) u64);
+pub(crate) struct TaskId(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for TaskId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -155,7 +155,7 @@ impl<'de> Deserialize<'de> for TaskId {
 
 /// A time written in microseconds with three digits, as whole nanoseconds.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Nanoseconds(pub(super) u64);
+pub(crate) struct Nanoseconds(pub(crate) u64);
 
 /// Differences that wrapped below the base are printed as some 10^17 µs; nothing real is above this.
 const LAST_REAL_US: f64 = 9e12;
@@ -182,7 +182,7 @@ impl<'de> Deserialize<'de> for Nanoseconds {
 
 /// A scheduler phase by its number.
 #[derive(Clone, Copy)]
-pub(super) struct SchedulerPhaseName(pub(super) u32);
+pub(crate) struct SchedulerPhaseName(pub(crate) u32);
 
 impl<'de> Deserialize<'de> for SchedulerPhaseName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -193,7 +193,7 @@ impl<'de> Deserialize<'de> for SchedulerPhaseName {
 
 /// An orchestrator phase by its number.
 #[derive(Clone, Copy)]
-pub(super) struct OrchestratorPhaseName(pub(super) u32);
+pub(crate) struct OrchestratorPhaseName(pub(crate) u32);
 
 impl<'de> Deserialize<'de> for OrchestratorPhaseName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,0 +1,211 @@
+//! A run under construction: takes rows from importers in any order and writes them as a capture.
+//!
+//! Everything that grows with a file goes through a [`Sorter`]; what is kept beside them is a few words a
+//! core, thread and function.
+
+use super::edges::EdgeDraft;
+use super::rows::{ByTime, Counted, Dumped, Half, Kernels, Phase};
+use super::sorter::Sorter;
+use crate::Orchestrator;
+use crate::trace::MAX_THREADS;
+use lanescope_abi::{Chip, CoreType, PhaseRecord, PmuRecord, TaskRecord};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// The run that an imported capture holds.
+pub(super) const RUN_ID: u32 = 1;
+
+/// What the times that importers hand over are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Raw ticks of a counter of this rate; 0 is unknown.
+    Ticks(u64),
+    /// One more than the nanoseconds since the file's own base; 0 is unknown.
+    Nanoseconds,
+}
+
+/// A run under construction.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// What the source calls itself.
+    pub(super) platform: String,
+    /// The workload's name, where a source has one.
+    pub(super) workload: String,
+    pub(super) chip: Option<Chip>,
+    pub(super) unit: Option<Unit>,
+    /// Rate and first tick of the counter, where a file in nanoseconds says them.
+    pub(super) counter: Option<(u64, u64)>,
+    pub(super) level: Option<u32>,
+    pub(super) pmu_event: Option<u32>,
+    pub(super) orchestrator: Option<Orchestrator>,
+    pub(super) functions: BTreeMap<u32, String>,
+    pub(super) cores: Vec<DraftCore>,
+    /// Whether every time in nanoseconds is one of the 50 MHz counter.
+    pub(super) fits_slow_counter: bool,
+    pub(super) phase_threads: BTreeSet<u32>,
+    pub(super) pmu_threads: BTreeSet<u32>,
+    pub(super) tasks: Sorter<ByTime>,
+    pub(super) halves: Sorter<Half>,
+    pub(super) kernels: Sorter<Kernels>,
+    pub(super) phases: Sorter<Phase>,
+    pub(super) counted: Sorter<Counted>,
+    pub(super) dumped: Sorter<Dumped>,
+    pub(super) payload: Option<File>,
+    pub(super) edges: EdgeDraft,
+    notes: BTreeMap<String, u64>,
+    /// Why a row could not be taken, for the reader to pick up.
+    pub(super) failed: Option<io::Error>,
+}
+
+/// What is known of a core.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DraftCore {
+    pub(super) core_type: Option<CoreType>,
+    pub(super) thread: Option<u32>,
+}
+
+impl Draft {
+    /// An empty one, whose scratch files lie in `folder`.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self {
+            platform: String::new(),
+            workload: String::new(),
+            chip: None,
+            unit: None,
+            counter: None,
+            level: None,
+            pmu_event: None,
+            orchestrator: None,
+            functions: BTreeMap::new(),
+            cores: Vec::new(),
+            fits_slow_counter: true,
+            phase_threads: BTreeSet::new(),
+            pmu_threads: BTreeSet::new(),
+            tasks: Sorter::new(folder),
+            halves: Sorter::new(folder),
+            kernels: Sorter::new(folder),
+            phases: Sorter::new(folder),
+            counted: Sorter::new(folder),
+            dumped: Sorter::new(folder),
+            payload: None,
+            edges: EdgeDraft::new(folder),
+            notes: BTreeMap::new(),
+            failed: None,
+        }
+    }
+
+    /// Counts something that could not be placed or had to be assumed.
+    pub(super) fn note(&mut self, count: u64, text: &str) {
+        if count == 0 {
+            return;
+        }
+        match self.notes.get_mut(text) {
+            Some(counted) => *counted += count,
+            None => drop(self.notes.insert(text.to_owned(), count)),
+        }
+    }
+
+    pub(super) fn notes(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.notes
+            .iter()
+            .map(|(text, &count)| (text.as_str(), count))
+    }
+
+    /// The core with this number; it and those before it are made when they are new.
+    pub(super) fn core(&mut self, core: u16) -> &mut DraftCore {
+        let core = usize::from(core);
+        if core >= self.cores.len() {
+            self.cores.resize(core + 1, DraftCore::default());
+        }
+        &mut self.cores[core]
+    }
+
+    /// Takes a whole task.
+    pub(super) fn task(&mut self, record: TaskRecord) -> Result<(), String> {
+        self.see_core(&record);
+        self.see_times([
+            record.dispatch_ticks,
+            record.receive_ticks,
+            record.start_ticks,
+            record.end_ticks,
+            record.finish_ticks,
+        ]);
+        let pushed = self.tasks.push(ByTime(record));
+        self.kept(pushed)
+    }
+
+    /// Takes one half of a task.
+    pub(super) fn half(&mut self, half: Half) -> Result<(), String> {
+        self.see_core(&half.record);
+        let pushed = self.halves.push(half);
+        self.kept(pushed)
+    }
+
+    fn see_core(&mut self, record: &TaskRecord) {
+        let core_type = CoreType::from_raw(u32::from(record.core_type));
+        let core = self.core(record.core);
+        core.core_type = core.core_type.or(core_type);
+    }
+
+    fn see_times(&mut self, times: impl IntoIterator<Item = u64>) {
+        let slow_ns = 1_000_000_000 / Chip::A2a3.info().ticks_per_second;
+        let mut times = times.into_iter().filter(|&time| time != 0);
+        self.fits_slow_counter &= times.all(|time| (time - 1).is_multiple_of(slow_ns));
+    }
+
+    /// Times that are of no row: totals.
+    pub(super) fn see_spans(&mut self, spans_ns: impl IntoIterator<Item = u64>) {
+        self.see_times(spans_ns.into_iter().map(|span| span.saturating_add(1)));
+    }
+
+    /// Takes a phase of a thread.
+    pub(super) fn phase(&mut self, thread: u32, record: PhaseRecord) -> Result<(), String> {
+        if thread >= MAX_THREADS {
+            return Err(format!(
+                "AICPU thread {thread}, expected at most {MAX_THREADS}"
+            ));
+        }
+        self.see_times([record.begin_ticks, record.end_ticks]);
+        self.phase_threads.insert(thread);
+        let thread = u16::try_from(thread).expect("checked above");
+        let pushed = self.phases.push(Phase(PhaseRecord {
+            thread,
+            run_id: RUN_ID,
+            ..record
+        }));
+        self.kept(pushed)
+    }
+
+    /// Takes counters that a thread committed.
+    pub(super) fn counters(&mut self, thread: u32, record: PmuRecord) -> Result<(), String> {
+        if thread >= MAX_THREADS {
+            return Err(format!(
+                "AICPU thread {thread}, expected at most {MAX_THREADS}"
+            ));
+        }
+        let core_type = CoreType::from_raw(u32::from(record.core_type));
+        let core = self.core(record.core);
+        core.core_type = core.core_type.or(core_type);
+        self.pmu_threads.insert(thread);
+        let thread = u64::from(thread);
+        let pushed = self.counted.push(Counted { thread, record });
+        self.kept(pushed)
+    }
+
+    /// Takes an edge.
+    pub(super) fn edge(&mut self, producer: u64, consumer: u64) -> Result<(), String> {
+        let pushed = self.edges.push(producer, consumer);
+        self.kept(pushed)
+    }
+
+    /// Keeps the reason of a failure; the text only stops whoever reads.
+    pub(super) fn kept(&mut self, pushed: io::Result<()>) -> Result<(), String> {
+        pushed.map_err(|error| {
+            let text = error.to_string();
+            self.failed = Some(error);
+            text
+        })
+    }
+}

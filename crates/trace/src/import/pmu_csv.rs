@@ -1,0 +1,172 @@
+//! `pmu.csv`: hardware counters of tasks, in the order in which AICPU threads committed them.
+
+use super::draft::Draft;
+use crate::TraceError;
+use lanescope_abi::{Chip, PmuEvent, PmuRecord};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// The name the file has in an output folder.
+pub(super) const FILE_NAME: &str = "pmu.csv";
+/// How the file begins.
+pub(super) const FIRST_COLUMNS: &str =
+    "thread_id,core_id,task_id,func_id,core_type,pmu_total_cycles";
+/// No row is longer.
+const MOST_LINE_BYTES: u64 = 4096;
+
+pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
+    let failed = |source| TraceError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut lines = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed)?);
+    let mut line = Vec::new();
+    let mut number = 0;
+    let mut counters = None;
+    loop {
+        line.clear();
+        let mut taken = lines.by_ref().take(MOST_LINE_BYTES);
+        if taken.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+            break;
+        }
+        number += 1;
+        let malformed = |(column, message)| TraceError::Malformed {
+            path: path.to_owned(),
+            line: number,
+            column,
+            message,
+        };
+        let text = text_of(&line).map_err(malformed)?;
+        match &counters {
+            None => counters = Some(header(text, draft.chip).map_err(malformed)?),
+            Some((_, slots)) => {
+                row(text, slots, draft).map_err(|fault| match draft.failed.take() {
+                    Some(source) => failed(source),
+                    None => malformed(fault),
+                })?;
+            }
+        }
+    }
+    let Some((chips, _)) = counters else {
+        return Err(TraceError::Malformed {
+            path: path.to_owned(),
+            line: 1,
+            column: 0,
+            message: format!("the file is empty, expected a line {FIRST_COLUMNS}…"),
+        });
+    };
+    // Where both chips have these columns the other files of the run decide.
+    if draft.chip.is_none()
+        && let [chip] = chips[..]
+    {
+        draft.chip = Some(chip);
+    }
+    if draft.platform.is_empty() {
+        FILE_NAME.clone_into(&mut draft.platform);
+    }
+    Ok(())
+}
+
+/// Column from 1, and what is wrong there.
+type Fault = (usize, String);
+
+fn text_of(line: &[u8]) -> Result<&str, Fault> {
+    let text = std::str::from_utf8(line);
+    let text = text.map_err(|error| (error.valid_up_to() + 1, "no text".to_owned()))?;
+    text.strip_suffix('\n').ok_or_else(|| {
+        let message = format!("the line does not end within {MOST_LINE_BYTES} bytes of the file");
+        (text.len(), message)
+    })
+}
+
+/// The chips that have an event type with these columns, and the counter of each column.
+fn header(text: &str, chip: Option<Chip>) -> Result<(Vec<Chip>, Vec<usize>), Fault> {
+    let names = text
+        .strip_prefix(FIRST_COLUMNS)
+        .and_then(|rest| rest.strip_suffix(",event_type"));
+    let names = names.ok_or_else(|| {
+        let message = format!("expected {FIRST_COLUMNS}, the counters, event_type");
+        (1, message)
+    })?;
+    let names: Vec<&str> = names.split(',').skip(1).collect();
+    let has_columns = |event: &&PmuEvent| {
+        let columns = event.columns().map(|(_, column)| column);
+        columns.eq(names.iter().copied())
+    };
+    let of_chip = |chip: Chip| chip.info().pmu_events.iter().find(has_columns);
+    let mut chips: Vec<Chip> = Chip::ALL.to_vec();
+    chips.retain(|&known| of_chip(known).is_some() && chip.is_none_or(|chip| chip == known));
+    let event = chips
+        .first()
+        .and_then(|&chip| of_chip(chip))
+        .ok_or_else(|| {
+            let message = "no event type of the chip has these counters".to_owned();
+            (FIRST_COLUMNS.len() + 2, message)
+        })?;
+    Ok((chips, event.columns().map(|(counter, _)| counter).collect()))
+}
+
+fn row(text: &str, slots: &[usize], draft: &mut Draft) -> Result<(), Fault> {
+    let mut fields = Fields { text, at: 0 };
+    let thread = fields.number("an AICPU thread")?;
+    let core = fields.number("a core")?;
+    let mut record = PmuRecord {
+        core,
+        task_id: fields.task_id()?,
+        func_id: fields.number("a function id")?,
+        core_type: fields.number("a core type, 0 or 1")?,
+        total_cycles: fields.number("cycles")?,
+        run_id: super::draft::RUN_ID,
+        ..PmuRecord::default()
+    };
+    for &slot in slots {
+        record.counters[slot] = fields.number("a count of 32 bits")?;
+    }
+    record.event = fields.number("an event type")?;
+    if fields.at <= text.len() {
+        return Err((fields.at + 1, "more fields than columns".to_owned()));
+    }
+    draft.pmu_event = draft.pmu_event.or(Some(record.event));
+    draft
+        .counters(thread, record)
+        .map_err(|message| (1, message))
+}
+
+/// The fields of a line, one by one.
+struct Fields<'a> {
+    text: &'a str,
+    /// Where the next one begins; behind the end when there is none.
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn next(&mut self, expected: &str) -> Result<(usize, &'a str), Fault> {
+        let begin = self.at;
+        let rest = self
+            .text
+            .get(begin..)
+            .ok_or_else(|| (begin, format!("the line ends, expected {expected}")))?;
+        let field = rest.split(',').next().unwrap_or_default();
+        self.at = begin + field.len() + 1;
+        Ok((begin + 1, field))
+    }
+
+    fn number<N: std::str::FromStr>(&mut self, expected: &str) -> Result<N, Fault> {
+        let (column, field) = self.next(expected)?;
+        let number = field.parse();
+        number.map_err(|_| (column, format!("`{field}`, expected {expected}")))
+    }
+
+    fn task_id(&mut self) -> Result<u64, Fault> {
+        let (column, field) = self.next("a task id")?;
+        let digits = field.strip_prefix("0x");
+        let id = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        id.ok_or_else(|| {
+            (
+                column,
+                format!("`{field}`, expected a task id as 0x and digits"),
+            )
+        })
+    }
+}

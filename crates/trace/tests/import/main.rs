@@ -1,0 +1,113 @@
+//! Other tools' files become the runs they tell of, and files that tell nothing are refused with their place.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod chip_swimlane;
+mod chrome;
+mod hostile;
+mod reference;
+
+use lanescope_trace::{Trace, TraceError, import};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
+}
+
+/// A folder that is removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lanescope-import-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a file with this text is read as.
+fn read(name: &str, text: impl AsRef<[u8]>) -> Result<Trace, TraceError> {
+    let folder = Folder::new();
+    Trace::open(folder.file(name, text))
+}
+
+#[test]
+fn formats_are_told_by_content() {
+    let folder = Folder::new();
+    let cases = [
+        ("{\"version\": 1, \"tasks\": []}", import::Format::L2Records),
+        ("{\"aicore_tasks\": []}", import::Format::ChipSwimlane),
+        ("\n{\"traceEvents\": []}", import::Format::Chrome),
+        ("[{\"ph\": \"X\"}]", import::Format::Chrome),
+        ("{\"version\": 2, \"edges\": []}", import::Format::Deps),
+        (
+            "{\"level\": 2, \"orchestrator_name\": null}",
+            import::Format::NameMap,
+        ),
+        (
+            "{\"run_dir\": \"x\", \"bin_format\": {}}",
+            import::Format::TensorDump,
+        ),
+        (
+            "thread_id,core_id,task_id,func_id,core_type,pmu_total_cycles,x,event_type\n",
+            import::Format::PmuCsv,
+        ),
+    ];
+    for (text, format) in cases {
+        // Whatever it is called.
+        let path = folder.file("given.txt", text);
+        assert_eq!(import::Format::of(&path).unwrap(), Some(format), "{text}");
+    }
+    let path = folder.file("given.json", "\u{0}\u{1}");
+    assert_eq!(import::Format::of(&path).unwrap(), None);
+}
+
+#[test]
+fn two_timelines_and_none_are_refused() {
+    let folder = Folder::new();
+    let records = folder.file("a.json", "{\"version\": 1, \"tasks\": []}");
+    let chrome = folder.file("b.json", "[{\"ph\": \"X\", \"ts\": 1, \"dur\": 1}]");
+    let names = folder.file("c.json", "{\"callable_id_to_name\": {\"0\": \"QK\"}}");
+    let refused = import::read(&[records.clone(), chrome]).unwrap_err();
+    assert!(
+        matches!(refused, TraceError::TwoTimelines { .. }),
+        "{refused}"
+    );
+    let refused = import::read(std::slice::from_ref(&names)).unwrap_err();
+    assert!(matches!(refused, TraceError::NoRun { .. }), "{refused}");
+    let trace = import::read(&[names, records]).unwrap();
+    assert_eq!(trace.functions().name(0), Some("QK"));
+}
+
+#[test]
+fn a_capture_of_an_import_is_the_same_run() {
+    let folder = Folder::new();
+    let source = data("full.l2_perf_records.json");
+    let path = folder.0.join("kept.lanescope");
+    let out = fs::File::create(&path).unwrap();
+    import::write_capture(std::slice::from_ref(&source), &folder.0, out).unwrap();
+    let (kept, direct) = (Trace::open(path).unwrap(), Trace::open(source).unwrap());
+    assert!(kept.tasks().eq(direct.tasks()));
+    assert_eq!(kept.session(), direct.session());
+    assert!(kept.verdict().is_none());
+    let scratch = fs::read_dir(&folder.0).unwrap().count();
+    assert_eq!(scratch, 1, "a scratch file was left");
+}

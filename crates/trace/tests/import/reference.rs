@@ -1,0 +1,160 @@
+//! The reference's `l2_perf_records.json`, `pmu.csv` and `tensor_dump`.
+
+use super::{Folder, data, read};
+use lanescope_trace::{Role, Stage, Task, Trace, TraceError, records_json};
+use std::fs;
+
+fn sorted(trace: &Trace) -> Vec<Task> {
+    let tasks = trace.tasks().map(|task| Task { run_id: 0, ..task });
+    let mut tasks: Vec<_> = tasks.collect();
+    tasks.sort_by_key(|task| (task.core, task.start_ticks, task.task_id));
+    tasks
+}
+
+/// The reader that keeps everything in memory has been held to the reference's own files.
+#[test]
+fn records_read_row_by_row_are_those_read_at_once() {
+    let names = [
+        "full.l2_perf_records.json",
+        "reference_sim_vector/l2_perf_records.json",
+        "reference_sim_paged_attention/l2_perf_records.json",
+    ];
+    for name in names {
+        let at_once = records_json::read(&data(name)).unwrap();
+        let by_row = Trace::open(data(name)).unwrap();
+        assert_eq!(sorted(&by_row), sorted(&at_once), "{name}");
+        assert_eq!(by_row.session(), at_once.session(), "{name}");
+        assert_eq!(by_row.orchestrator(), at_once.orchestrator(), "{name}");
+        assert_eq!(by_row.notes(), at_once.notes(), "{name}");
+        for thread in at_once.threads() {
+            assert!(
+                by_row
+                    .scheduler_phases(thread)
+                    .eq(at_once.scheduler_phases(thread))
+            );
+            assert!(
+                by_row
+                    .orchestrator_phases(thread)
+                    .eq(at_once.orchestrator_phases(thread))
+            );
+        }
+        for task in at_once.tasks() {
+            // The successors of a task in the order of the file.
+            let expected: Vec<u64> = at_once.edges().successor_ids(task.task_id).collect();
+            let found: Vec<u64> = by_row.edges().successor_ids(task.task_id).collect();
+            assert_eq!(found, expected, "{name}: task {}", task.task_id);
+        }
+        assert_eq!(by_row.edges().len(), at_once.edges().len());
+    }
+}
+
+const PMU: &str = "thread_id,core_id,task_id,func_id,core_type,pmu_total_cycles,vec_busy_cycles,\
+    cube_busy_cycles,scalar_busy_cycles,mte1_busy_cycles,mte2_busy_cycles,mte3_busy_cycles,\
+    icache_miss,icache_req,event_type\n";
+const ROW: &str = "1,3,0x0000000100000007,2,1,987654321098,1,2,3,4,5,6,7,4294967295,2\n";
+
+#[test]
+fn counters_keep_their_slots() {
+    let trace = read("pmu.csv", format!("{PMU}{ROW}")).unwrap();
+    let rows: Vec<_> = trace.pmu_rows().collect();
+    let [row] = rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.thread, row.core, row.task_id), (1, 3, 0x1_0000_0007));
+    assert_eq!(
+        (row.func_id, row.total_cycles, row.event),
+        (2, 987_654_321_098, 2)
+    );
+    assert_eq!(row.counters[..8], [1, 2, 3, 4, 5, 6, 7, u32::MAX]);
+    assert_eq!(trace.session().cores.len(), 4);
+}
+
+#[test]
+fn a_malformed_row_is_named_with_its_place() {
+    let cases = [
+        (ROW.replace("1,3,", "1,x,"), 3, "`x`, expected a core"),
+        (
+            ROW.replace(",2\n", ",2,9\n"),
+            68,
+            "more fields than columns",
+        ),
+        (ROW.replace(",4294967295,2\n", "\n"), 54, "the line ends"),
+        (
+            ROW.replace("0x0000000100000007", "7"),
+            5,
+            "expected a task id",
+        ),
+        (ROW.trim_end().to_owned(), 66, "does not end"),
+    ];
+    for (row, column, expected) in cases {
+        let refused = read("pmu.csv", format!("{PMU}{row}")).unwrap_err();
+        let TraceError::Malformed {
+            line,
+            column: found,
+            message,
+            ..
+        } = &refused
+        else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(*line, 2, "{refused}");
+        assert_eq!(*found, column, "{refused}");
+        assert!(message.contains(expected), "{refused}");
+    }
+}
+
+const MANIFEST: &str = r#"{"run_dir": "tensor_dump",
+    "bin_format": {"type": "logical_contiguous", "byte_order": "little_endian"},
+    "dropped_records": 3, "bin_file": "tensor_dump.bin", "tensors": [
+    {"task_id": "0x0000000000000065", "subtask_id": 2, "func_id": 1, "role": "output",
+     "stage": "after_completion", "arg_index": 2, "dtype": "FLOAT16", "is_contiguous": true,
+     "shape": [3, 4], "raw_shape": [8, 4], "offsets": [2, 0], "numel": 12, "bin_offset": 10,
+     "bin_size": 24, "truncated": false, "overwritten": false},
+    {"task_id": "0x0000000000000064", "subtask_id": 0, "func_id": 1, "role": "input",
+     "stage": "before_dispatch", "arg_index": 0, "dtype": "FLOAT32", "is_contiguous": true,
+     "shape": [], "raw_shape": [], "offsets": [], "numel": 1, "bin_offset": 6, "bin_size": 4,
+     "truncated": false, "overwritten": false}]}"#;
+
+#[test]
+fn a_dump_keeps_shapes_and_bytes() {
+    let folder = Folder::new();
+    let bytes: Vec<u8> = (0..34).collect();
+    folder.file("tensor_dump.bin", &bytes);
+    let trace = Trace::open(folder.file("tensor_dump.json", MANIFEST)).unwrap();
+    let rows: Vec<_> = trace.tensors().collect();
+    assert_eq!(rows.len(), 2);
+    // In the order in which they were collected, which is that of their bytes.
+    let (scalar, matrix) = (&rows[0], &rows[1]);
+    assert_eq!(
+        (scalar.task_id, scalar.role, scalar.rank),
+        (0x64, Role::Input, 0)
+    );
+    assert_eq!(trace.payload(scalar).unwrap().to_vec(), bytes[6..10]);
+    assert_eq!(
+        (matrix.stage, matrix.arg_index),
+        (Stage::AfterCompletion, 2)
+    );
+    assert_eq!(
+        (matrix.shape(), matrix.offsets()),
+        (&[3, 4][..], &[2, 0][..])
+    );
+    assert!(matrix.is_contiguous());
+    assert_eq!(trace.payload(matrix).unwrap().to_vec(), bytes[10..34]);
+    assert_eq!(trace.notes()[0].count, 3);
+}
+
+#[test]
+fn a_payload_that_is_cut_or_elsewhere_is_refused() {
+    let folder = Folder::new();
+    let manifest = folder.file("tensor_dump.json", MANIFEST);
+    let trace = Trace::open(&manifest).unwrap();
+    assert!(trace.payload(&trace.tensors().next().unwrap()).is_none());
+    folder.file("tensor_dump.bin", [0; 33]);
+    let refused = Trace::open(&manifest).unwrap_err();
+    assert!(refused.to_string().contains("tensor_dump.bin"), "{refused}");
+    let elsewhere = MANIFEST.replace("\"tensor_dump.bin\"", "\"../../etc/passwd\"");
+    fs::write(&manifest, elsewhere).unwrap();
+    let refused = Trace::open(&manifest).unwrap_err();
+    assert!(
+        refused.to_string().contains("a plain file name"),
+        "{refused}"
+    );
+}
