@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use lanescope::{
     ChipInfo, Collectors, DumpOptions, DumpSelection, LaneOptions, PmuEvent, PmuOptions, Policy,
-    Stage, SwimlaneOptions, pmu_event,
+    RuntimeError, SwimlaneOptions, pmu_event,
 };
 
 /// What is collected, and what it may cost.
@@ -224,43 +224,12 @@ fn level(text: &str) -> Result<u32, String> {
     }
 }
 
-/// `task=0x10,function=add,arg=0,stage=before` and the like.
+/// As [`DumpSelection`] reads it.
 pub(crate) fn selection(text: &str) -> Result<DumpSelection, String> {
-    let mut selection = DumpSelection::default();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
-        let (name, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("`{part}`, expected task=, function=, arg= or stage="))?;
-        match name {
-            "task" => selection.task_ids.push(task_id(value)?),
-            "function" => selection.functions.push(value.to_owned()),
-            "arg" => selection.arguments.push(
-                value
-                    .parse()
-                    .map_err(|_| format!("arg={value} is no position"))?,
-            ),
-            "stage" => selection.stages.push(match value {
-                "before" => Stage::BeforeDispatch,
-                "after" => Stage::AfterCompletion,
-                _ => return Err(format!("stage={value}, expected before or after")),
-            }),
-            _ => {
-                return Err(format!(
-                    "{name}=, expected task=, function=, arg= or stage="
-                ));
-            }
-        }
-    }
-    Ok(selection)
-}
-
-/// A task id: decimal, or hexadecimal behind 0x.
-pub(crate) fn task_id(text: &str) -> Result<u64, String> {
-    let parsed = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|_| format!("{text} is no task id"))
+    text.parse().map_err(|error| match error {
+        RuntimeError::Option { reason, .. } => reason,
+        other => other.to_string(),
+    })
 }
 
 fn for_collector<T>(
@@ -432,13 +401,9 @@ mod tests {
 
     #[test]
     fn selections_and_sizes_are_read() {
-        let chosen = selection("task=0x10,task=3,function=add,arg=2,stage=after").expect("reads");
-        assert_eq!((chosen.task_ids, chosen.arguments), (vec![16, 3], vec![2]));
-        assert_eq!(chosen.functions, ["add"]);
-        assert_eq!(chosen.stages, [Stage::AfterCompletion]);
-        for wrong in ["task", "tasks=1", "task=x", "stage=now", "arg=-1"] {
-            assert!(selection(wrong).is_err(), "{wrong}");
-        }
+        assert_eq!(selection("task=3").expect("reads").task_ids, [3]);
+        let told = selection("task=x").expect_err("refused");
+        assert_eq!(told, "task=x is no task id");
         assert_eq!(bytes("16M"), Ok(16 << 20));
         assert_eq!(bytes("96"), Ok(96));
         for wrong in ["", "M", "16m", "99999999999G"] {

@@ -65,6 +65,21 @@
 #define LANESCOPE_PARTIAL 3
 
 /*
+ Policy: a record waits for a buffer, a tensor for room.
+ */
+#define LANESCOPE_BLOCK 0
+
+/*
+ Policy: the newest record is dropped, and counted.
+ */
+#define LANESCOPE_DROP_NEWEST 1
+
+/*
+ Policy, of tensors alone: what there is room for is kept, and flagged.
+ */
+#define LANESCOPE_TRUNCATE 2
+
+/*
  Most dimensions of a tensor.
  */
 #define LANESCOPE_MAX_RANK 5
@@ -160,6 +175,28 @@ typedef struct {
 } LanescopeTensorView;
 
 /*
+ The lanes of a collector: one of each AICPU thread. 0 means the collector's default.
+ */
+typedef struct {
+    /*
+     `LANESCOPE_BLOCK` and so on.
+     */
+    uint32_t policy;
+    /*
+     Buffers of each lane, a power of two.
+     */
+    uint32_t buffers;
+    /*
+     Records a buffer holds.
+     */
+    uint32_t records_per_buffer;
+    /*
+     Written as 0.
+     */
+    uint32_t reserved;
+} LanescopeLaneOptions;
+
+/*
  How to run a graph; 0 means the default wherever it is not said otherwise.
  */
 typedef struct {
@@ -184,41 +221,43 @@ typedef struct {
      */
     uint32_t issue_depth;
     /*
-     Of swimlane and counters, 0: wait for a buffer; 1: drop the newest record.
-     */
-    uint32_t policy;
-    /*
-     Buffers of each of their lanes, a power of two.
-     */
-    uint32_t buffers;
-    /*
-     Records a buffer of theirs holds.
-     */
-    uint32_t records_per_buffer;
-    /*
      Event type of the hardware counters, 0: off.
      */
     uint32_t pmu_event;
     /*
-     0: no tensors are recorded; 1: all that are described, at every stage.
+     0: no tensors are recorded; 1: those that are described and `dump_selection` chooses.
      */
     uint32_t dump;
     /*
-     Of tensors, 0: wait for room; 1: drop the newest; 2: keep what there is room for.
+     Most bytes of a tensor that are copied before cores are looked at again, a multiple of 64.
      */
-    uint32_t dump_policy;
+    uint32_t dump_piece_bytes;
     /*
-     Written as 0.
+     The lanes of the swimlane: tasks, and from level 3 on phases.
      */
-    uint32_t reserved;
+    LanescopeLaneOptions swimlane_lanes;
     /*
-     Room of each AICPU thread for the bytes of tensors, a multiple of 64.
+     The lanes of the hardware counters.
+     */
+    LanescopeLaneOptions pmu_lanes;
+    /*
+     The lanes of tensors.
+     */
+    LanescopeLaneOptions dump_lanes;
+    /*
+     Room of each AICPU thread for the bytes of tensors, a multiple of 64, 4096 or more.
      */
     uint64_t dump_arena_bytes;
     /*
      Most device memory that what is recorded may take; 0: as much as it needs.
      */
     uint64_t memory_budget_bytes;
+    /*
+     Which tensors are recorded, as the command line has it: `task=ID`, `function=NAME`, `arg=N`,
+     `stage=before` and `stage=after`, separated by commas; null or empty for all at every stage.
+     Several of one name choose any of them, different names choose what all of them do.
+     */
+    const char *dump_selection;
     /*
      Existing folder for capture and verdict, or null; needs something to record.
      */

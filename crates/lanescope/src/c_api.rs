@@ -21,8 +21,9 @@ use lanescope_abi::capture::Policy;
 use lanescope_capture::Outcome;
 use lanescope_platform::OpenOptions;
 use lanescope_runtime::{
-    Arg, Build, Collectors, Dtype, DumpOptions, FunctionId, Graph, LaneOptions, PmuOptions, Role,
-    RunOptions, Session, SessionOptions, SwimlaneOptions, TaskId, TensorId, TensorView,
+    Arg, Build, Collectors, Dtype, DumpOptions, DumpSelection, FunctionId, Graph, LaneOptions,
+    PmuOptions, Role, RunOptions, RuntimeError, Session, SessionOptions, SwimlaneOptions, TaskId,
+    TensorId, TensorView,
 };
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
@@ -306,7 +307,7 @@ pub unsafe extern "C" fn lanescope_run(
         Objects::with_graph(graph, |graph| {
             Objects::with_session(session, |object| {
                 let _attachment = object.session.device().attach_thread().map_err(|source| {
-                    lanescope_runtime::RuntimeError::Platform {
+                    RuntimeError::Platform {
                         doing: "attaching the calling thread",
                         source,
                     }
@@ -351,7 +352,7 @@ pub unsafe extern "C" fn lanescope_read(
     call(|| {
         let content = Objects::with_session(session, |object| {
             let _attachment = object.session.device().attach_thread().map_err(|source| {
-                lanescope_runtime::RuntimeError::Platform {
+                RuntimeError::Platform {
                     doing: "attaching the calling thread",
                     source,
                 }
@@ -413,40 +414,21 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
     let capture = unsafe { text_or_none("capture_dir", given.capture_dir) }?;
     // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
     let workload = unsafe { text_or_none("workload", given.workload) }?;
-    let policy = |argument, raw: u32, last: u32| {
-        let known = Policy::from_raw(raw).filter(|_| raw <= last);
-        known.ok_or_else(|| LanescopeError::Argument {
-            argument,
-            reason: format!("{raw}, expected 0 to {last}"),
-        })
-    };
+    // SAFETY: null, or a string of the caller's that ends with zero and stays for the call.
+    let selection = unsafe { text_or_none("dump_selection", given.dump_selection) }?;
     let chosen = |value: u32| (value != 0).then_some(value);
-    let lanes = LaneOptions {
-        policy: policy("policy", given.policy, 1)?,
-        buffers: chosen(given.buffers),
-        records_per_buffer: chosen(given.records_per_buffer),
-    };
-    let dump = match given.dump {
-        0 => None,
-        1 => Some(dump_options(
-            given.dump_arena_bytes,
-            policy("dump_policy", given.dump_policy, 2)?,
-        )),
-        other => {
-            return Err(LanescopeError::Argument {
-                argument: "dump",
-                reason: format!("{other}, expected 0 or 1"),
-            });
-        }
-    };
     Ok(RunOptions {
         collectors: Collectors {
             swimlane: SwimlaneOptions {
                 level: given.level,
-                lanes,
+                lanes: lane_options(
+                    "swimlane_lanes",
+                    &given.swimlane_lanes,
+                    LANESCOPE_DROP_NEWEST,
+                )?,
             },
-            pmu: chosen(given.pmu_event).map(|event| PmuOptions { event, lanes }),
-            dump,
+            pmu: pmu_options(&given)?,
+            dump: dump_options(&given, selection)?,
             memory_budget_bytes: Some(given.memory_budget_bytes).filter(|&bytes| bytes != 0),
         },
         threads: chosen(given.threads),
@@ -458,19 +440,75 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
     })
 }
 
-fn dump_options(arena_bytes: u64, policy: Policy) -> DumpOptions {
+const _: () = assert!(
+    LANESCOPE_BLOCK == Policy::Block as u32
+        && LANESCOPE_DROP_NEWEST == Policy::DropNewest as u32
+        && LANESCOPE_TRUNCATE == Policy::Truncate as u32
+);
+
+fn pmu_options(given: &LanescopeRunOptions) -> Result<Option<PmuOptions>> {
+    let lanes = lane_options("pmu_lanes", &given.pmu_lanes, LANESCOPE_DROP_NEWEST)?;
+    let event = given.pmu_event;
+    Ok((event != 0).then_some(PmuOptions { event, lanes }))
+}
+
+fn dump_options(
+    given: &LanescopeRunOptions,
+    selection: Option<&str>,
+) -> Result<Option<DumpOptions>> {
+    let lanes = lane_options("dump_lanes", &given.dump_lanes, LANESCOPE_TRUNCATE)?;
     let default = DumpOptions::default();
-    DumpOptions {
-        arena_bytes: match arena_bytes {
-            0 => default.arena_bytes,
-            chosen => chosen,
-        },
-        lanes: LaneOptions {
-            policy,
-            ..LaneOptions::default()
-        },
-        ..default
+    match given.dump {
+        0 if selection.is_some_and(|text| !text.is_empty()) => Err(LanescopeError::Argument {
+            argument: "dump_selection",
+            reason: "without dump, expected dump = 1".to_owned(),
+        }),
+        0 => Ok(None),
+        1 => Ok(Some(DumpOptions {
+            selection: chosen_tensors(selection.unwrap_or_default())?,
+            arena_bytes: match given.dump_arena_bytes {
+                0 => default.arena_bytes,
+                chosen => chosen,
+            },
+            piece_bytes: match given.dump_piece_bytes {
+                0 => default.piece_bytes,
+                chosen => chosen,
+            },
+            lanes,
+        })),
+        other => Err(LanescopeError::Argument {
+            argument: "dump",
+            reason: format!("{other}, expected 0 or 1"),
+        }),
     }
+}
+
+fn chosen_tensors(text: &str) -> Result<DumpSelection> {
+    text.parse().map_err(|error| match error {
+        RuntimeError::Option { reason, .. } => LanescopeError::Argument {
+            argument: "dump_selection",
+            reason,
+        },
+        other => other.into(),
+    })
+}
+
+/// The lanes of a collector, whose policies end with `last`.
+fn lane_options(
+    argument: &'static str,
+    given: &LanescopeLaneOptions,
+    last: u32,
+) -> Result<LaneOptions> {
+    let chosen = |value: u32| (value != 0).then_some(value);
+    let policy = Policy::from_raw(given.policy).filter(|_| given.policy <= last);
+    Ok(LaneOptions {
+        policy: policy.ok_or_else(|| LanescopeError::Argument {
+            argument,
+            reason: format!("policy {}, expected 0 to {last}", given.policy),
+        })?,
+        buffers: chosen(given.buffers),
+        records_per_buffer: chosen(given.records_per_buffer),
+    })
 }
 
 fn tensor_view(given: &LanescopeTensorView) -> Result<TensorView> {

@@ -1,8 +1,8 @@
 //! What a run records, collector by collector.
 
-use crate::{Result, RuntimeError};
+use crate::{DumpSelection, Result, RuntimeError};
 use lanescope_abi::capture::Policy;
-use lanescope_abi::{ChipInfo, Kind, PmuEvent, Stage};
+use lanescope_abi::{ChipInfo, Kind, PmuEvent};
 use lanescope_profiling::{
     CaptureLayout, Collector, Dump, LaneSettings, Phases, Pmu, RegionShape, Swimlane,
 };
@@ -103,20 +103,6 @@ impl Default for DumpOptions {
             lanes: LaneOptions::default(),
         }
     }
-}
-
-/// Which of a graph's described tensors are recorded: those that every list has, and an empty list
-/// has all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DumpSelection {
-    /// Identities of tasks.
-    pub task_ids: Vec<u64>,
-    /// Functions, by name or by the number that records carry.
-    pub functions: Vec<String>,
-    /// Positions among a task's arguments.
-    pub arguments: Vec<u16>,
-    /// Before dispatch, after completion.
-    pub stages: Vec<Stage>,
 }
 
 /// The chip's event type with this name or number.

@@ -22,6 +22,7 @@ mod layout;
 mod options;
 mod outcome;
 mod recording;
+mod selection;
 mod session;
 mod tensors;
 mod upload;
@@ -29,8 +30,7 @@ mod watch;
 
 pub use build::{Build, MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES, Manifest, Toolchains};
 pub use collectors::{
-    Collectors, DumpOptions, DumpSelection, LaneOptions, MemoryCost, PmuOptions, SwimlaneOptions,
-    pmu_event,
+    Collectors, DumpOptions, LaneOptions, MemoryCost, PmuOptions, SwimlaneOptions, pmu_event,
 };
 pub use error::{Result, RuntimeError};
 pub use failure::{Agent, DeviceFailure, InFlight};
@@ -38,5 +38,6 @@ pub use graph::{Arg, FunctionId, Graph, TaskId, TensorId, TensorView};
 pub use lanescope_abi::{CoreType, Dtype, Role, Stage};
 pub use options::{Limits, RunOptions, SessionOptions};
 pub use outcome::RunOutcome;
+pub use selection::DumpSelection;
 pub use session::Session;
 pub use watch::Progress;

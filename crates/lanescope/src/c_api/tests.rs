@@ -123,24 +123,8 @@ fn a_missing_build_and_an_unknown_platform_are_told_apart() {
 
 #[test]
 fn options_of_another_version_are_refused() {
-    let options = LanescopeRunOptions {
-        struct_bytes: 4,
-        level: 0,
-        threads: 0,
-        clusters: 0,
-        issue_depth: 0,
-        policy: 0,
-        buffers: 0,
-        records_per_buffer: 0,
-        pmu_event: 0,
-        dump: 0,
-        dump_policy: 0,
-        reserved: 0,
-        dump_arena_bytes: 0,
-        memory_budget_bytes: 0,
-        capture_dir: null(),
-        workload: null(),
-    };
+    let mut options = run_options();
+    options.struct_bytes = 4;
     // SAFETY: a local, nulls.
     let code = unsafe { lanescope_run(1, 1, &raw const options, null_mut()) };
     assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
@@ -149,6 +133,58 @@ fn options_of_another_version_are_refused() {
         "{}",
         error()
     );
+}
+
+#[test]
+fn collector_options_that_cannot_be_are_refused_by_name() {
+    let refused = |change: fn(&mut LanescopeRunOptions)| {
+        let mut options = run_options();
+        change(&mut options);
+        // SAFETY: a local whose strings are null or literals, null.
+        let code = unsafe { lanescope_run(u64::MAX, u64::MAX, &raw const options, null_mut()) };
+        (code, error())
+    };
+    // What the options say is looked at before the handles.
+    let (code, told) = refused(|_| {});
+    assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+    assert!(told.starts_with("graph"), "{told}");
+    let (code, told) = refused(|options| options.dump_selection = c"arg=1".as_ptr());
+    assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+    assert_eq!(told, "dump_selection: without dump, expected dump = 1");
+    let (code, told) = refused(|options| options.pmu_lanes.policy = LANESCOPE_TRUNCATE);
+    assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+    assert_eq!(told, "pmu_lanes: policy 2, expected 0 to 1");
+    let (code, told) = refused(|options| options.dump = 2);
+    assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+    assert_eq!(told, "dump: 2, expected 0 or 1");
+    let (code, told) = refused(|options| {
+        options.dump = 1;
+        options.dump_selection = c"stage=now".as_ptr();
+    });
+    assert_eq!(code, LANESCOPE_BAD_ARGUMENT);
+    assert_eq!(told, "dump_selection: stage=now, expected before or after");
+}
+
+/// Defaults throughout.
+fn run_options() -> LanescopeRunOptions {
+    LanescopeRunOptions {
+        struct_bytes: u32::try_from(size_of::<LanescopeRunOptions>()).expect("small"),
+        level: 0,
+        threads: 0,
+        clusters: 0,
+        issue_depth: 0,
+        pmu_event: 0,
+        dump: 0,
+        dump_piece_bytes: 0,
+        swimlane_lanes: LanescopeLaneOptions::default(),
+        pmu_lanes: LanescopeLaneOptions::default(),
+        dump_lanes: LanescopeLaneOptions::default(),
+        dump_arena_bytes: 0,
+        memory_budget_bytes: 0,
+        dump_selection: null(),
+        capture_dir: null(),
+        workload: null(),
+    }
 }
 
 #[test]

@@ -42,6 +42,27 @@ pub struct LanescopeArg {
     pub value: u64,
 }
 
+/// Policy: a record waits for a buffer, a tensor for room.
+pub const LANESCOPE_BLOCK: u32 = 0;
+/// Policy: the newest record is dropped, and counted.
+pub const LANESCOPE_DROP_NEWEST: u32 = 1;
+/// Policy, of tensors alone: what there is room for is kept, and flagged.
+pub const LANESCOPE_TRUNCATE: u32 = 2;
+
+/// The lanes of a collector: one of each AICPU thread. 0 means the collector's default.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LanescopeLaneOptions {
+    /// `LANESCOPE_BLOCK` and so on.
+    pub policy: u32,
+    /// Buffers of each lane, a power of two.
+    pub buffers: u32,
+    /// Records a buffer holds.
+    pub records_per_buffer: u32,
+    /// Written as 0.
+    pub reserved: u32,
+}
+
 /// How to run a graph; 0 means the default wherever it is not said otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -56,24 +77,26 @@ pub struct LanescopeRunOptions {
     pub clusters: u32,
     /// Tokens in flight on a core.
     pub issue_depth: u32,
-    /// Of swimlane and counters, 0: wait for a buffer; 1: drop the newest record.
-    pub policy: u32,
-    /// Buffers of each of their lanes, a power of two.
-    pub buffers: u32,
-    /// Records a buffer of theirs holds.
-    pub records_per_buffer: u32,
     /// Event type of the hardware counters, 0: off.
     pub pmu_event: u32,
-    /// 0: no tensors are recorded; 1: all that are described, at every stage.
+    /// 0: no tensors are recorded; 1: those that are described and `dump_selection` chooses.
     pub dump: u32,
-    /// Of tensors, 0: wait for room; 1: drop the newest; 2: keep what there is room for.
-    pub dump_policy: u32,
-    /// Written as 0.
-    pub reserved: u32,
-    /// Room of each AICPU thread for the bytes of tensors, a multiple of 64.
+    /// Most bytes of a tensor that are copied before cores are looked at again, a multiple of 64.
+    pub dump_piece_bytes: u32,
+    /// The lanes of the swimlane: tasks, and from level 3 on phases.
+    pub swimlane_lanes: LanescopeLaneOptions,
+    /// The lanes of the hardware counters.
+    pub pmu_lanes: LanescopeLaneOptions,
+    /// The lanes of tensors.
+    pub dump_lanes: LanescopeLaneOptions,
+    /// Room of each AICPU thread for the bytes of tensors, a multiple of 64, 4096 or more.
     pub dump_arena_bytes: u64,
     /// Most device memory that what is recorded may take; 0: as much as it needs.
     pub memory_budget_bytes: u64,
+    /// Which tensors are recorded, as the command line has it: `task=ID`, `function=NAME`, `arg=N`,
+    /// `stage=before` and `stage=after`, separated by commas; null or empty for all at every stage.
+    /// Several of one name choose any of them, different names choose what all of them do.
+    pub dump_selection: *const c_char,
     /// Existing folder for capture and verdict, or null; needs something to record.
     pub capture_dir: *const c_char,
     /// What the capture calls the workload, or null for the graph's name.
