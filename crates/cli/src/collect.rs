@@ -97,6 +97,7 @@ impl CollectorArguments {
             swimlane,
             pmu,
             dump: self.dump()?,
+            own: Vec::new(),
             memory_budget_bytes: self.memory_budget,
         };
         Ok(Collected {

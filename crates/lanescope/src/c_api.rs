@@ -429,6 +429,7 @@ unsafe fn run_options(options: *const LanescopeRunOptions) -> Result<RunOptions>
             },
             pmu: pmu_options(&given)?,
             dump: dump_options(&given, selection)?,
+            own: Vec::new(),
             memory_budget_bytes: Some(given.memory_budget_bytes).filter(|&bytes| bytes != 0),
         },
         threads: chosen(given.threads),

@@ -61,9 +61,9 @@ pub use lanescope_platform::{
 };
 pub use lanescope_runtime::{
     Arg, Build, Collectors, CoreType, DeviceFailure, Dtype, DumpOptions, DumpSelection, FunctionId,
-    Graph, LaneOptions, Limits, Manifest, MemoryCost, PmuOptions, Progress, Role, RunOptions,
-    RunOutcome, RuntimeError, Session, SessionOptions, Stage, SwimlaneOptions, TaskId, TensorId,
-    TensorView, pmu_event,
+    Graph, LaneOptions, Limits, Manifest, MemoryCost, OwnCollector, PmuOptions, Progress, Role,
+    RunOptions, RunOutcome, RuntimeError, Session, SessionOptions, Stage, SwimlaneOptions, TaskId,
+    TensorId, TensorView, pmu_event,
 };
 pub use platforms::{NamedPlatform, default_platform, platform, platforms};
 

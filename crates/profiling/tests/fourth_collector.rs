@@ -1,6 +1,6 @@
 //! A collector of somebody else's: a record type, a lane and a consumer, and no other code.
 //!
-//! The steps are those of `docs/profiling-framework.md`. It records how deep the ready queue was when an
+//! The steps are those of `docs/profiling-framework.md`, by their numbers. It records how deep the ready queue was when an
 //! AICPU thread looked at it, beside the swimlane.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -12,7 +12,9 @@ use lanescope_abi::{Chip, Kind, Record};
 use lanescope_aicpu::Control;
 use lanescope_aicpu::record::OwnLane;
 use lanescope_capture::{Capture, FindingKind, Outcome, SessionInfo, Verdict};
-use lanescope_profiling::{Collector, Findings, LaneSettings, Ledger, SequenceKey, Swimlane};
+use lanescope_profiling::{
+    Collector, Expectation, Findings, LaneSettings, Ledger, SequenceKey, Swimlane,
+};
 use std::time::Duration;
 use support::{Bed, ControlRegion, HostDevice, Sink, ended};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -102,9 +104,15 @@ impl Collector for QueueDepths {
     fn ledger(&self) -> &Ledger {
         &self.ledger
     }
+
+    // 3. What there must be of it: the device alone knows.
+
+    fn expectation(&self) -> Expectation {
+        Expectation::Unknown
+    }
 }
 
-// 3. The device: a lane of its own beside the recorder's.
+// 4. The device: a lane of its own beside the recorder's.
 
 /// What thread `thread` records of run `run_id`; `skipped` is a number that it leaves out.
 fn record_depths(control: &ControlRegion, thread: u32, count: u64, skipped: Option<u64>) {
@@ -128,7 +136,7 @@ fn record_depths(control: &ControlRegion, thread: u32, count: u64, skipped: Opti
     lane.flush().unwrap();
 }
 
-// 4. All of it together.
+// 5. Wire it up: behind the swimlane, so its lanes come after those.
 
 const LANES: LaneSettings = LaneSettings {
     buffers: 4,
@@ -177,6 +185,7 @@ fn run(
     }
     let stopped = recording.stop(&ended(dispatched));
     let file = stopped.writer.unwrap().into_inner().unwrap().bytes;
+    // 6. Read it: the blocks of its kind, thread by thread.
     let capture = Capture::from_bytes(&file).unwrap();
     let captured = capture.run(bed.run_id).unwrap().unwrap();
     let lane = captured.session().lanes.iter();
@@ -189,6 +198,8 @@ fn run(
     }
     (stopped.verdict, records)
 }
+
+// 7. Prove it: what was written is there, and what was not is found.
 
 #[test]
 fn a_collector_of_others_is_exact_from_the_device_to_the_verdict() {

@@ -1,6 +1,6 @@
 //! What a run records, collector by collector.
 
-use crate::{DumpSelection, Result, RuntimeError};
+use crate::{DumpSelection, OwnCollector, Result, RuntimeError};
 use lanescope_abi::capture::Policy;
 use lanescope_abi::{ChipInfo, Kind, PmuEvent};
 use lanescope_profiling::{
@@ -18,6 +18,8 @@ pub struct Collectors {
     pub pmu: Option<PmuOptions>,
     /// Tensors of tasks.
     pub dump: Option<DumpOptions>,
+    /// Collectors of others, whose kinds are their own.
+    pub own: Vec<OwnCollector>,
     /// Most device memory that all of this may take; a run that needs more is refused.
     pub memory_budget_bytes: Option<u64>,
 }
@@ -38,7 +40,8 @@ impl Collectors {
     /// Whether nothing is recorded.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.swimlane.level == 0 && self.pmu.is_none() && self.dump.is_none()
+        let is_dark = self.swimlane.level == 0 && self.pmu.is_none() && self.dump.is_none();
+        is_dark && self.own.is_empty()
     }
 }
 
@@ -148,18 +151,23 @@ impl Collectors {
             dump.lanes.check("dump")?;
             dump.check_sizes()?;
         }
-        Ok(())
+        self.own.iter().try_for_each(OwnCollector::check)
     }
 }
 
 /// The lanes of each kind that a run records, in the order of their numbers.
-pub(crate) type Lanes = Vec<(Kind, LaneSettings)>;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lanes {
+    kinds: Vec<(Kind, LaneSettings)>,
+    /// Behind them.
+    own: Vec<OwnCollector>,
+}
 
 impl Collectors {
     pub(crate) fn lanes(&self, block_limit: Duration) -> Lanes {
-        let mut lanes = Vec::new();
+        let mut kinds = Vec::new();
         let mut add = |kind, options: &LaneOptions, default| {
-            lanes.push((kind, options.settings(default, block_limit)));
+            kinds.push((kind, options.settings(default, block_limit)));
         };
         let SwimlaneOptions {
             level,
@@ -181,7 +189,10 @@ impl Collectors {
             };
             add(Kind::TENSOR, &dump.lanes, default);
         }
-        lanes
+        Lanes {
+            kinds,
+            own: self.own.clone(),
+        }
     }
 
     /// What the region for these lanes costs.
@@ -195,10 +206,10 @@ impl Collectors {
         shape: &RegionShape,
         chip: &'static ChipInfo,
     ) -> Result<MemoryCost> {
-        if lanes.is_empty() {
+        if self.is_empty() {
             return Ok(MemoryCost::default());
         }
-        let layout = CaptureLayout::new(shape, &collectors_of(lanes, chip))
+        let layout = CaptureLayout::new(shape, &lanes.collectors(chip))
             .map_err(|source| RuntimeError::Profiling { source })?;
         let cost = MemoryCost {
             collectors: layout.bytes_by_kind(),
@@ -214,18 +225,21 @@ impl Collectors {
     }
 }
 
-/// A collector for each kind of lanes.
-pub(crate) fn collectors_of(lanes: &Lanes, chip: &ChipInfo) -> Vec<Box<dyn Collector>> {
-    let collector = |&(kind, settings): &(Kind, LaneSettings)| -> Box<dyn Collector> {
-        match kind {
-            Kind::TASK => Box::new(Swimlane::new(settings)),
-            Kind::PHASE => Box::new(Phases::new(settings)),
-            Kind::PMU => Box::new(Pmu::new(settings, chip)),
-            Kind::TENSOR => Box::new(Dump::new(settings)),
-            other => unreachable!("no collector of this crate is for {other}"),
-        }
-    };
-    lanes.iter().map(collector).collect()
+impl Lanes {
+    /// A collector for each kind of lanes.
+    pub(crate) fn collectors(&self, chip: &ChipInfo) -> Vec<Box<dyn Collector>> {
+        let collector = |&(kind, settings): &(Kind, LaneSettings)| -> Box<dyn Collector> {
+            match kind {
+                Kind::TASK => Box::new(Swimlane::new(settings)),
+                Kind::PHASE => Box::new(Phases::new(settings)),
+                Kind::PMU => Box::new(Pmu::new(settings, chip)),
+                Kind::TENSOR => Box::new(Dump::new(settings)),
+                other => unreachable!("no collector of this crate is for {other}"),
+            }
+        };
+        let own = self.own.iter().map(OwnCollector::make);
+        self.kinds.iter().map(collector).chain(own).collect()
+    }
 }
 
 impl LaneOptions {

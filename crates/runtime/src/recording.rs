@@ -1,6 +1,6 @@
 //! Records a run: the profiler, the capture file and the verdict around one launch.
 
-use crate::collectors::{Lanes, collectors_of};
+use crate::collectors::Lanes;
 use crate::graph::{Graph, Order};
 use crate::options::RunOptions;
 use crate::session::{Run, RunStatus};
@@ -190,7 +190,7 @@ impl Recorder {
             let profiler = Profiler::open(
                 Arc::clone(device),
                 &ProfilerOptions::new(shape),
-                collectors_of(&lanes, run.chip),
+                lanes.collectors(run.chip),
             )
             .map_err(profiling)?;
             self.profiler = Some((shape, lanes, profiler));

@@ -2,6 +2,7 @@
 
 #[path = "../fake/mod.rs"]
 mod fake;
+mod own;
 
 use fake::{FakeBuild, FakeDevice};
 use lanescope_abi::capture::{CaptureHeader, LaneConfig, Policy};
