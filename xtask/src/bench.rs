@@ -22,6 +22,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("lanescope-profiling", "drain"),
     ("lanescope-profiling", "pipe"),
     ("lanescope-export", "perfetto"),
+    ("lanescope-export", "merged_swimlane"),
     ("lanescope-report", "report"),
     ("lanescope-conformance", "slice"),
     ("lanescope-conformance", "observer"),

@@ -39,9 +39,9 @@ use std::path::{Path, PathBuf};
 
 pub use number::Number;
 
-const BUFFER_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 256 << 10;
 /// The longest number, and the longest string that is not skipped, that is read.
-pub(super) const LONGEST_BYTES: usize = 1 << 16;
+pub(super) const LONGEST_BYTES: usize = 16 << 10;
 
 /// Reads a document from its begin to its end.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct Reader<R> {
     /// Where the line of `at` begins in the document.
     line_begin: u64,
     is_drained: bool,
+    /// Before it, [`LONGEST_BYTES`] or all that is left are at hand.
+    safe: usize,
 }
 
 /// How far the members of one object, or the elements of one array, have been read.
@@ -83,6 +85,7 @@ impl<R: Read> Reader<R> {
             lines: 0,
             line_begin: 0,
             is_drained: false,
+            safe: 0,
         }
     }
 
@@ -219,22 +222,33 @@ impl<R: Read> Reader<R> {
 
     /// The first byte behind white space, at least [`LONGEST_BYTES`] before the end of what is at
     /// hand unless the source has no more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek(&mut self) -> Result<Option<u8>, TraceError> {
+        if self.at < self.safe && self.buffer[self.at] > b' ' {
+            return Ok(Some(self.buffer[self.at]));
+        }
+        self.peek_behind_space()
+    }
+
+    fn peek_behind_space(&mut self) -> Result<Option<u8>, TraceError> {
         loop {
-            while let Some(&byte) = self.buffer[..self.end].get(self.at) {
+            let ahead = &self.buffer[..self.end];
+            let mut at = self.at;
+            while let Some(&byte) = ahead.get(at) {
                 match byte {
-                    b' ' | b'\t' | b'\r' => self.at += 1,
+                    b' ' | b'\t' | b'\r' => at += 1,
                     b'\n' => {
-                        self.at += 1;
+                        at += 1;
                         self.lines += 1;
-                        self.line_begin = self.passed + self.at as u64;
-                    }
-                    byte if self.end - self.at >= LONGEST_BYTES || self.is_drained => {
-                        return Ok(Some(byte));
+                        self.line_begin = self.passed + at as u64;
+                        at += indentation(&ahead[at..]);
                     }
                     _ => break,
                 }
+            }
+            self.at = at;
+            if at < self.safe {
+                return Ok(Some(self.buffer[at]));
             }
             if self.is_drained {
                 return Ok(None);
@@ -260,6 +274,10 @@ impl<R: Read> Reader<R> {
                 }
             }
         }
+        self.safe = match self.is_drained {
+            true => self.end,
+            false => self.end - LONGEST_BYTES,
+        };
         Ok(())
     }
 
@@ -295,6 +313,21 @@ impl<R: Read> Reader<R> {
         };
         self.error(format!("{found}, expected {expected}"))
     }
+}
+
+/// How many spaces a line begins with, as far as whole words of them go.
+#[inline]
+fn indentation(line: &[u8]) -> usize {
+    let (words, _) = line.as_chunks();
+    let mut count = 0;
+    for word in words {
+        let differs = u64::from_le_bytes(*word) ^ u64::from_le_bytes([b' '; 8]);
+        if differs != 0 {
+            return count + differs.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count
 }
 
 #[cfg(test)]

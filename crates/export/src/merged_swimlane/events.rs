@@ -4,8 +4,9 @@ use super::number;
 use lanescope_trace::json::Number;
 use lanescope_trace::reference::TaskId;
 use std::io::{self, Write};
+use std::ops::Range;
 
-const BUFFER_BYTES: usize = 256 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 /// Room kept for one event; a longer one makes the buffer grow.
 const EVENT_BYTES: usize = 4 << 10;
 
@@ -98,7 +99,7 @@ impl<W: Write> Events<W> {
         }
         name(text);
         text.raw("\",\n      \"ph\": \"X\",\n      \"pid\": ");
-        text.whole(u64::from(place.pid));
+        text.digit(place.pid);
         text.raw(",\n      \"tid\": ");
         text.whole(place.tid);
         text.raw(",\n      \"ts\": ");
@@ -112,23 +113,26 @@ impl<W: Write> Events<W> {
     /// An arrow; `name` is written as it is.
     #[inline]
     pub(super) fn flow(&mut self, id: u64, name: &str, from: &End, to: &End) -> io::Result<()> {
-        for (phase, end) in [("s", from), ("f", to)] {
+        for (end, phase, behind) in [
+            (from, "\",\n      \"ph\": \"s\",\n      \"pid\": ", ""),
+            (
+                to,
+                "\",\n      \"ph\": \"f\",\n      \"pid\": ",
+                ",\n      \"bp\": \"e\"",
+            ),
+        ] {
             let text = self.begin()?;
             text.raw("\n      \"cat\": \"flow\",\n      \"id\": ");
             text.whole(id);
             text.raw(",\n      \"name\": \"");
             text.raw(name);
-            text.raw("\",\n      \"ph\": \"");
             text.raw(phase);
-            text.raw("\",\n      \"pid\": ");
-            text.whole(u64::from(end.pid));
+            text.digit(end.pid);
             text.raw(",\n      \"tid\": ");
             text.whole(end.tid);
             text.raw(",\n      \"ts\": ");
             text.number(end.at);
-            if phase == "f" {
-                text.raw(",\n      \"bp\": \"e\"");
-            }
+            text.raw(behind);
             if let Some(slice) = end.slice {
                 text.raw(",\n      \"bind_id\": ");
                 text.whole(slice);
@@ -154,6 +158,7 @@ impl<W: Write> Events<W> {
         self.text
             .raw(if self.is_first { "\n    {" } else { ",\n    {" });
         self.is_first = false;
+        self.text.recent = [None, None];
         Ok(&mut self.text)
     }
 
@@ -169,6 +174,8 @@ impl<W: Write> Events<W> {
 #[derive(Default)]
 pub(super) struct Text {
     bytes: Vec<u8>,
+    /// The last two numbers of this event, and where their text is.
+    recent: [Option<(Number, Range<usize>)>; 2],
 }
 
 impl Text {
@@ -182,14 +189,34 @@ impl Text {
         self.raw(itoa::Buffer::new().format(number));
     }
 
+    /// A number of one digit.
+    #[inline]
+    pub(super) fn digit(&mut self, number: u8) {
+        debug_assert!(number < 10, "one digit");
+        self.bytes.push(b'0' + number);
+    }
+
     #[inline]
     pub(super) fn signed(&mut self, number: i64) {
         self.raw(itoa::Buffer::new().format(number));
     }
 
+    /// Events say most of their times twice.
     #[inline]
     pub(super) fn number(&mut self, number: Number) {
+        let is_same = |recent: &Number| {
+            recent.value.to_bits() == number.value.to_bits() && recent.is_whole == number.is_whole
+        };
+        for (recent, text) in self.recent.iter().flatten() {
+            if is_same(recent) {
+                self.bytes.extend_from_within(text.clone());
+                return;
+            }
+        }
+        let begin = self.bytes.len();
         number::write(&mut self.bytes, number);
+        self.recent.swap(0, 1);
+        self.recent[0] = Some((number, begin..self.bytes.len()));
     }
 
     #[inline]

@@ -120,7 +120,7 @@ impl<W: Write> Swimlane<'_, W> {
     /// Where a row's dispatch is on its scheduler thread, when both are known.
     fn dispatch_end(&self, row: &TaskRow) -> Option<End> {
         let at = row.dispatch().filter(is_known)?;
-        let thread = *self.plan.threads.get(&row.core)?;
+        let thread = (*self.plan.threads.get(usize::from(row.core))?)?;
         Some(End {
             pid: SCHEDULER,
             tid: scheduler_track(thread),

@@ -1,6 +1,6 @@
 //! Lanes: rows of one core that overlap between dispatch and finish are drawn below each other.
 
-use super::plan::CoreRows;
+use super::plan::Cores;
 use lanescope_trace::reference::TaskTable;
 use std::cmp::Ordering;
 
@@ -9,39 +9,68 @@ pub(super) struct LanesOf {
     pub(super) by_row: Vec<u32>,
     /// By core of `cores`: how many lanes it needs.
     pub(super) counts: Vec<u32>,
-    /// Rows that have a lane, core by core in the order in which they got theirs.
-    pub(super) order: Vec<u32>,
+    /// Rows with a span, core by core in the order in which they got their lanes.
+    pub(super) spans: Vec<Span>,
+}
+
+/// A row between dispatch and finish.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Span {
+    dispatch: f64,
+    finish: f64,
+    pub(super) row: u32,
 }
 
 impl LanesOf {
-    pub(super) fn of(tasks: &TaskTable, cores: &CoreRows) -> Self {
+    pub(super) fn of(tasks: &TaskTable, cores: &Cores) -> Self {
         let mut lanes = Self {
             by_row: vec![0; tasks.rows.len()],
-            counts: Vec::with_capacity(cores.cores.len()),
-            order: Vec::with_capacity(tasks.rows.len()),
+            counts: Vec::with_capacity(cores.all.len()),
+            spans: vec![Span::default(); tasks.rows.len()],
         };
-        let dispatch = |row: &u32| match tasks.rows[*row as usize].dispatch() {
-            Some(time) => time.value,
-            None => unreachable!("a row with a span has a dispatch time"),
-        };
-        for core in 0..cores.cores.len() {
-            let begin = lanes.order.len();
-            let spans = cores.rows(core).iter().copied();
-            lanes
-                .order
-                .extend(spans.filter(|&row| tasks.rows[row as usize].aicpu_span().is_some()));
+        let places = lanes.deal(tasks, cores);
+        let mut used = 0;
+        for &(core, _) in &cores.all {
+            let (begin, end) = places[usize::from(core)];
+            let spans = &mut lanes.spans[begin..end];
             // Stable: rows dispatched at one time stay in file order.
-            let by_dispatch = |a: &u32, b: &u32| dispatch(a).partial_cmp(&dispatch(b));
-            lanes.order[begin..].sort_by(|a, b| by_dispatch(a, b).unwrap_or(Ordering::Equal));
+            spans.sort_by(|a, b| {
+                a.dispatch
+                    .partial_cmp(&b.dispatch)
+                    .unwrap_or(Ordering::Equal)
+            });
             let mut open = Lanes::default();
-            for &row in &lanes.order[begin..] {
-                if let Some((dispatch, finish)) = tasks.rows[row as usize].aicpu_span() {
-                    lanes.by_row[row as usize] = open.take(dispatch.value, finish.value);
-                }
+            for span in &*spans {
+                lanes.by_row[span.row as usize] = open.take(span.dispatch, span.finish);
             }
             lanes.counts.push(open.count);
+            lanes.spans.copy_within(begin..end, used);
+            used += end - begin;
         }
+        lanes.spans.truncate(used);
         lanes
+    }
+
+    /// Puts the spans of each core together, and says from where to where they are.
+    fn deal(&mut self, tasks: &TaskTable, cores: &Cores) -> Vec<(usize, usize)> {
+        let mut places = Vec::with_capacity(cores.row_counts.len());
+        let mut begin = 0;
+        for &count in &cores.row_counts {
+            places.push((begin, begin));
+            begin += count as usize;
+        }
+        for (place, row) in (0_u32..).zip(&tasks.rows) {
+            if let Some((dispatch, finish)) = row.aicpu_span() {
+                let (_, end) = &mut places[usize::from(row.core)];
+                self.spans[*end] = Span {
+                    dispatch: dispatch.value,
+                    finish: finish.value,
+                    row: place,
+                };
+                *end += 1;
+            }
+        }
+        places
     }
 }
 

@@ -1,6 +1,6 @@
 //! What must be known of all rows before the first event is written.
 
-use super::lanes::LanesOf;
+use super::lanes::{LanesOf, Span};
 use super::rows::Rows;
 use super::threads::threads_of;
 use lanescope_trace::CoreType;
@@ -9,14 +9,14 @@ use std::collections::HashMap;
 
 /// What must be known of all rows before the first event is written.
 pub(super) struct Plan {
-    pub(super) cores: CoreRows,
+    pub(super) cores: Cores,
     pub(super) rows: Rows,
     /// Whether any row has a span from dispatch to finish.
     pub(super) has_aicpu_view: bool,
     /// By core of `cores`: lanes in the AICPU's view.
     pub(super) lane_counts: Vec<u32>,
-    /// The scheduler thread of each core, where known.
-    pub(super) threads: HashMap<u16, u64>,
+    /// The scheduler thread of each core, where known; shorter when the rest is not.
+    pub(super) threads: Vec<Option<u64>>,
     slices: Slices,
 }
 
@@ -41,12 +41,12 @@ const NONE: u32 = u32::MAX;
 impl Plan {
     pub(super) fn of(document: &Document) -> Self {
         let tasks = &document.tasks;
-        let cores = CoreRows::of(&tasks.rows);
+        let cores = Cores::of(&tasks.rows);
         let rows = Rows::of(tasks);
         let has_aicpu_view = tasks.rows.iter().any(|row| row.aicpu_span().is_some());
         let lanes = LanesOf::of(tasks, &cores);
         let threads = match document.scheduler.is_empty() {
-            true => HashMap::new(),
+            true => Vec::new(),
             false => threads_of(document),
         };
         Self {
@@ -92,7 +92,7 @@ impl Slices {
             lanes: lanes.by_row,
         };
         if has_repeats {
-            slices.share(tasks, &lanes.order);
+            slices.share(tasks, &lanes.spans);
         }
         slices
     }
@@ -104,7 +104,7 @@ impl Slices {
 
     /// Gives all rows of one task on one core what the last of them has: the last in the file for
     /// the numbers, the last that was dispatched for the lane.
-    fn share(&mut self, tasks: &TaskTable, order: &[u32]) {
+    fn share(&mut self, tasks: &TaskTable, spans: &[Span]) {
         let key = |row: usize| (tasks.rows[row].id(), tasks.rows[row].core);
         let mut shared: HashMap<(TaskId, u16), Shared> = HashMap::new();
         for place in 0..tasks.rows.len() {
@@ -114,9 +114,9 @@ impl Slices {
                 entry.aicpu = Some(self.aicpu[place]);
             }
         }
-        for &row in order {
-            let entry = shared.entry(key(row as usize)).or_default();
-            entry.lane = self.lanes[row as usize];
+        for row in spans.iter().map(|span| span.row as usize) {
+            let entry = shared.entry(key(row)).or_default();
+            entry.lane = self.lanes[row];
         }
         let mut aicore = Vec::with_capacity(tasks.rows.len());
         for place in 0..tasks.rows.len() {
@@ -136,48 +136,27 @@ struct Shared {
     lane: u32,
 }
 
-/// The cores that rows name, ascending, and the rows of each in file order.
-pub(super) struct CoreRows {
-    /// Index and kind; the kind is what the core's first row says.
-    pub(super) cores: Vec<(u16, CoreType)>,
-    begins: Vec<usize>,
-    rows: Vec<u32>,
+/// The cores that rows name, ascending; the kind is what the core's first row says.
+pub(super) struct Cores {
+    pub(super) all: Vec<(u16, CoreType)>,
+    /// By core index: how many rows it has.
+    pub(super) row_counts: Vec<u32>,
 }
 
-impl CoreRows {
+impl Cores {
     fn of(rows: &[TaskRow]) -> Self {
-        let mut counts = vec![0_usize; usize::from(u16::MAX) + 1];
-        let mut kinds = HashMap::new();
+        let mut cores = Self {
+            all: Vec::new(),
+            row_counts: vec![0; usize::from(u16::MAX) + 1],
+        };
         for row in rows {
-            counts[usize::from(row.core)] += 1;
-            if counts[usize::from(row.core)] == 1 {
-                kinds.insert(row.core, row.core_type());
+            let count = &mut cores.row_counts[usize::from(row.core)];
+            *count += 1;
+            if *count == 1 {
+                cores.all.push((row.core, row.core_type()));
             }
         }
-        let mut cores: Vec<_> = kinds.into_iter().collect();
-        cores.sort_unstable_by_key(|&(core, _)| core);
-        let mut begins = vec![0];
-        let mut total = 0;
-        for &(core, _) in &cores {
-            let count = &mut counts[usize::from(core)];
-            (*count, total) = (total, total + *count);
-            begins.push(total);
-        }
-        let mut by_core = vec![0; rows.len()];
-        for (place, row) in (0_u32..).zip(rows) {
-            let cursor = &mut counts[usize::from(row.core)];
-            by_core[*cursor] = place;
-            *cursor += 1;
-        }
-        Self {
-            cores,
-            begins,
-            rows: by_core,
-        }
-    }
-
-    /// The rows of a core of `cores`.
-    pub(super) fn rows(&self, core: usize) -> &[u32] {
-        &self.rows[self.begins[core]..self.begins[core + 1]]
+        cores.all.sort_unstable_by_key(|&(core, _)| core);
+        cores
     }
 }

@@ -10,39 +10,48 @@ use std::io::{self, Write};
 /// Function names, escaped, by function id.
 #[derive(Default)]
 pub(super) struct Labels {
-    by_function: HashMap<u32, String>,
+    /// Of small ids, which is what runtimes give.
+    small: Vec<Option<String>>,
+    other: HashMap<u32, String>,
 }
 
+/// The first id that is not small.
+const SMALL_IDS: usize = 1024;
+
 impl Labels {
-    fn prepare(&mut self, func_id: u32, names: &Names) {
-        self.by_function.entry(func_id).or_insert_with(|| {
+    #[inline]
+    fn of(&mut self, func_id: u32, names: &Names) -> &str {
+        let label = || {
             let mut text = Text::default();
             text.escaped(&names.function(func_id));
             text.into_string()
-        });
-    }
-
-    fn of(&self, func_id: u32) -> &str {
-        &self.by_function[&func_id]
+        };
+        let place = func_id as usize;
+        if place >= SMALL_IDS {
+            return self.other.entry(func_id).or_insert_with(label);
+        }
+        if self.small.len() <= place {
+            self.small.resize(place + 1, None);
+        }
+        self.small[place].get_or_insert_with(label)
     }
 }
 
 impl<W: Write> Swimlane<'_, W> {
     /// Names of the cores, then one slice for each row.
     pub(super) fn aicore_view(&mut self) -> io::Result<()> {
-        for &(core, core_type) in &self.plan.cores.cores {
+        for &(core, core_type) in &self.plan.cores.all {
             self.thread_name(AICORE, core_track(core), &core_name(core, core_type))?;
         }
         let tasks = &self.document.tasks;
         for row in &tasks.rows {
-            self.labels.prepare(row.func_id, self.names);
             let place = Place {
                 pid: AICORE,
                 tid: core_track(row.core),
                 start: row.start(),
                 duration: row.duration(),
             };
-            let name = self.labels.of(row.func_id);
+            let name = self.labels.of(row.func_id, self.names);
             self.events.slice(
                 "event",
                 None,
@@ -70,7 +79,7 @@ impl<W: Write> Swimlane<'_, W> {
     /// Names of the cores' first two lanes, then one slice for each row that has a span.
     pub(super) fn aicpu_view(&mut self) -> io::Result<()> {
         let counts = self.plan.lane_counts.iter();
-        for (&(core, core_type), &lanes) in self.plan.cores.cores.iter().zip(counts) {
+        for (&(core, core_type), &lanes) in self.plan.cores.all.iter().zip(counts) {
             let name = core_name(core, core_type);
             self.thread_name(AICPU, core_track(core), &name)?;
             if lanes > 1 {
@@ -88,7 +97,7 @@ impl<W: Write> Swimlane<'_, W> {
                 start: dispatch,
                 duration,
             };
-            let name = self.labels.of(row.func_id);
+            let name = self.labels.of(row.func_id, self.names);
             self.events.slice(
                 "event",
                 None,

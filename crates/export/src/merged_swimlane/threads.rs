@@ -3,19 +3,21 @@
 use lanescope_trace::reference::{Document, SchedulerStep};
 use std::collections::HashMap;
 
-/// The thread of each core that has a known one.
-pub(super) fn threads_of(document: &Document) -> HashMap<u16, u64> {
+/// The thread of each core, as far as known.
+pub(super) fn threads_of(document: &Document) -> Vec<Option<u64>> {
     if document.core_to_thread.is_empty() {
         return voted(document);
     }
-    let cores = (0..=u16::MAX).zip(&document.core_to_thread);
-    let known = cores.filter_map(|(core, &thread)| Some((core, u64::try_from(thread).ok()?)));
-    known.collect()
+    let cores = document
+        .core_to_thread
+        .iter()
+        .take(usize::from(u16::MAX) + 1);
+    cores.map(|&thread| u64::try_from(thread).ok()).collect()
 }
 
 /// Each task votes for every thread that was dispatching when the task was dispatched. Most votes
 /// win; of as many, the thread that got its first vote first.
-fn voted(document: &Document) -> HashMap<u16, u64> {
+fn voted(document: &Document) -> Vec<Option<u64>> {
     let threads: Vec<_> = document
         .scheduler
         .iter()
@@ -42,10 +44,12 @@ fn voted(document: &Document) -> HashMap<u16, u64> {
         let most = votes.into_iter().rev().max_by_key(|&(_, count)| count);
         most.map(|(thread, _)| thread)
     };
-    let winners = votes
-        .into_iter()
-        .filter_map(|(core, votes)| Some((core, winner(votes)?)));
-    winners.collect()
+    let last = votes.keys().max().map_or(0, |&core| usize::from(core) + 1);
+    let mut winners = vec![None; last];
+    for (core, votes) in votes {
+        winners[usize::from(core)] = winner(votes);
+    }
+    winners
 }
 
 /// When one thread was dispatching.

@@ -10,7 +10,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     ///
     /// When something else comes, or a string that is not UTF-8, has half of a surrogate pair, or is
-    /// longer than 64 KiB.
+    /// longer than 16 KiB.
     pub fn text(&mut self, what: &str) -> Result<String, TraceError> {
         if self.peek()? != Some(b'"') {
             return Err(self.unexpected(what));
