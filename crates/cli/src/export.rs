@@ -138,7 +138,7 @@ fn write_folder(trace: &Trace, format: FormatName, folder: &Path) -> Result<()> 
 }
 
 /// Whether `to` is what is being read: the file itself, or the one of its folder that was opened.
-fn is_input(to: &Path, input: &Path) -> bool {
+pub(crate) fn is_input(to: &Path, input: &Path) -> bool {
     let Ok(to) = to.canonicalize() else {
         return false;
     };

@@ -3,6 +3,7 @@
 mod server;
 
 use crate::arguments::ViewArguments;
+use crate::export::is_input;
 use crate::{output, results};
 use anyhow::{Context, Result, bail};
 use lanescope_trace::Trace;
@@ -31,9 +32,7 @@ pub(crate) fn view(arguments: &ViewArguments) -> Result<ExitCode> {
         }
         return to_stdout(&trace);
     }
-    if let (Ok(to), Ok(from)) = (to.canonicalize(), arguments.source.canonicalize())
-        && to == from
-    {
+    if is_input(&to, &arguments.source) {
         bail!(
             "{} is the input; name another file with --output",
             to.display()

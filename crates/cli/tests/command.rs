@@ -184,6 +184,7 @@ fn a_full_disk_is_an_error_and_not_a_short_file() {
         [&to_stdout[..], &["perfetto"]].concat(),
         [&to_stdout[..], &["records-json"]].concat(),
         vec!["report", ".", "--json"],
+        vec!["view", ".", "-o", "-"],
     ] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full");
         let output = command(&folder.0, &words)
@@ -250,6 +251,8 @@ fn a_hostile_file_is_an_error_with_its_place_and_leaves_nothing_behind() {
             vec!["export", name, "--format", "perfetto"],
             vec!["export", name, "--format", "records-json"],
             vec!["export", name, "--format", "perfetto", "-o", "-"],
+            vec!["view", name],
+            vec!["view", name, "--serve"],
         ] {
             let (code, text) = refused(&folder.0, &line);
             assert_eq!(code, Some(2), "{line:?}: {text}");
@@ -278,4 +281,28 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn a_page_stands_beside_its_run_and_never_in_its_place() {
+    let folder = Folder::new();
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples/data/reference_vector.l2_perf_records.json");
+    fs::copy(recording, folder.0.join("l2_perf_records.json")).expect("copies");
+    let (code, text) = refused(&folder.0, &["view", "."]);
+    assert_eq!(code, Some(0), "{text}");
+    let page = fs::read(folder.0.join("view.html")).expect("reads");
+    let output = lanescope(&folder.0, &["view", "l2_perf_records.json", "-o", "-"]);
+    assert!(output.stdout == page && page.ends_with(b"</html>\n"));
+    for line in [
+        vec!["view", ".", "-o", "l2_perf_records.json"],
+        vec!["view", ".", "-o", "no/such/folder/page.html"],
+        vec!["view", ".", "--serve", "0.0.0.0:8080"],
+        vec!["view", ".", "--serve", "."],
+        vec!["view", ".", "--serve", "-o", "page.html"],
+    ] {
+        let (code, text) = refused(&folder.0, &line);
+        assert_eq!(code, Some(2), "{line:?}: {text}");
+        assert_eq!(folder.entries().len(), 2, "{line:?}");
+    }
 }

@@ -134,7 +134,7 @@ class Panels {
     const { dispatch, receive, start, end, finish } = run.tasks;
     const parts = [
       ["to the core", Run.between(dispatch[row], receive[row]), page.theme.headCss],
-      ["on the core before start", Run.between(receive[row] || dispatch[row], start[row]), page.theme.waitCss],
+      [receive[row] ? "on the core before start" : "from dispatch to start", Run.between(receive[row] || dispatch[row], start[row]), page.theme.waitCss],
       ["run", Run.between(start[row], end[row]), page.functionCss(run.tasks.func[row])],
       ["until seen finished", Run.between(end[row], finish[row]), page.theme.tailCss],
     ].filter(([, ticks]) => ticks !== null);
