@@ -890,6 +890,13 @@ typedef struct LANESCOPE_ALIGNED(64) lanescope_capture_header {
 } lanescope_capture_header;
 
 /*
+ A checksum under way: lines go in, in order.
+ */
+typedef struct lanescope_checksum {
+    uint64_t lanes[4];
+} lanescope_checksum;
+
+/*
  Fate of every commit attempt of one lane and core. Writer: the lane's thread.
 
  Counts run since the region was made and are never reset. `total` grows first, then exactly one
@@ -1318,6 +1325,13 @@ typedef struct lanescope_device_table {
                              uint64_t name_bytes,
                              const uint8_t *data,
                              uint64_t data_bytes);
+    /*
+     See [`Device::copy_summed`].
+     */
+    void (*copy_summed)(uint64_t to,
+                        uint64_t from,
+                        uint64_t bytes,
+                        struct lanescope_checksum *checksum);
 } lanescope_device_table;
 
 /*
@@ -2168,5 +2182,5 @@ static_assert(sizeof(lanescope_phase_record) == 64, "a phase record is one line"
 static_assert(sizeof(lanescope_pmu_record) == 128, "a PMU record is two lines");
 static_assert(sizeof(lanescope_tensor_record) == 192, "a tensor record is three lines");
 static_assert(offsetof(lanescope_task_slot, seal) == 56, "the seal is behind the fields");
-static_assert(sizeof(lanescope_device_table) == 8 * 17, "a table has seventeen words");
+static_assert(sizeof(lanescope_device_table) == 8 * 18, "a table has eighteen words");
 #endif

@@ -3,6 +3,7 @@
 //! Four lanes of 8-byte words, so that a line takes two steps; padding to a whole line counts as zeros.
 
 /// A checksum under way: lines go in, in order.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checksum {
     lanes: [u64; 4],
@@ -33,6 +34,15 @@ impl Checksum {
             let mixed = (*lane ^ words[word]).wrapping_mul(FACTOR);
             *lane = mixed ^ mixed >> 32;
             word += 1;
+        }
+    }
+
+    /// Adds whole lines.
+    pub fn lines(&mut self, bytes: &[u8]) {
+        for line in bytes.chunks_exact(64) {
+            let mut whole = [0; 64];
+            whole.copy_from_slice(line);
+            self.line(&zerocopy::transmute!(whole));
         }
     }
 

@@ -13,6 +13,8 @@
 //! visible to others only once its line is cleaned and a barrier has passed. A load may return old
 //! bytes until its line is invalidated. Registers are never stale.
 
+use crate::Checksum;
+
 /// Which earlier accesses a barrier orders before which later ones.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +221,23 @@ pub trait Device {
         }
     }
 
+    /// As [`Device::copy`], of whole lines to whole lines, and adds them to a checksum: what is at hand while
+    /// it is copied need not be loaded again.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Device::copy`]; `to` and `bytes` are multiples of a line.
+    unsafe fn copy_summed(&self, to: u64, from: u64, bytes: u64, checksum: &mut Checksum) {
+        // SAFETY: the caller vouches for both ranges.
+        unsafe { self.copy(to, from, bytes) };
+        for line in (to..to + bytes).step_by(64) {
+            checksum.line(&core::array::from_fn(|word| {
+                // SAFETY: a word of a line that was just written.
+                unsafe { self.load64(line + 8 * word as u64) }
+            }));
+        }
+    }
+
     /// Invalidates every line that `bytes` bytes from `address` touch.
     fn invalidate_range(&self, address: u64, bytes: u64) {
         let mut line = address & !(crate::LINE_BYTES - 1);
@@ -277,4 +296,6 @@ pub struct DeviceTable {
         data: *const u8,
         data_bytes: u64,
     ) -> i32,
+    /// See [`Device::copy_summed`].
+    pub copy_summed: unsafe extern "C" fn(to: u64, from: u64, bytes: u64, checksum: *mut Checksum),
 }

@@ -6,7 +6,7 @@
 
 use lanescope_abi::chip::ChipInfo;
 use lanescope_abi::token::DISPATCH_EXIT;
-use lanescope_abi::{Awaited, Barrier, Chip, Device, DeviceTable};
+use lanescope_abi::{Awaited, Barrier, Checksum, Chip, Device, DeviceTable};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -314,6 +314,7 @@ static TABLE: DeviceTable = DeviceTable {
     core_index,
     physical_core,
     store_program,
+    copy_summed,
 };
 
 fn with<T>(step: impl FnOnce(&Recorder) -> T) -> T {
@@ -358,6 +359,10 @@ unsafe extern "C" fn read_reg(address: u64) -> u32 {
 }
 
 unsafe extern "C" fn copy(_: u64, _: u64, _: u64) {
+    unreachable!("a core copies by its pipes");
+}
+
+unsafe extern "C" fn copy_summed(_: u64, _: u64, _: u64, _: *mut Checksum) {
     unreachable!("a core copies by its pipes");
 }
 

@@ -5,7 +5,7 @@
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use lanescope_abi::{Awaited, Barrier, Device, LINE_BYTES};
+use lanescope_abi::{Awaited, Barrier, Checksum, Device, LINE_BYTES};
 
 /// The AICPU that runs this code.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,6 +94,16 @@ impl Device for ChipDevice {
         // - The caller promises that many bytes at both addresses, and that nobody writes them meanwhile.
         // - Bytes need no alignment.
         unsafe { core::ptr::copy(from, to, count) };
+    }
+
+    unsafe fn copy_summed(&self, to: u64, from: u64, bytes: u64, checksum: &mut Checksum) {
+        for offset in (0..bytes).step_by(64) {
+            // SAFETY: a line's worth of bytes that the caller promises, and that nobody writes meanwhile.
+            let words = unsafe { core::ptr::read_unaligned((from + offset) as *const [u64; 8]) };
+            checksum.line(&words);
+            // SAFETY: a line that the caller promises, and that this agent alone writes.
+            unsafe { core::ptr::write((to + offset) as *mut [u64; 8], words) };
+        }
     }
 
     fn invalidate_range(&self, address: u64, bytes: u64) {

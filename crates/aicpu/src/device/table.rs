@@ -1,7 +1,7 @@
 //! The device interface through the table that the simulated driver binds.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
-use lanescope_abi::{Awaited, Barrier, Device, DeviceTable};
+use lanescope_abi::{Awaited, Barrier, Checksum, Device, DeviceTable};
 
 static BOUND: AtomicPtr<DeviceTable> = AtomicPtr::new(core::ptr::null_mut());
 
@@ -124,6 +124,11 @@ impl Device for TableDevice {
     unsafe fn copy(&self, to: u64, from: u64, bytes: u64) {
         // SAFETY: the table function asks for the same ranges as this method.
         unsafe { (self.table.copy)(to, from, bytes) };
+    }
+
+    unsafe fn copy_summed(&self, to: u64, from: u64, bytes: u64, checksum: &mut Checksum) {
+        // SAFETY: the table function asks for the same ranges as this method; the checksum is valid for the call.
+        unsafe { (self.table.copy_summed)(to, from, bytes, checksum) };
     }
 
     #[inline]

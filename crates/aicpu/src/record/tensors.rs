@@ -278,11 +278,29 @@ impl<'d, D: Device> Tensors<'d, D> {
                 device.invalidate_range(from, bytes);
                 fresh_line = last;
             }
-            // SAFETY:
-            // - The host says that the tensor's memory is device memory, and the view lies inside it.
-            // - The arena lies in the attached region, the entry's room was taken, and this thread is its
-            //   writer.
-            unsafe { device.copy(to, from, bytes) };
+            // A run that begins with a line is summed as far as it has whole ones; the rest is loaded again.
+            let is_summed = current.summed_bytes == current.done_bytes;
+            let whole = if is_summed {
+                bytes & !(LINE_BYTES - 1)
+            } else {
+                0
+            };
+            if whole != 0 {
+                // SAFETY:
+                // - The host says that the tensor's memory is device memory, and the view lies inside it.
+                // - The arena lies in the attached region, the entry's room was taken, and this thread is
+                //   its writer.
+                // - Sums are of whole lines of a payload, which begins with one.
+                unsafe { device.copy_summed(to, from, whole, &mut current.checksum) };
+                current.summed_bytes += whole;
+            }
+            if whole < bytes {
+                // SAFETY:
+                // - The host says that the tensor's memory is device memory, and the view lies inside it.
+                // - The arena lies in the attached region, the entry's room was taken, and this thread is
+                //   its writer.
+                unsafe { device.copy(to + whole, from + whole, bytes - whole) };
+            }
             current.done_bytes += bytes;
             // A short run costs as much as a line does.
             *budget_bytes = budget_bytes.saturating_sub(bytes.max(LINE_BYTES));

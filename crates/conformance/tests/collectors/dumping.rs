@@ -8,6 +8,7 @@ use lanescope::{
 };
 use lanescope_capture::FindingKind;
 use lanescope_conformance::{Case, Folder, chain, exclusive, small};
+use lanescope_examples::{VectorOptions, WorkloadOptions};
 use lanescope_trace::Trace;
 
 /// Runs a graph of tensors and looks at its dump. Whatever was lost was counted.
@@ -138,7 +139,7 @@ fn a_late_host_makes_a_small_arena_wait_or_lose_and_never_lie() {
     }
 }
 
-/// Of the thread that copies it: 16 KiB take about 11 µs, and a round of looks at cores a few more.
+/// Of the thread that copies it: 16 KiB take about 8 µs, and a round of looks at cores a few more.
 const LONGEST_STALL_US: f64 = 25.0;
 
 #[test]
@@ -223,5 +224,37 @@ fn a_payload_that_is_overwritten_in_the_arena_is_found_and_never_shown() {
             let found: u64 = of_kind.map(|finding| finding.count).sum();
             assert_eq!(found, overwritten[0], "{platform}: {:?}", verdict.findings);
         }
+    }
+}
+
+/// Of one AICPU thread, in virtual time: a line costs an invalidation, its copy, and its share of a checksum.
+const LEAST_BYTES_PER_NS: f64 = 2.0;
+
+#[test]
+fn a_dump_takes_little_longer_than_its_bytes_take() {
+    let _device = exclusive();
+    for platform in PLATFORMS {
+        let run = |dumps: bool| {
+            let workload = WorkloadOptions::Vector(VectorOptions {
+                tasks: 60,
+                tile: 1 << 14,
+                chains: 20,
+            });
+            let mut collectors = Collectors::swimlane(1);
+            collectors.dump = dumps.then(DumpOptions::default);
+            let mut case = case(platform, workload, collectors);
+            case.run.threads = Some(1);
+            Stage::new(case).assert_exact()
+        };
+        let (without, with) = (run(false), run(true));
+        let bytes: u64 = with.trace.tensors().map(|row| row.payload_bytes).sum();
+        assert!(bytes > 60 << 16, "{bytes}");
+        let ticks = with.outcome.device_ticks - without.outcome.device_ticks;
+        let took_ns = 1000.0 * with.trace.session().microseconds(ticks);
+        let bytes = f64::from(u32::try_from(bytes).expect("a few MiB"));
+        assert!(
+            bytes / took_ns >= LEAST_BYTES_PER_NS,
+            "{platform}: {bytes} bytes in {took_ns} ns"
+        );
     }
 }

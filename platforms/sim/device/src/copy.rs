@@ -11,6 +11,7 @@
 use crate::agent::Agent;
 use crate::engine::Engine;
 use crate::memory::{LINE_BYTES, Line, line_of};
+use lanescope_abi::Checksum;
 use std::collections::VecDeque;
 
 /// Lines that copies keep cached: 1 MiB.
@@ -27,6 +28,29 @@ pub struct CopiedLines {
 impl Engine {
     /// See [`lanescope_abi::Device::copy`].
     pub fn copy(&self, agent: &Agent, to: u64, from: u64, bytes: u64) {
+        let line_cost = agent.costs.get().copy_line;
+        self.copy_lines(agent, to, from, bytes, line_cost.into());
+    }
+
+    /// See [`lanescope_abi::Device::copy_summed`].
+    pub fn copy_summed(
+        &self,
+        agent: &Agent,
+        to: u64,
+        from: u64,
+        bytes: u64,
+        checksum: &mut Checksum,
+    ) {
+        if !(to | bytes).is_multiple_of(LINE_BYTES) {
+            let text = format!("copied {bytes} bytes to {to:#x} with a checksum of whole lines");
+            self.fail(agent, text);
+        }
+        let line_cost = agent.costs.get().summed_line();
+        self.copy_lines(agent, to, from, bytes, line_cost.into());
+        checksum.lines(&self.memory.copy(to, bytes).unwrap_or_default());
+    }
+
+    fn copy_lines(&self, agent: &Agent, to: u64, from: u64, bytes: u64, line_cost: u64) {
         self.count_call(agent);
         agent.only_looked.set(false);
         if !agent.is_thread.get() {
@@ -34,7 +58,7 @@ impl Engine {
         }
         let costs = agent.costs.get();
         let lines = bytes.div_ceil(LINE_BYTES);
-        let cost = u64::from(costs.load) + u64::from(costs.copy_line).saturating_mul(lines);
+        let cost = u64::from(costs.load) + line_cost.saturating_mul(lines);
         for (what, address) in [("from", from), ("to", to)] {
             if !self.memory.contains(address, bytes) {
                 let text =

@@ -72,6 +72,12 @@ impl Costs {
         Self::perturbed(random, [3, 2, 200, 10, 10, 10, 10, 10, 600, 5, 20])
     }
 
+    /// `copy_summed`, a line: eight multiplications in four chains, while the next line is on its way.
+    #[must_use]
+    pub const fn summed_line(&self) -> u32 {
+        self.copy_line + self.copy_line / 4
+    }
+
     fn perturbed(random: &mut Random, ns: [u64; 11]) -> Self {
         let [
             load,

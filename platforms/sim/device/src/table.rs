@@ -15,7 +15,7 @@
 use crate::agent::Identity;
 use crate::engine::Current;
 use crate::loader::Loader;
-use lanescope_abi::{Awaited, DeviceTable};
+use lanescope_abi::{Awaited, Checksum, DeviceTable};
 
 /// What programs are given in virtual time.
 pub static TABLE: DeviceTable = table::<Current>();
@@ -44,6 +44,8 @@ pub trait Acting {
     fn write_register(&self, address: u64, value: u32);
     /// See [`lanescope_abi::Device::copy`].
     fn copy(&self, to: u64, from: u64, bytes: u64);
+    /// See [`lanescope_abi::Device::copy_summed`].
+    fn copy_summed(&self, to: u64, from: u64, bytes: u64, checksum: &mut Checksum);
     /// See [`lanescope_abi::Device::ticks`].
     fn ticks(&self) -> u64;
     /// See [`DeviceTable::call`].
@@ -113,6 +115,11 @@ impl Acting for Current {
         self.engine.copy(self.agent, to, from, bytes);
     }
 
+    fn copy_summed(&self, to: u64, from: u64, bytes: u64, checksum: &mut Checksum) {
+        self.engine
+            .copy_summed(self.agent, to, from, bytes, checksum);
+    }
+
     #[inline]
     fn ticks(&self) -> u64 {
         self.engine.ticks(self.agent)
@@ -165,6 +172,7 @@ pub const fn table<A: Acting>() -> DeviceTable {
         core_index: core_index::<A>,
         physical_core: physical_core::<A>,
         store_program: store_program::<A>,
+        copy_summed: copy_summed::<A>,
     }
 }
 
@@ -214,6 +222,21 @@ unsafe extern "C" fn write_reg<A: Acting>(address: u64, value: u32) {
 
 unsafe extern "C" fn copy<A: Acting>(to: u64, from: u64, bytes: u64) {
     act(|agent: &A| agent.copy(to, from, bytes));
+}
+
+unsafe extern "C" fn copy_summed<A: Acting>(
+    to: u64,
+    from: u64,
+    bytes: u64,
+    checksum: *mut Checksum,
+) {
+    act(|agent: &A| {
+        // SAFETY: null, or a checksum of the program that is valid for the call.
+        match unsafe { checksum.as_mut() } {
+            Some(checksum) => agent.copy_summed(to, from, bytes, checksum),
+            None => agent.fail("copied with a checksum at no place".to_owned()),
+        }
+    });
 }
 
 extern "C" fn ticks<A: Acting>() -> u64 {

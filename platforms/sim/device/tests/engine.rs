@@ -1,8 +1,8 @@
 //! What agents see of each other, and when: staleness, registers, waits, and one timeline a seed.
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
-use lanescope_abi::Chip;
 use lanescope_abi::device::AwaitedBy;
+use lanescope_abi::{Checksum, Chip};
 use lanescope_sim_device::table::TABLE;
 use lanescope_sim_wire::HostFrame;
 use rig::{
@@ -473,6 +473,37 @@ fn a_bulk_copy_needs_no_alignment_and_costs_a_nanosecond_for_four_bytes() {
         assert_eq!(bytes_in_memory(&rig, to, 4099), source, "{chip:?}");
         assert_eq!(bytes_in_memory(&rig, to - 6, 6), [0; 6]);
         assert_eq!(bytes_in_memory(&rig, to + 4099, 60), [0; 60]);
+    }
+}
+
+#[test]
+fn a_copy_with_a_checksum_sums_what_it_copied_and_costs_a_quarter_more() {
+    for chip in Chip::ALL {
+        let mut rig = Rig::new(chip);
+        let (from, to) = (rig.line(10) + 3, rig.line(200));
+        let source: Vec<u8> = (0..4096u32).map(|i| (i * 7 % 251) as u8).collect();
+        rig.engine.memory.write_bytes(from, &source);
+        let sum = Checksum::of(&source);
+        rig.threads(vec![body(move || {
+            let before = now_ns();
+            let mut checksum = Checksum::new();
+            // In two parts, as a tensor that is copied piece by piece.
+            rig::copy_summed(to, from, 1024, &mut checksum);
+            rig::copy_summed(to + 1024, from + 1024, 3072, &mut checksum);
+            assert_eq!(now_ns() - before, 20 * 64 + 2 * 2);
+            assert_eq!(checksum.finish(), sum);
+        })]);
+        rig.run();
+        rig.assert_good();
+        assert_eq!(bytes_in_memory(&rig, to, 4096), source, "{chip:?}");
+        let mut rig = Rig::new(chip);
+        let (from, to) = (rig.line(10), rig.line(200));
+        rig.threads(vec![body(move || {
+            rig::copy_summed(to, from, 100, &mut Checksum::new());
+        })]);
+        rig.run();
+        let note = rig.outcome().1.pop().expect("that is no whole line");
+        assert!(note.contains("copied 100 bytes"), "{note}");
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::support::TestDevice;
 use lanescope_abi::launch::AicpuArgs;
-use lanescope_abi::{Awaited, Barrier, Device, DeviceTable};
+use lanescope_abi::{Awaited, Barrier, Checksum, Device, DeviceTable};
 use std::path::Path;
 use std::ptr;
 use std::sync::Mutex;
@@ -71,6 +71,7 @@ const fn table(table_bytes: u64) -> DeviceTable {
         core_index,
         physical_core,
         store_program,
+        copy_summed,
     }
 }
 
@@ -119,6 +120,13 @@ unsafe extern "C" fn read_reg(address: u64) -> u32 {
 unsafe extern "C" fn copy(to: u64, from: u64, bytes: u64) {
     // SAFETY: the program asks for what it attached.
     unsafe { device().copy(to, from, bytes) };
+}
+
+unsafe extern "C" fn copy_summed(to: u64, from: u64, bytes: u64, checksum: *mut Checksum) {
+    // SAFETY: the program gives a pointer that is valid for the call.
+    let checksum = unsafe { checksum.as_mut() }.expect("a checksum");
+    // SAFETY: the program asks for what it attached.
+    unsafe { device().copy_summed(to, from, bytes, checksum) };
 }
 
 unsafe extern "C" fn write_reg(address: u64, value: u32) {

@@ -10,11 +10,11 @@ use crate::agent::Identity;
 use crate::cost::Random;
 use crate::kernel::{Kernel, refuse_args};
 use crate::loader::Loader;
-use crate::memory::{WordPart, half, line_of, with_half, words_over};
+use crate::memory::{LINE_BYTES, WordPart, half, line_of, with_half, words_over};
 use crate::pmu::{Access, PmuRegister};
 use crate::register_map::{RegisterName, RegisterPlace};
 use crate::table::{Acting, table};
-use lanescope_abi::{Awaited, Barrier, DeviceTable};
+use lanescope_abi::{Awaited, Barrier, Checksum, DeviceTable};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -153,8 +153,29 @@ impl ThreadAgent {
         }
     }
 
+    /// Copies, and returns what.
+    fn copied(&self, to: u64, from: u64, bytes: u64) -> Vec<u8> {
+        self.begin_call();
+        self.idle.set(0);
+        if !self.is_thread() {
+            self.fail("copied; only AICPU threads copy".to_owned());
+        }
+        let memory = &self.board.loader.memory;
+        for (what, address) in [("from", from), ("to", to)] {
+            if !memory.contains(address, bytes) {
+                self.fail(format!(
+                    "copied {bytes} bytes {what} {address:#x}, which is not device memory"
+                ));
+            }
+        }
+        match bytes {
+            0 => Vec::new(),
+            _ => self.copy_bytes(to, from, bytes),
+        }
+    }
+
     /// Both ranges are device memory.
-    fn copy_bytes(&self, to: u64, from: u64, bytes: u64) {
+    fn copy_bytes(&self, to: u64, from: u64, bytes: u64) -> Vec<u8> {
         let memory = &self.board.loader.memory;
         let disturbance = &mut *self.disturbance.borrow_mut();
         let stores = &mut *self.stores.borrow_mut();
@@ -182,6 +203,7 @@ impl ThreadAgent {
             };
             stores.store64(disturbance, address, around | value);
         }
+        copied
     }
 
     fn place(&self, verb: &str, address: u64) -> RegisterPlace {
@@ -372,22 +394,16 @@ impl Acting for ThreadAgent {
     }
 
     fn copy(&self, to: u64, from: u64, bytes: u64) {
-        self.begin_call();
-        self.idle.set(0);
-        if !self.is_thread() {
-            self.fail("copied; only AICPU threads copy".to_owned());
+        self.copied(to, from, bytes);
+    }
+
+    fn copy_summed(&self, to: u64, from: u64, bytes: u64, checksum: &mut Checksum) {
+        if !(to | bytes).is_multiple_of(LINE_BYTES) {
+            self.fail(format!(
+                "copied {bytes} bytes to {to:#x} with a checksum of whole lines"
+            ));
         }
-        let memory = &self.board.loader.memory;
-        for (what, address) in [("from", from), ("to", to)] {
-            if !memory.contains(address, bytes) {
-                self.fail(format!(
-                    "copied {bytes} bytes {what} {address:#x}, which is not device memory"
-                ));
-            }
-        }
-        if bytes != 0 {
-            self.copy_bytes(to, from, bytes);
-        }
+        checksum.lines(&self.copied(to, from, bytes));
     }
 
     #[inline]

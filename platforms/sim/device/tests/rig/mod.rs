@@ -5,7 +5,7 @@
     reason = "a rig that cannot be set up is a failed test"
 )]
 
-use lanescope_abi::{Awaited, AwaitedWord, Chip};
+use lanescope_abi::{Awaited, AwaitedWord, Checksum, Chip};
 use lanescope_sim_device::agent::Identity;
 use lanescope_sim_device::clock::GRAINS_PER_NS;
 use lanescope_sim_device::cost::{Costs, Random};
@@ -252,4 +252,9 @@ pub fn word(address: u64, seen: u32, by: lanescope_abi::device::AwaitedBy) -> Aw
 pub fn copy(to: u64, from: u64, bytes: u64) {
     let Current { engine, agent } = current();
     engine.copy(agent, to, from, bytes);
+}
+
+pub fn copy_summed(to: u64, from: u64, bytes: u64, checksum: &mut Checksum) {
+    let Current { engine, agent } = current();
+    engine.copy_summed(agent, to, from, bytes, checksum);
 }
