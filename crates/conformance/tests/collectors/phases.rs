@@ -42,7 +42,11 @@ fn order(phases: &[SchedulerPhase]) -> Option<String> {
             return Some(format!("round {round} came before: {phase:?}"));
         }
         (end, round) = (phase.end_ticks, phase.loop_iter);
-        if phase.tasks_processed == 0 {
+        let done = match phase.phase {
+            SchedulerPhase::COMPLETE | SchedulerPhase::DISPATCH => phase.tasks_processed,
+            _ => phase.rounds,
+        };
+        if done == 0 {
             return Some(format!("nothing was done in it: {phase:?}"));
         }
     }
