@@ -9,7 +9,8 @@
  * In the order of a run: attach; enter HANDSHAKE and open_counters for each core; enter RUNNING, and
  * round by round commit, begin_tensor and copy_tensor, next_token and dispatched, phase; flush; enter
  * EXIT, make the cores leave, close_counters; leave. On an error: fail, flush, make the cores leave,
- * commit_after_exit for each, close_counters, flush, leave. What the host did not ask for (phases,
+ * commit_after_exit for each, close_counters, flush, leave. Own lanes are attached behind the
+ * recorder and flushed with it. What the host did not ask for (phases,
  * counters) costs a branch and leaves nothing.
  */
 
@@ -73,6 +74,11 @@ typedef enum lanescope_record_copied lanescope_record_copied;
 typedef uint32_t lanescope_record_copied;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/*
+ The lane of one AICPU thread for records of a kind of your own, in the caller's storage.
+ */
+typedef struct lanescope_own_lane lanescope_own_lane;
 
 /*
  The recorder of one AICPU thread in one run, in the caller's storage.
@@ -429,20 +435,23 @@ int32_t lanescope_record_begin_tensor(struct lanescope_recorder *recorder,
                                       uint32_t stage);
 
 /*
- Copies the next piece of the tensor that is under way, at most `tensor_piece_bytes` of the control
- header, and says in `copied` (a `lanescope_record_copied`) how far it has come. Look at the cores
- between two pieces, so that no tensor stalls them.
+ Copies the next piece of the tensor that is under way, at most `budget_bytes`, from which it takes off
+ what that cost, and says in `copied` (a `lanescope_record_copied`) how far it has come. Begin a round
+ with `tensor_piece_bytes` of the control header as the budget, and look at the cores again when it is 0:
+ then no core waits longer than that takes, however many tensors it is.
 
  `until_ticks` is written with `STANDS` alone: at that time the next call drops the tensor, or cuts it
  where the policy is `truncate`. Wait with `lanescope_record_awaited_room` among the awaited words.
 
- Returns 0; `CORRUPT_QUEUE`; `INTERNAL` when no tensor is under way.
+ Returns 0; `CORRUPT_QUEUE`; `INTERNAL` for a null pointer, a budget of 0, or when no tensor is under way.
 
  # Safety
 
- - As for `lanescope_record_enter`; `copied` and `until_ticks` are null or valid for one word.
+ - As for `lanescope_record_enter`; `budget_bytes`, `copied` and `until_ticks` are null or valid for one
+   word.
  */
 int32_t lanescope_record_copy_tensor(struct lanescope_recorder *recorder,
+                                     uint64_t *budget_bytes,
                                      uint32_t *copied,
                                      uint64_t *until_ticks);
 
@@ -459,6 +468,61 @@ int32_t lanescope_record_copy_tensor(struct lanescope_recorder *recorder,
 int32_t lanescope_record_awaited_room(struct lanescope_recorder *recorder,
                                       lanescope_awaited_word *word,
                                       uint32_t *is_there);
+
+/*
+ Bytes of storage that an own lane needs, aligned to `LANESCOPE_RECORD_ALIGN`.
+ */
+uint64_t lanescope_own_lane_bytes(void);
+
+/*
+ Attaches to the lane of the recorder's thread for records of `record_bytes`, a multiple of 64, of a
+ `kind` from 256 to 4095, for which the host has a collector. Once a thread, run and kind, by that thread,
+ after `lanescope_record_attach`. The lane lives in `storage` and needs no release; only that thread uses
+ it.
+
+ Returns 0; `BAD_LAYOUT` when the host has no such lane in this run; `CORRUPT_QUEUE`; `INTERNAL` for a
+ kind that is not one's own, a null pointer, or storage that is too small or not aligned.
+
+ # Safety
+
+ - As for `lanescope_record_enter`; `storage` is null or valid for `storage_bytes` bytes for the whole
+   run, `lane` is null or valid for one pointer.
+ */
+int32_t lanescope_own_lane_attach(struct lanescope_recorder *recorder,
+                                  uint32_t kind,
+                                  uint32_t record_bytes,
+                                  uint8_t *storage,
+                                  uint64_t storage_bytes,
+                                  struct lanescope_own_lane **lane);
+
+/*
+ Commits a record that is about `core`, or of the thread with core 0: one count in `total`, and then
+ exactly one fate. `is_placed` says whether it went into a buffer; if not it is dropped, and counted, by
+ the lane's policy. It may wait for a buffer, at most the lane's limit.
+
+ Returns 0, also for a record that is dropped; `CORRUPT_QUEUE`; `INTERNAL` for a null pointer or a core
+ that the launch does not have.
+
+ # Safety
+
+ - `lane` is null or attached, and no other thread uses it now.
+ - `record` is null or valid for `record_bytes` of the lane, `is_placed` null or valid for one word.
+ */
+int32_t lanescope_own_lane_commit(struct lanescope_own_lane *lane,
+                                  uint32_t core,
+                                  const uint8_t *record,
+                                  uint32_t *is_placed);
+
+/*
+ Hands over what is left in the buffer: before the thread leaves the run, and before any error return.
+
+ Returns 0; `CORRUPT_QUEUE`; `INTERNAL` for a null lane.
+
+ # Safety
+
+ - `lane` is null or attached, and no other thread uses it now.
+ */
+int32_t lanescope_own_lane_flush(struct lanescope_own_lane *lane);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -43,7 +43,7 @@ mod tensors;
 mod view;
 
 pub use finished::Finished;
-pub use own::OwnLane;
+pub use own::{ByteLane, OwnLane};
 pub use phases::Phase;
 pub use recorder::Recorder;
 pub use state::{RecordState, Task};

@@ -5,9 +5,11 @@
 //!
 //! # Where it sits
 //!
-//! Here is what every scheduler calls; what the other collectors need of it is in [`collectors`].
+//! Here is what every scheduler calls; what the other collectors need of it is in [`collectors`], and lanes
+//! for kinds of one's own are in [`own_lane`].
 
 pub mod collectors;
+pub mod own_lane;
 
 use crate::device::{ProgramDevice, device};
 use crate::{CHIP, RING, RING_SIZE};
@@ -347,16 +349,18 @@ fn with(
     recorder: *mut RecordStorage,
     step: impl FnOnce(&mut Attached) -> Result<(), Failure>,
 ) -> i32 {
-    guard(|| {
-        if recorder.is_null() {
-            return Err(DeviceError::Internal.into());
-        }
-        // SAFETY: a recorder that `lanescope_record_attach` gave out and nobody else uses now; what
-        // it borrows is in other fields.
-        let recorder = unsafe { &mut (*recorder).recorder };
-        // SAFETY: a recorder is given out only when this field was written.
-        step(unsafe { recorder.assume_init_mut() })
-    })
+    guard(|| step(recorder_of(recorder)?))
+}
+
+fn recorder_of<'a>(recorder: *mut RecordStorage) -> Result<&'a mut Attached, Failure> {
+    if recorder.is_null() {
+        return Err(DeviceError::Internal.into());
+    }
+    // SAFETY: a recorder that `lanescope_record_attach` gave out and nobody else uses now; what
+    // it borrows is in other fields.
+    let recorder = unsafe { &mut (*recorder).recorder };
+    // SAFETY: a recorder is given out only when this field was written.
+    Ok(unsafe { recorder.assume_init_mut() })
 }
 
 fn guard(step: impl FnOnce() -> Result<(), Failure>) -> i32 {

@@ -3,7 +3,8 @@
 // It owns every core, runs the host's graph in the order tasks become ready, and leaves everything
 // about records, buffers and losses to the recorder. It says what it does as phases, plays the
 // orchestrator that submits the tasks, switches counters on and off, and has tensors copied piece by
-// piece, with a look at all cores between two pieces.
+// piece, with a look at all cores between two pieces. Where the host has a lane for it, it records how
+// many tasks were ready in each round, a kind of its own.
 
 #include "cpp_rounds.h"
 #include "lanescope_record.h"
@@ -12,6 +13,31 @@
 #include <vector>
 
 namespace {
+
+constexpr uint32_t kQueueDepth = 0x100;
+
+struct QueueDepth {
+    uint32_t run_id;
+    uint32_t round;
+    uint64_t ready;
+    uint64_t reserved[6];
+};
+static_assert(sizeof(QueueDepth) == 64, "a record is whole lines");
+
+// Storage of the record API: aligned, and where it is until the run is over.
+class Storage {
+  public:
+    explicit Storage(uint64_t bytes) : bytes_(bytes), memory_(bytes + LANESCOPE_RECORD_ALIGN) {}
+    uint8_t *place() {
+        constexpr size_t align = LANESCOPE_RECORD_ALIGN;
+        return memory_.data() + (align - reinterpret_cast<uintptr_t>(memory_.data()) % align);
+    }
+    uint64_t bytes() const { return bytes_; }
+
+  private:
+    uint64_t bytes_;
+    std::vector<uint8_t> memory_;
+};
 
 struct Core {
     uint32_t index;
@@ -57,9 +83,15 @@ class Scheduler {
           header_(*reinterpret_cast<const lanescope_control_header *>(control)),
           recorder_(recorder),
           rounds_(recorder),
+          depth_storage_(lanescope_own_lane_bytes()),
           is_a2a3_(header_.chip == uint32_t{LANESCOPE_CHIP_A2A3}) {}
 
     int32_t run() {
+        const int32_t attached = lanescope_own_lane_attach(recorder_, kQueueDepth, sizeof(QueueDepth),
+                                                           depth_storage_.place(), depth_storage_.bytes(), &depths_);
+        if (attached != 0 && attached != int32_t{LANESCOPE_DEVICE_ERROR_BAD_LAYOUT}) {
+            return fail(static_cast<lanescope_device_error>(attached), UINT32_MAX);
+        }
         lanescope_record_enter(recorder_, uint32_t{LANESCOPE_PHASE_HANDSHAKE});
         for (uint32_t index = 0; index < header_.core_count; ++index) {
             if (!open(index)) return fail(LANESCOPE_DEVICE_ERROR_HANDSHAKE_TIMEOUT, index);
@@ -77,7 +109,7 @@ class Scheduler {
         }
         rounds_.begin();
         rounds_.finish();
-        lanescope_record_flush(recorder_);
+        flush();
         lanescope_record_enter(recorder_, uint32_t{LANESCOPE_PHASE_EXIT});
         for (Core &core : cores_) close(core);
         lanescope_record_close_counters(recorder_);
@@ -115,6 +147,8 @@ class Scheduler {
     // Looks at every core, copies a piece, hands out what is ready; waits if there was nothing.
     int32_t round() {
         rounds_.begin();
+        const int32_t noted = note_depth();
+        if (noted != 0) return noted;
         uint32_t finished = 0;
         for (Core &core : cores_) {
             const int32_t error = collect(core, finished);
@@ -123,21 +157,36 @@ class Scheduler {
         rounds_.done(LANESCOPE_PHASE_KIND_COMPLETE, finished);
         uint32_t completed = 0;
         uint32_t dispatched = 0;
-        uint32_t copied = LANESCOPE_RECORD_COPIED_STANDS;
-        const bool has_job = !jobs_.empty();
-        if (has_job) {
-            const int32_t error = copy(copied, completed, dispatched);
+        // As many bytes as a round may copy, of one tensor or of several.
+        uint64_t budget_bytes = header_.tensor_piece_bytes;
+        uint32_t copied = LANESCOPE_RECORD_COPIED_WHOLE;
+        bool has_copied = false;
+        while (budget_bytes != 0 && !jobs_.empty() && copied != uint32_t{LANESCOPE_RECORD_COPIED_STANDS}) {
+            const int32_t error = copy(budget_bytes, copied, completed, dispatched);
             if (error != 0) return error;
+            has_copied = has_copied || copied != uint32_t{LANESCOPE_RECORD_COPIED_STANDS};
         }
-        const bool has_copied = has_job && copied != uint32_t{LANESCOPE_RECORD_COPIED_STANDS};
+        const bool stands = copied == uint32_t{LANESCOPE_RECORD_COPIED_STANDS};
         if (has_copied) rounds_.go_on(LANESCOPE_PHASE_KIND_DUMP);
         rounds_.done(LANESCOPE_PHASE_KIND_COMPLETE, completed);
         for (Core &core : cores_) {
             if (!core.is_busy) dispatched += hand_out(core);
         }
         rounds_.done(LANESCOPE_PHASE_KIND_DISPATCH, dispatched);
-        if (finished + completed + dispatched == 0 && !has_copied) idle(has_job);
+        if (finished + completed + dispatched == 0 && !has_copied) idle(stands);
         return rounds_.error();
+    }
+
+    int32_t note_depth() {
+        if (depths_ == nullptr) return 0;
+        const QueueDepth depth = {header_.run_id, ++depth_rounds_, ready_.size(), {}};
+        uint32_t is_placed = 0;
+        return lanescope_own_lane_commit(depths_, 0, reinterpret_cast<const uint8_t *>(&depth), &is_placed);
+    }
+
+    void flush() {
+        lanescope_record_flush(recorder_);
+        if (depths_ != nullptr) lanescope_own_lane_flush(depths_);
     }
 
     int32_t collect(Core &core, uint32_t &finished) {
@@ -191,7 +240,7 @@ class Scheduler {
     }
 
     // Copies a piece for the first job.
-    int32_t copy(uint32_t &copied, uint32_t &completed, uint32_t &dispatched) {
+    int32_t copy(uint64_t &budget_bytes, uint32_t &copied, uint32_t &completed, uint32_t &dispatched) {
         Job &job = jobs_.front();
         if (!job.is_copying) {
             job.tensor = tensor_of(job, job.tensor);
@@ -206,7 +255,7 @@ class Scheduler {
             job.is_copying = true;
         }
         uint64_t until_ticks = 0;
-        const int32_t error = lanescope_record_copy_tensor(recorder_, &copied, &until_ticks);
+        const int32_t error = lanescope_record_copy_tensor(recorder_, &budget_bytes, &copied, &until_ticks);
         if (error != 0 || copied != uint32_t{LANESCOPE_RECORD_COPIED_WHOLE}) return error;
         job.is_copying = false;
         if (tensor_of(job, ++job.tensor) != UINT32_MAX) return 0;
@@ -274,7 +323,7 @@ class Scheduler {
         failure.core = core;
         lanescope_record_fail(recorder_, &failure);
         rounds_.finish();
-        lanescope_record_flush(recorder_);
+        flush();
         for (Core &open : cores_) {
             close(open);
             uint32_t tags[LANESCOPE_RECORD_MAX_TAGS];
@@ -299,6 +348,9 @@ class Scheduler {
     lanescope_control_header header_;
     lanescope_recorder *recorder_;
     Rounds rounds_;
+    Storage depth_storage_;
+    lanescope_own_lane *depths_ = nullptr;
+    uint32_t depth_rounds_ = 0;
     bool is_a2a3_;
     uint32_t unfinished_ = 0;
     uint32_t failed_core_ = UINT32_MAX;
@@ -308,12 +360,10 @@ class Scheduler {
 };
 
 int32_t run(const lanescope_aicpu_args *args) {
-    constexpr size_t align = LANESCOPE_RECORD_ALIGN;
-    std::vector<uint8_t> storage(lanescope_record_bytes() + align);
-    uint8_t *place = storage.data() + (align - reinterpret_cast<uintptr_t>(storage.data()) % align);
+    Storage storage(lanescope_record_bytes());
     lanescope_recorder *recorder = nullptr;
     const int32_t error =
-        lanescope_record_attach(args->control_address, 0, place, lanescope_record_bytes(), &recorder);
+        lanescope_record_attach(args->control_address, 0, storage.place(), storage.bytes(), &recorder);
     return error != 0 ? error : Scheduler(args->control_address, recorder).run();
 }
 

@@ -6,7 +6,7 @@ use lanescope_abi::capture::{
     CAPTURE_MAGIC, CaptureHeader, CommitCounters, LaneConfig, LaneDevice, LaneHost, Policy,
 };
 use lanescope_abi::control::{AbiField, DeviceError};
-use lanescope_abi::{ABI_HASH, Device, LINE_BYTES, Record, TaskSlot, is_mutant};
+use lanescope_abi::{ABI_HASH, Device, Kind, LINE_BYTES, Record, TaskSlot, is_mutant};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The longest arena: two positions in it differ by less than half of what 4 bytes count.
@@ -61,14 +61,24 @@ impl<'d, D: Device> Capture<'d, D> {
 
     /// The lane of `thread` that carries records `R`, if there is one.
     pub(crate) fn find<R: Record>(&self, thread: u32) -> Result<Option<Found>, Failure> {
+        self.find_kind(R::KIND, R::BYTES, thread)
+    }
+
+    /// As [`Capture::find`], for records of so many bytes.
+    pub(crate) fn find_kind(
+        &self,
+        kind: Kind,
+        record_bytes: u32,
+        thread: u32,
+    ) -> Result<Option<Found>, Failure> {
         let header = &self.header;
         for index in (thread..header.lane_count).step_by(header.thread_count as usize) {
             let config: LaneConfig = read(&self.region, header.lane_configs.at(index));
-            if config.kind != R::KIND.raw() || config.thread != thread {
+            if config.kind != kind.raw() || config.thread != thread {
                 continue;
             }
             let policy = Policy::from_raw(config.policy).ok_or(DeviceError::BadLayout)?;
-            let is_sane = config.record_bytes == R::BYTES && self.is_lane_sane(&config);
+            let is_sane = config.record_bytes == record_bytes && self.is_lane_sane(&config);
             if !is_sane || !self.is_apart_from_others(thread, index, &config) {
                 return Err(DeviceError::BadLayout.into());
             }

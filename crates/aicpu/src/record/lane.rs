@@ -58,6 +58,34 @@ impl<'d, D: Device, R: Record> Lane<'d, D, R> {
     pub(crate) fn open(capture: &Capture<'d, D>, found: &Found) -> Result<Self, Failure> {
         const { assert!(R::BYTES as usize == size_of::<R>()) };
         const { assert!(size_of::<R>() != 0 && size_of::<R>().is_multiple_of(64)) };
+        Self::of_lines(capture, found)
+    }
+
+    /// A whole attempt of a record that matches; whether it went into a buffer.
+    #[inline]
+    pub(crate) fn commit(
+        &mut self,
+        counters: &mut Counters,
+        record: &R,
+    ) -> Result<bool, DeviceError> {
+        self.attempt(counters);
+        self.commit_counted(counters, record)
+    }
+
+    /// As [`Lane::commit`], of an attempt that was counted.
+    #[inline]
+    pub(crate) fn commit_counted(
+        &mut self,
+        counters: &mut Counters,
+        record: &R,
+    ) -> Result<bool, DeviceError> {
+        self.commit_lines(counters, record.as_bytes())
+    }
+}
+
+impl<'d, D: Device, R> Lane<'d, D, R> {
+    /// Takes up a lane whose records are whole lines.
+    pub(crate) fn of_lines(capture: &Capture<'d, D>, found: &Found) -> Result<Self, Failure> {
         let (region, header) = (capture.region, &capture.header);
         let buffers = Buffers::attach(
             region,
@@ -142,28 +170,17 @@ impl<'d, D: Device, R: Record> Lane<'d, D, R> {
         self.buffers.placed()
     }
 
-    /// A whole attempt of a record that matches; whether it went into a buffer.
+    /// The record of an attempt that was counted, in whole lines; whether it went into a buffer.
     #[inline]
-    pub(crate) fn commit(
+    pub(crate) fn commit_lines(
         &mut self,
         counters: &mut Counters,
-        record: &R,
-    ) -> Result<bool, DeviceError> {
-        self.attempt(counters);
-        self.commit_counted(counters, record)
-    }
-
-    /// As [`Lane::commit`], of an attempt that was counted.
-    #[inline]
-    pub(crate) fn commit_counted(
-        &mut self,
-        counters: &mut Counters,
-        record: &R,
+        record: &[u8],
     ) -> Result<bool, DeviceError> {
         let Some(place) = self.place(counters)? else {
             return Ok(false);
         };
-        let lines = record.as_bytes().chunks_exact(64);
+        let lines = record.chunks_exact(64);
         for (offset, line) in (place..).step_by(64).zip(lines) {
             let word = |at: usize| {
                 let bytes = line[at * 8..][..8].try_into();

@@ -23,6 +23,7 @@ use lanescope_abi::{
 #[derive(Debug)]
 pub struct Recorder<'a, D, const RING: usize> {
     control: &'a Control<'a, D>,
+    thread: u32,
     state: &'a mut RecordState<RING>,
     lanes: Lanes<'a, D>,
     status: Status<'a, D>,
@@ -54,6 +55,7 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
         match attach::lanes_and_cores(control, thread, state) {
             Ok(lanes) => Ok(Self {
                 control,
+                thread,
                 state,
                 lanes,
                 status,
@@ -314,6 +316,12 @@ impl<'a, D: Device, const RING: usize> Recorder<'a, D, RING> {
     /// The thread's status line.
     pub fn status(&mut self) -> &mut Status<'a, D> {
         &mut self.status
+    }
+
+    /// The AICPU thread.
+    #[must_use]
+    pub fn thread(&self) -> u32 {
+        self.thread
     }
 
     /// The control region.

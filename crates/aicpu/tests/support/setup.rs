@@ -75,6 +75,8 @@ pub struct Setup {
     pub tensor_lane: Lane,
     pub arena_bytes: u64,
     pub piece_bytes: u32,
+    /// A kind of others with records of 64 bytes, which an own lane carries.
+    pub own: Option<Kind>,
     pub host: HostMode,
     pub graph: Graph,
     pub faults: Vec<(u32, Fault)>,
@@ -91,6 +93,8 @@ pub struct Outcome {
     pub phases: Vec<PhaseRecord>,
     pub pmu: Vec<PmuRecord>,
     pub tensors: Vec<(TensorRecord, Vec<u8>)>,
+    /// Records of the kind of others, side by side.
+    pub own: Vec<u8>,
     /// Of task records, summed over lanes and cores.
     pub counters: CommitCounters,
     /// The same by kind.
@@ -128,6 +132,7 @@ impl Setup {
             },
             arena_bytes: 4096,
             piece_bytes: 256,
+            own: None,
             host: HostMode::Prompt,
             graph,
             faults: Vec::new(),
@@ -147,7 +152,7 @@ impl Setup {
             (!self.tensors.is_empty(), Kind::TENSOR),
         ];
         let on = kinds.into_iter().filter(|(is_on, _)| *is_on);
-        on.map(|(_, kind)| kind).collect()
+        on.map(|(_, kind)| kind).chain(self.own).collect()
     }
 
     /// Entries of the table of counter pages.
@@ -281,6 +286,11 @@ impl Setup {
                 .filter(|lane| lane.config.kind == Kind::TENSOR.raw())
                 .flat_map(|lane| lane.records().into_iter().zip(lane.payloads.clone()))
                 .collect(),
+            own: lanes
+                .iter()
+                .filter(|lane| lane.config.kind >= Kind::FIRST_OWN)
+                .flat_map(|lane| lane.bytes.iter().copied())
+                .collect(),
             counters: by_kind.get(&Kind::TASK).copied().unwrap_or_default(),
             by_kind,
             lanes: lanes.iter().map(|lane| memory.read(lane.device)).collect(),
@@ -385,7 +395,7 @@ impl Setup {
             } else {
                 self.lane
             };
-            let record_bytes = kind.record_bytes().unwrap();
+            let record_bytes = kind.record_bytes().unwrap_or(64);
             let arena_bytes = if is_tensors { self.arena_bytes } else { 0 };
             LaneConfig {
                 kind: kind.raw(),

@@ -192,30 +192,36 @@ pub unsafe extern "C" fn lanescope_record_begin_tensor(
     })
 }
 
-/// Copies the next piece of the tensor that is under way, at most `tensor_piece_bytes` of the control
-/// header, and says in `copied` (a `lanescope_record_copied`) how far it has come. Look at the cores
-/// between two pieces, so that no tensor stalls them.
+/// Copies the next piece of the tensor that is under way, at most `budget_bytes`, from which it takes off
+/// what that cost, and says in `copied` (a `lanescope_record_copied`) how far it has come. Begin a round
+/// with `tensor_piece_bytes` of the control header as the budget, and look at the cores again when it is 0:
+/// then no core waits longer than that takes, however many tensors it is.
 ///
 /// `until_ticks` is written with `STANDS` alone: at that time the next call drops the tensor, or cuts it
 /// where the policy is `truncate`. Wait with `lanescope_record_awaited_room` among the awaited words.
 ///
-/// Returns 0; `CORRUPT_QUEUE`; `INTERNAL` when no tensor is under way.
+/// Returns 0; `CORRUPT_QUEUE`; `INTERNAL` for a null pointer, a budget of 0, or when no tensor is under way.
 ///
 /// # Safety
 ///
-/// - As for `lanescope_record_enter`; `copied` and `until_ticks` are null or valid for one word.
+/// - As for `lanescope_record_enter`; `budget_bytes`, `copied` and `until_ticks` are null or valid for one
+///   word.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lanescope_record_copy_tensor(
     recorder: *mut RecordStorage,
+    budget_bytes: *mut u64,
     copied: *mut u32,
     until_ticks: *mut u64,
 ) -> i32 {
     with(recorder, |recorder| {
+        // SAFETY: the caller gives null or a word that nobody else uses during the call.
+        let budget_bytes = unsafe { budget_bytes.as_mut() };
+        let budget_bytes = budget_bytes.filter(|bytes| **bytes != 0);
+        let budget_bytes = budget_bytes.ok_or(DeviceError::Internal)?;
         if copied.is_null() || until_ticks.is_null() {
             return Err(DeviceError::Internal.into());
         }
-        let mut budget_bytes = u64::from(recorder.control().header().tensor_piece_bytes);
-        let come = match recorder.copy_tensor(&mut budget_bytes)? {
+        let come = match recorder.copy_tensor(budget_bytes)? {
             Copied::Stands { until_ticks: until } => {
                 // SAFETY: not null, so valid for a word.
                 unsafe { until_ticks.write(until) };
