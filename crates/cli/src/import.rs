@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) fn import(arguments: &ImportArguments) -> Result<ExitCode> {
-    let files: Vec<PathBuf> = arguments.files.iter().flat_map(|path| files_of(path)).collect();
+    let files: Vec<PathBuf> = arguments
+        .files
+        .iter()
+        .flat_map(|path| files_of(path))
+        .collect();
     let folder = &arguments.out;
     results::check_folder(folder)?;
     std::fs::create_dir_all(folder)?;
