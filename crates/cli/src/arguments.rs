@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(Box<RunArguments>),
     /// Print the report of a run
     Report(ReportArguments),
+    /// Compare runs, and hold the difference to budgets
+    Diff(DiffArguments),
     /// Convert a run to a format that other tools read
     Export(ExportArguments),
     /// Measure what each swimlane level and collector costs, against nothing collected
@@ -135,12 +137,54 @@ pub(crate) struct ReportArguments {
     pub(crate) output: PathBuf,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct DiffArguments {
+    /// Two runs, before and after; with --against any number of runs before
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The runs after; several runs of a side give medians and a noise band
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    pub(crate) against: Vec<PathBuf>,
+    /// What a number may be, as in `makespan<=+2%`; may be given several times
+    #[arg(long, value_name = "BUDGET")]
+    pub(crate) budget: Vec<String>,
+    /// How to tell it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DiffFormat,
+    /// Show what did not change, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where to write; `-` is stdout
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        hide_default_value = true
+    )]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// For a terminal
+    Text,
+    /// For programs: docs/reports.md has the schema
+    Json,
+    /// For a pull request
+    Markdown,
+    /// One page that needs no network and no script
+    Html,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
     /// For a terminal
     Text,
     /// For programs: docs/reports.md has the schema
     Json,
+    /// One page that needs no network and no script
+    Html,
 }
 
 #[derive(Args, Debug)]

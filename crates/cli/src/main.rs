@@ -8,6 +8,7 @@ mod arguments;
 mod build_folder;
 mod collect;
 mod device_log;
+mod diff;
 mod dump;
 mod export;
 mod import;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Overhead(arguments) => overhead::overhead(*arguments),

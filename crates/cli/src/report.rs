@@ -17,6 +17,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let text = match format {
         ReportFormat::Text => report.text(),
         ReportFormat::Json => report.to_json(),
+        ReportFormat::Html => report.html(),
     };
     results::write_text(&arguments.output, &text)?;
     let code = trace.verdict().map_or(0, Verdict::exit_code);

@@ -23,11 +23,15 @@
 
 mod collectors;
 mod column;
+pub mod compare;
 mod dependencies;
 mod found;
+mod html;
 mod limits;
 mod measure;
+pub mod metrics;
 mod occupation;
+mod page;
 mod path;
 mod ranking;
 pub mod reference;

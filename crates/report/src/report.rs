@@ -480,6 +480,28 @@ impl Report {
         crate::text::text(self)
     }
 
+    /// One page that needs no network and no script.
+    #[must_use]
+    pub fn html(&self) -> String {
+        crate::html::html(self)
+    }
+
+    /// The name of a core; `-` when there is no such core.
+    #[must_use]
+    pub fn core_name(&self, core: u32) -> &str {
+        let core = self.cores.get(core as usize);
+        core.map_or("-", |core| core.name.as_str())
+    }
+
+    /// What a task is called: `QK(t7)`.
+    #[must_use]
+    pub fn task_name(&self, func_id: u32, task_id: u64) -> String {
+        let mut functions = self.functions.iter();
+        let function = functions.find(|function| function.func_id == func_id);
+        let name = function.map_or("?", |function| function.name.as_str());
+        format!("{name}({})", crate::text::task_label(task_id))
+    }
+
     /// For programs: one JSON object, times in nanoseconds.
     ///
     /// # Panics

@@ -220,12 +220,12 @@ fn list(out: &mut String, items: &[String], what: &str) {
     }
 }
 
-fn line(out: &mut String, text: &str) {
+pub(crate) fn line(out: &mut String, text: &str) {
     out.push_str(text);
     out.push('\n');
 }
 
-fn section(out: &mut String, title: &str, table: &Table) {
+pub(crate) fn section(out: &mut String, title: &str, table: &Table) {
     line(out, "");
     line(out, title);
     for row in table.lines() {
@@ -234,7 +234,7 @@ fn section(out: &mut String, title: &str, table: &Table) {
 }
 
 /// A table without lines: first column to the left, numbers to the right.
-fn plain_table(header: &[&str]) -> Table {
+pub(crate) fn plain_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -244,7 +244,7 @@ fn plain_table(header: &[&str]) -> Table {
     table
 }
 
-fn add_row(table: &mut Table, cells: &[String]) {
+pub(crate) fn add_row(table: &mut Table, cells: &[String]) {
     let cells = cells.iter().enumerate();
     table.add_row(cells.map(|(column, text)| aligned(column, text)));
 }
@@ -268,16 +268,16 @@ fn known(ns: Option<u64>) -> String {
 }
 
 /// Microseconds with three digits, from whole nanoseconds.
-fn microseconds(ns: u64) -> String {
+pub(crate) fn microseconds(ns: u64) -> String {
     format!("{}.{:03}", ns / 1000, ns % 1000)
 }
 
-fn per_cent(part: f64) -> String {
+pub(crate) fn per_cent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
 }
 
 /// `12345678` as `12,345,678`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -287,4 +287,13 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `t7`, in ring 2 `r2t7`: as the reference's tools call tasks.
+pub(crate) fn task_label(task_id: u64) -> String {
+    let (ring, local) = (task_id >> 32, task_id & u64::from(u32::MAX));
+    match ring {
+        0 => format!("t{local}"),
+        ring => format!("r{ring}t{local}"),
+    }
 }

@@ -1,6 +1,6 @@
 //! Where the time went, what held the run up, and the critical path as text.
 
-use super::{add_row, grouped, line, microseconds, per_cent, plain_table, section};
+use super::{add_row, grouped, line, microseconds, per_cent, plain_table, section, task_label};
 use crate::measure::ratio;
 use crate::report::{LimitsReport, PartsReport, PathReport, Report};
 
@@ -185,8 +185,8 @@ fn steps(out: &mut String, report: &Report, path: &PathReport) {
         add_row(
             &mut table,
             &[
-                task_name(report, step.func_id, step.task_id),
-                core_name(report, step.core),
+                report.task_name(step.func_id, step.task_id),
+                report.core_name(step.core).to_owned(),
                 microseconds(step.start_ns),
                 microseconds(step.wait_ns()),
                 microseconds(step.notice_ns),
@@ -232,8 +232,8 @@ fn slowest(out: &mut String, report: &Report) {
         add_row(
             &mut table,
             &[
-                task_name(report, task.func_id, task.task_id),
-                core_name(report, task.core),
+                report.task_name(task.func_id, task.task_id),
+                report.core_name(task.core).to_owned(),
                 microseconds(task.start_ns),
                 microseconds(task.run_ns),
             ],
@@ -292,7 +292,7 @@ fn gaps(out: &mut String, report: &Report) {
         add_row(
             &mut table,
             &[
-                core_name(report, gap.core),
+                report.core_name(gap.core).to_owned(),
                 microseconds(gap.from_ns),
                 microseconds(gap.length_ns),
                 task_label(gap.after_task),
@@ -305,25 +305,4 @@ fn gaps(out: &mut String, report: &Report) {
         "Longest gaps: a core between two tasks with nothing in hand",
         &table,
     );
-}
-
-fn core_name(report: &Report, core: u32) -> String {
-    let core = report.cores.get(core as usize);
-    core.map_or_else(|| "-".to_owned(), |core| core.name.clone())
-}
-
-fn task_name(report: &Report, func_id: u32, task_id: u64) -> String {
-    let mut functions = report.functions.iter();
-    let function = functions.find(|function| function.func_id == func_id);
-    let name = function.map_or("?", |function| function.name.as_str());
-    format!("{name}({})", task_label(task_id))
-}
-
-/// `t7`, in ring 2 `r2t7`: as the reference's tools call tasks.
-fn task_label(task_id: u64) -> String {
-    let (ring, local) = (task_id >> 32, task_id & u64::from(u32::MAX));
-    match ring {
-        0 => format!("t{local}"),
-        ring => format!("r{ring}t{local}"),
-    }
 }
