@@ -44,7 +44,7 @@ fn difference(change: &Change) -> String {
     match (change.change, change.ratio, change.unit) {
         (None, ..) => "-".to_owned(),
         (Some(0.0), ..) => "0".to_owned(),
-        (Some(by), _, Unit::Share) => format!("{:+.1} points", by * 100.0),
+        (Some(by), _, Unit::Share) => format!("{:+.2} points", by * 100.0),
         (Some(_), Some(ratio), _) => format!("{:+.2} %", ratio * 100.0),
         (Some(by), None, unit) => format!("+{}", value(by, unit)),
     }
