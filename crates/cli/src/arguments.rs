@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Compare runs, and hold the difference to budgets
     Diff(DiffArguments),
+    /// Put runs of several devices and hosts on one timeline
+    Merge(MergeArguments),
     /// Convert a run to a format that other tools read
     Export(ExportArguments),
     /// Measure what each swimlane level and collector costs, against nothing collected
@@ -135,6 +137,20 @@ pub(crate) struct ReportArguments {
         hide_default_value = true
     )]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MergeArguments {
+    /// The runs; the host clock of the first is the merged one's
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder for the merged capture
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// What to add to the clock of a run, and how far that may be off: to its host's clock where it has
+    /// clock pairs, else to the device's
+    #[arg(long, value_name = "NAME=NS[~NS]")]
+    pub(crate) offset: Vec<String>,
 }
 
 #[derive(Args, Debug)]

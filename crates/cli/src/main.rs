@@ -13,6 +13,7 @@ mod dump;
 mod export;
 mod import;
 mod info;
+mod merge;
 mod optional_values;
 mod output;
 mod overhead;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Overhead(arguments) => overhead::overhead(*arguments),

@@ -78,6 +78,7 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
     let losses = losses.filter(|loss| loss.thread == thread);
     Some(SchedulerReport {
         thread,
+        name: trace.session().thread_name(thread as usize),
         loops,
         span_ns: scale.nanoseconds(whole),
         completed,

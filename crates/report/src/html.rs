@@ -349,7 +349,7 @@ fn schedulers(page: &mut Page, report: &Report) {
         );
         own.chain([rest]).map(|(name, ns, per_loop)| {
             let cells = [
-                thread.thread.to_string(),
+                escape(&thread.name),
                 name.to_owned(),
                 microseconds(ns),
                 per_cent(share(ns, thread.span_ns)),

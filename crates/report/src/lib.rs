@@ -42,8 +42,8 @@ mod text;
 
 pub use path::{CriticalPath, PathStep, PathWait};
 pub use report::{
-    CoreReport, CoreTypeReport, DumpReport, FunctionReport, GapReport, IdleReport, LimitsReport,
-    PartsReport, PathFunction, PathReport, PathStepReport, PhaseReport, PmuCounterReport,
-    PmuFunctionReport, PmuReport, Report, SCHEMA, SchedulerReport, SessionReport, SlowTask, Spread,
-    Stragglers, VerdictReport,
+    CoreReport, CoreTypeReport, DeviceReport, DumpReport, FunctionReport, GapReport, IdleReport,
+    LimitsReport, PartsReport, PathFunction, PathReport, PathStepReport, PhaseReport,
+    PmuCounterReport, PmuFunctionReport, PmuReport, Report, SCHEMA, SchedulerReport, SessionReport,
+    SlowTask, Spread, Stragglers, VerdictReport,
 };

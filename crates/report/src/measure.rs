@@ -7,11 +7,11 @@ use crate::occupation::{Occupation, Parts};
 use crate::path::{CriticalPath, PathRows, PathSearch};
 use crate::ranking::Ranking;
 use crate::report::{
-    CoreReport, CoreTypeReport, FunctionReport, PartsReport, Report, SCHEMA, SessionReport, Spread,
-    Stragglers, VerdictReport,
+    CoreReport, CoreTypeReport, DeviceReport, FunctionReport, PartsReport, Report, SCHEMA,
+    SessionReport, Spread, Stragglers, VerdictReport,
 };
 use crate::{collectors, found};
-use lanescope_trace::{CoreType, Session, Task, Trace, Verdict};
+use lanescope_trace::{CoreType, DeviceInfo, Session, Task, Trace, Verdict};
 use std::collections::HashMap;
 
 pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
@@ -367,6 +367,18 @@ fn session_report(trace: &Trace) -> SessionReport {
         ring_size: session.ring_size,
         issue_depth: session.issue_depth,
         seed: session.seed,
+        host: session.host.clone(),
+        device: session.device,
+        devices: session.devices.iter().map(device_report).collect(),
+    }
+}
+
+fn device_report(device: &DeviceInfo) -> DeviceReport {
+    DeviceReport {
+        name: device.name.clone(),
+        cores: device.cores,
+        offset_ns: device.offset_ns,
+        uncertainty_ns: device.uncertainty_ns,
     }
 }
 

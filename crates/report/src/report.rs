@@ -65,6 +65,25 @@ pub struct SessionReport {
     pub issue_depth: Option<u32>,
     /// Seed of the simulated driver, when there was one.
     pub seed: Option<u64>,
+    /// Name of the host, empty when not known.
+    pub host: String,
+    /// Logical device id, when known.
+    pub device: Option<u32>,
+    /// The devices of a merged trace; empty for a run of one device.
+    pub devices: Vec<DeviceReport>,
+}
+
+/// One device of a merged trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceReport {
+    /// What outputs call it.
+    pub name: String,
+    /// Its cores.
+    pub cores: u32,
+    /// What was added to its clock.
+    pub offset_ns: i64,
+    /// How far its times may be off against those of the first device.
+    pub uncertainty_ns: u64,
 }
 
 /// What became of the records.
@@ -346,6 +365,8 @@ pub struct CoreReport {
 pub struct SchedulerReport {
     /// The thread.
     pub thread: u32,
+    /// `2`, in a merged trace `node1/0 2`.
+    pub name: String,
     /// Rounds of its loop: the last one that a phase speaks of.
     pub loops: u64,
     /// From the begin of its first phase to the end of its last.

@@ -153,8 +153,12 @@ fn session(info: &SessionInfo) -> Session {
         threads: info.thread_count,
         level: Some(info.swimlane_level).filter(|&level| level != settings::NO_LEVEL),
         pmu_event: Some(info.pmu_event).filter(|&event| event != 0),
-        ring_size: (!is_imported).then_some(info.ring_size),
-        issue_depth: (!is_imported).then_some(info.issue_depth),
+        ring_size: (!is_imported)
+            .then_some(info.ring_size)
+            .filter(|&slots| slots != 0),
+        issue_depth: (!is_imported)
+            .then_some(info.issue_depth)
+            .filter(|&tokens| tokens != 0),
         workload: info.workload.clone(),
         seed: info.seed,
         host: info.host.clone(),

@@ -27,6 +27,7 @@ mod error;
 mod functions;
 pub mod import;
 pub mod json;
+pub mod merge;
 mod payload;
 mod phase;
 mod pmu;

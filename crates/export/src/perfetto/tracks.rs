@@ -9,6 +9,8 @@ use lanescope_trace::Session;
 const AICORE_PID: u64 = 1;
 const AICPU_PID: u64 = 2;
 const FIRST_THREAD_PID: u64 = 100;
+/// Of the devices of a merged trace.
+const FIRST_DEVICE_PID: u64 = 1000;
 const FIRST_KERNEL_TID: u64 = 10_000;
 const FIRST_STAY_TID: u64 = 100_000;
 const FIRST_PHASE_TID: u64 = 200_000;
@@ -27,6 +29,8 @@ pub(super) struct Tracks {
     pub(super) stays: Vec<Lanes>,
     /// The process of each AICPU thread, and last that of cores whose thread is not known.
     processes: Vec<Option<u64>>,
+    /// What they are called.
+    thread_names: Vec<String>,
     next_phase_tid: u64,
     pub(super) ids: Ids,
 }
@@ -58,7 +62,7 @@ impl Tracks {
         let mut by_core = || -> Vec<Lanes> {
             let cores = 0..session.cores.len();
             cores
-                .map(|core| Lanes::new(&mut ids, session.core_name(core)))
+                .map(|core| Lanes::new(&mut ids, session.core_name_in_device(core)))
                 .collect()
         };
         let (kernels, stays) = (by_core(), by_core());
@@ -67,6 +71,9 @@ impl Tracks {
             kernels,
             stays,
             processes: Vec::new(),
+            thread_names: (0..session.threads as usize)
+                .map(|thread| session.thread_name(thread))
+                .collect(),
             next_phase_tid: FIRST_PHASE_TID,
             ids,
         }
@@ -75,11 +82,11 @@ impl Tracks {
     /// Names the tracks that every trace has.
     pub(super) fn describe(&mut self, wire: &mut Wire, session: &Session, aicpu_tracks: bool) {
         descriptor(wire, self.run, "run", None);
-        let aicore = self.ids.next_track();
-        let title = format!("AICore ({})", session.platform);
-        process(wire, aicore, AICORE_PID, &title);
-        for (tid, lanes) in (FIRST_KERNEL_TID..).zip(&self.kernels) {
-            thread(wire, lanes.track, aicore, (AICORE_PID, tid), &lanes.name);
+        let devices = self.devices(wire, session);
+        for (core, (tid, lanes)) in (FIRST_KERNEL_TID..).zip(&self.kernels).enumerate() {
+            let device = session.device_of_core(core).map_or(0, |(device, _)| device);
+            let (pid, parent) = devices[device];
+            thread(wire, lanes.track, parent, (pid, tid), &lanes.name);
         }
         if !aicpu_tracks {
             return;
@@ -92,6 +99,31 @@ impl Tracks {
             let tid = FIRST_STAY_TID + core as u64;
             thread(wire, lanes.track, parent, (pid, tid), &lanes.name);
         }
+    }
+
+    /// A process for the cores of each device: process id and track.
+    fn devices(&mut self, wire: &mut Wire, session: &Session) -> Vec<(u64, u64)> {
+        let mut titles = vec![format!("AICore ({})", session.platform)];
+        if !session.devices.is_empty() {
+            let devices = session.devices.iter();
+            let devices = devices.map(|device| match device.uncertainty_ns {
+                0 => format!("AICore {} ({})", device.name, device.platform),
+                ns => format!("AICore {} ({}, ± {ns} ns)", device.name, device.platform),
+            });
+            titles = devices.collect();
+        }
+        let first = if titles.len() == 1 {
+            AICORE_PID
+        } else {
+            FIRST_DEVICE_PID
+        };
+        let titles = (first..).zip(titles);
+        let processes = titles.map(|(pid, title)| {
+            let track = self.ids.next_track();
+            process(wire, track, pid, &title);
+            (pid, track)
+        });
+        processes.collect()
     }
 
     /// A thread of an AICPU thread's process, for phases.
@@ -141,7 +173,10 @@ impl Tracks {
             None => {
                 let track = self.ids.next_track();
                 let title = match owner {
-                    Some(thread) => format!("AICPU thread {thread}"),
+                    Some(thread) => match self.thread_names.get(thread) {
+                        Some(name) => format!("AICPU thread {name}"),
+                        None => format!("AICPU thread {thread}"),
+                    },
                     None => "AICPU".to_owned(),
                 };
                 process(wire, track, pid, &title);

@@ -23,10 +23,7 @@ pub(super) fn schedulers(out: &mut String, schedulers: &[SchedulerReport]) {
             let phase = phases.find(|phase| phase.name == *name);
             phase.map_or_else(|| "-".to_owned(), |phase| per_cent(phase.share))
         };
-        let mut cells = vec![
-            scheduler.thread.to_string(),
-            microseconds(scheduler.span_ns),
-        ];
+        let mut cells = vec![scheduler.name.clone(), microseconds(scheduler.span_ns)];
         cells.extend(names.iter().map(share));
         cells.extend([
             grouped(scheduler.loops),
@@ -62,7 +59,7 @@ fn budget(out: &mut String, schedulers: &[SchedulerReport], names: &[&str]) {
     let mut table = plain_table(&header);
     let mean = |ns: Option<f64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{ns:.1}"));
     for scheduler in schedulers {
-        let mut cells = vec![scheduler.thread.to_string(), mean(scheduler.loop_ns)];
+        let mut cells = vec![scheduler.name.clone(), mean(scheduler.loop_ns)];
         cells.extend(names.iter().map(|name| {
             let mut phases = scheduler.phases.iter();
             let phase = phases.find(|phase| phase.name == *name);

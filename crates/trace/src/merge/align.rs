@@ -1,0 +1,210 @@
+//! How far each clock is from the merged one, and how sure that is.
+
+use super::{MergeError, Source};
+use crate::{Clock, Trace};
+
+/// What was given by hand for a clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offset {
+    /// Added to the host's clock where the run has clock pairs, else to the device's.
+    pub ns: i64,
+    /// How far that may be off.
+    pub uncertainty_ns: u64,
+}
+
+/// How ticks of a source become nanoseconds of the merged clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    ticks_per_second: u64,
+    /// Added to the device's clock.
+    pub(super) shift_ns: i64,
+    /// Against the first source.
+    pub(super) uncertainty_ns: u64,
+    /// Added to all clocks alike, so that no time is 0 or less.
+    lift_ns: i64,
+}
+
+impl Placed {
+    /// A time on the merged clock; an unknown one stays unknown.
+    #[inline]
+    pub(super) fn ns(&self, ticks: u64) -> u64 {
+        match ticks {
+            0 => 0,
+            ticks => {
+                let shift = i128::from(self.shift_ns) + i128::from(self.lift_ns);
+                let ns = scaled(ticks, self.ticks_per_second) + shift;
+                u64::try_from(ns.max(1)).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    /// What was added to all clocks alike.
+    pub(super) fn lift_ns(&self) -> i64 {
+        self.lift_ns
+    }
+
+    /// A duration.
+    pub(super) fn duration_ns(&self, ticks: u64) -> u64 {
+        u64::try_from(scaled(ticks, self.ticks_per_second)).unwrap_or(u64::MAX)
+    }
+}
+
+fn scaled(ticks: u64, ticks_per_second: u64) -> i128 {
+    i128::from(ticks) * 1_000_000_000 / i128::from(ticks_per_second.max(1))
+}
+
+/// The distance from a device's clock to its host's: what its pairs allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Distance {
+    ns: i128,
+    uncertainty_ns: u64,
+}
+
+impl Distance {
+    /// `None` without a pair.
+    fn of(clocks: &[Clock], ticks_per_second: u64) -> Option<Self> {
+        let intervals = clocks.iter().map(|clock| {
+            let middle = i128::from(clock.host_ns) - scaled(clock.device_ticks, ticks_per_second);
+            let reach = i128::from(clock.uncertainty_ns);
+            (middle - reach, middle + reach)
+        });
+        let all = intervals.clone();
+        let (least, most) = intervals.reduce(|(a, b), (c, d)| (a.max(c), b.min(d)))?;
+        let (least, most) = match least <= most {
+            true => (least, most),
+            // They drift: nothing suits all pairs.
+            false => all.reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))?,
+        };
+        Some(Self {
+            ns: least + (most - least) / 2,
+            uncertainty_ns: u64::try_from((most - least + 1) / 2).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn of_trace(trace: &Trace) -> Option<Self> {
+        Self::of(trace.clocks(), trace.session().ticks_per_second)
+    }
+}
+
+/// The clock of each source; the first's host is the merged clock, where it has pairs.
+pub(super) fn place(sources: &[Source]) -> Result<Vec<Placed>, MergeError> {
+    let Some(first) = sources.first() else {
+        return Ok(Vec::new());
+    };
+    let own = Distance::of_trace(&first.trace);
+    let mut placed = Vec::with_capacity(sources.len());
+    for (number, source) in sources.iter().enumerate() {
+        let offset = source.offset;
+        let distance = Distance::of_trace(&source.trace);
+        let (shift, uncertainty_ns) = if number == 0 {
+            let by_hand = offset.unwrap_or_default();
+            let shift = own.map_or(0, |own| own.ns) + i128::from(by_hand.ns);
+            (shift, 0)
+        } else {
+            beside(first, own, source, distance)?
+        };
+        let shift_ns = i64::try_from(shift).map_err(|_| MergeError::TooLarge {
+            name: source.name.clone(),
+            what: "its clock must be moved by nanoseconds",
+            number: u64::try_from(shift.unsigned_abs()).unwrap_or(u64::MAX),
+            limit: i64::MAX.unsigned_abs(),
+        })?;
+        placed.push(Placed {
+            ticks_per_second: source.trace.session().ticks_per_second,
+            shift_ns,
+            uncertainty_ns,
+            lift_ns: 0,
+        });
+    }
+    lift(sources, &mut placed);
+    Ok(placed)
+}
+
+/// How far a source's clock is from the merged one, and how far that may be off.
+fn beside(
+    first: &Source,
+    own: Option<Distance>,
+    source: &Source,
+    distance: Option<Distance>,
+) -> Result<(i128, u64), MergeError> {
+    let refuse = |reason| {
+        Err(MergeError::NoClock {
+            name: source.name.clone(),
+            first: first.name.clone(),
+            reason,
+        })
+    };
+    let (a, b) = (first.trace.session(), source.trace.session());
+    let is_one_host = !a.boot.is_empty() && (&a.host, &a.boot) == (&b.host, &b.boot);
+    match (own, distance, source.offset) {
+        (Some(own), Some(distance), Some(offset)) => Ok((
+            distance.ns + i128::from(offset.ns),
+            sum(&[
+                own.uncertainty_ns,
+                distance.uncertainty_ns,
+                offset.uncertainty_ns,
+            ]),
+        )),
+        (_, _, Some(offset)) => {
+            let own = own.map_or(0, |own| own.uncertainty_ns);
+            let uncertainty_ns = sum(&[own, offset.uncertainty_ns]);
+            Ok((i128::from(offset.ns), uncertainty_ns))
+        }
+        (Some(own), Some(distance), None) if is_one_host => Ok((
+            distance.ns,
+            sum(&[own.uncertainty_ns, distance.uncertainty_ns]),
+        )),
+        (None, _, None) => refuse("the first has no clock pair"),
+        (_, None, None) => refuse("it has no clock pair"),
+        (_, _, None) => refuse("their clock pairs are not of one boot of one host"),
+    }
+}
+
+fn sum(parts: &[u64]) -> u64 {
+    parts.iter().copied().fold(0, u64::saturating_add)
+}
+
+/// Moves all clocks alike when a time would be 0 or less.
+fn lift(sources: &[Source], placed: &mut [Placed]) {
+    let firsts = sources.iter().zip(&*placed).filter_map(|(source, clock)| {
+        let (first, _) = source.trace.bounds_ticks()?;
+        Some(scaled(first, clock.ticks_per_second) + i128::from(clock.shift_ns))
+    });
+    let least = firsts.min().unwrap_or(1);
+    if least < 1 {
+        let lift_ns = i64::try_from(1 - least).unwrap_or(i64::MAX);
+        for clock in placed {
+            clock.lift_ns = lift_ns;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(host_ns: u64, device_ticks: u64, uncertainty_ns: u64) -> Clock {
+        Clock {
+            host_ns,
+            device_ticks,
+            uncertainty_ns,
+            reserved: 0,
+        }
+    }
+
+    #[test]
+    fn pairs_narrow_each_other_down() {
+        // 50 MHz: 100 ticks are 2000 ns. Allowed: 7900..=8100, then 7950..=8250.
+        let pairs = [pair(10_000, 100, 100), pair(20_100, 600, 150)];
+        let distance = Distance::of(&pairs, 50_000_000).unwrap();
+        assert_eq!((distance.ns, distance.uncertainty_ns), (8025, 75));
+    }
+
+    #[test]
+    fn pairs_that_drift_widen_the_uncertainty() {
+        let pairs = [pair(1000, 0, 10), pair(2100, 1000, 10)];
+        let distance = Distance::of(&pairs, 1_000_000_000).unwrap();
+        assert_eq!((distance.ns, distance.uncertainty_ns), (1050, 60));
+        assert_eq!(Distance::of(&[], 1), None);
+    }
+}
