@@ -474,7 +474,10 @@ fn scheduler_record(phase: &SchedulerPhase) -> Option<PhaseRecord> {
         end_ticks: phase.end_ticks,
         phase: kind as u16,
         round: fit(phase.loop_iter),
-        tasks: fit(phase.tasks_processed),
+        tasks: match kind {
+            PhaseKind::Complete | PhaseKind::Dispatch => fit(phase.tasks_processed),
+            _ => fit(phase.rounds),
+        },
         hits: fit(hits),
         misses: fit(misses),
         task_id: u64::MAX,
