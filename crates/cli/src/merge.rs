@@ -134,10 +134,6 @@ fn tell_left_out(merged: &Merged, sources: &[Source]) {
             merged.orchestrators,
             "totals of orchestrators stay in their own captures",
         ),
-        (
-            merged.phases,
-            "phases have no number in a capture and were left out",
-        ),
     ];
     for (count, what) in counts {
         if count > 0 {

@@ -54,8 +54,6 @@ pub struct Merged {
     pub tensors: u64,
     /// Totals of orchestrators.
     pub orchestrators: u64,
-    /// Phases that a capture has no name for.
-    pub phases: u64,
 }
 
 /// Runs cannot be merged.

@@ -136,23 +136,16 @@ fn beside(
     };
     let (a, b) = (first.trace.session(), source.trace.session());
     let is_one_host = !a.boot.is_empty() && (&a.host, &a.boot) == (&b.host, &b.boot);
+    let own_uncertainty_ns = own.map_or(0, |own| own.uncertainty_ns);
     match (own, distance, source.offset) {
-        (Some(own), Some(distance), Some(offset)) => Ok((
-            distance.ns + i128::from(offset.ns),
-            sum(&[
-                own.uncertainty_ns,
-                distance.uncertainty_ns,
-                offset.uncertainty_ns,
-            ]),
-        )),
-        (_, _, Some(offset)) => {
-            let own = own.map_or(0, |own| own.uncertainty_ns);
-            let uncertainty_ns = sum(&[own, offset.uncertainty_ns]);
-            Ok((i128::from(offset.ns), uncertainty_ns))
+        (_, distance, Some(offset)) => {
+            let (ns, uncertainty_ns) = distance.map_or((0, 0), |d| (d.ns, d.uncertainty_ns));
+            let parts = [own_uncertainty_ns, uncertainty_ns, offset.uncertainty_ns];
+            Ok((ns + i128::from(offset.ns), sum(&parts)))
         }
-        (Some(own), Some(distance), None) if is_one_host => Ok((
+        (Some(_), Some(distance), None) if is_one_host => Ok((
             distance.ns,
-            sum(&[own.uncertainty_ns, distance.uncertainty_ns]),
+            sum(&[own_uncertainty_ns, distance.uncertainty_ns]),
         )),
         (None, _, None) => refuse("the first has no clock pair"),
         (_, None, None) => refuse("it has no clock pair"),

@@ -1,9 +1,10 @@
 //! The merged capture, block by block: memory does not grow with the runs.
 
 use super::{Merge, MergeError, Merged, Source};
+use crate::import::settings;
 use crate::merge::align::Placed;
-use crate::{OrchestratorPhase, SchedulerPhase, Trace};
-use lanescope_abi::record::{PhaseKind, Record};
+use crate::{OrchestratorPhase, SchedulerPhase, Trace, phase};
+use lanescope_abi::record::Record;
 use lanescope_abi::{Chip, Kind, PhaseRecord, PmuRecord, TaskRecord};
 use lanescope_capture::{
     CaptureWriter, Clock, Edge, FunctionName, LaneInfo, RecordBlock, SessionInfo, Verdict,
@@ -14,10 +15,8 @@ use zerocopy::{Immutable, IntoBytes};
 
 const RUN_ID: u32 = 1;
 const RECORDS_PER_BLOCK: usize = 1 << 14;
-/// The bits of a task id that are its own; those above are the place of its source.
+/// The bits of a task id that are its own; those above are the place of its device.
 const ID_BITS: u32 = 48;
-/// A thread that is not known.
-const NO_THREAD: u32 = u32::MAX;
 const MAX_THREADS: u64 = crate::trace::MAX_THREADS as u64;
 
 pub(super) fn write(merge: &Merge<'_>, out: impl Write) -> Result<Merged, MergeError> {
@@ -55,16 +54,27 @@ pub(super) fn write(merge: &Merge<'_>, out: impl Write) -> Result<Merged, MergeE
     let Rows {
         mut writer, merged, ..
     } = rows;
-    writer.verdict(&verdict)?;
+    if has_verdict(merge) {
+        writer.verdict(&verdict)?;
+    }
     writer.end_run(RUN_ID)?;
     Ok(merged)
+}
+
+/// Whether any source says what became of its records.
+fn has_verdict(merge: &Merge<'_>) -> bool {
+    let mut sources = merge.sources.iter();
+    sources.any(|source| source.trace.verdict().is_some())
 }
 
 /// A source and where its numbers begin in the merged capture.
 struct Part<'a> {
     source: &'a Source,
     clock: &'a Placed,
+    /// Its place among the sources.
     number: u64,
+    /// The place of its first device in the merged capture.
+    first_device: u64,
     first_core: u16,
     first_thread: u32,
     threads: u32,
@@ -74,7 +84,7 @@ struct Part<'a> {
 
 fn parts<'a>(merge: &'a Merge<'_>) -> Result<Vec<Part<'a>>, MergeError> {
     let mut parts: Vec<Part<'a>> = Vec::new();
-    let (mut cores, mut threads, mut nodes) = (0_u64, 0_u64, 0_u64);
+    let (mut cores, mut threads, mut nodes, mut devices) = (0_u64, 0_u64, 0_u64, 0_u64);
     for ((source, clock), number) in merge.sources.iter().zip(&merge.clocks).zip(0..) {
         let too_large = |what, number: u64, limit: u64| MergeError::TooLarge {
             name: source.name.clone(),
@@ -88,17 +98,20 @@ fn parts<'a>(merge: &'a Merge<'_>) -> Result<Vec<Part<'a>>, MergeError> {
             source,
             clock,
             number,
+            first_device: devices,
             first_core: u16::try_from(cores).unwrap_or(u16::MAX),
             first_thread: u32::try_from(threads).unwrap_or(u32::MAX),
             threads: of_source,
             first_node: u32::try_from(nodes).unwrap_or(u32::MAX),
         };
+        devices += trace.session().devices.len().max(1) as u64;
         cores += trace.session().cores.len() as u64;
         threads += u64::from(of_source);
         nodes += u64::from(trace.edges().node_count());
         let sums = [
             ("cores, with those before it:", cores, u64::from(u16::MAX)),
             ("AICPU threads, with those before it:", threads, MAX_THREADS),
+            ("devices, with those before it:", devices, 1 << 16),
             (
                 "tasks with edges, with those before it:",
                 nodes,
@@ -116,16 +129,18 @@ fn parts<'a>(merge: &'a Merge<'_>) -> Result<Vec<Part<'a>>, MergeError> {
 }
 
 impl Part<'_> {
+    /// The ids of a merged source hold the numbers of its devices already.
     fn task_id(&self, task_id: u64) -> Result<u64, MergeError> {
-        if task_id >> ID_BITS != 0 && self.number > 0 {
+        let devices = self.source.trace.session().devices.len().max(1) as u64;
+        if task_id >> ID_BITS >= devices && self.first_device > 0 {
             return Err(MergeError::TooLarge {
                 name: self.source.name.clone(),
                 what: "it has the task id",
                 number: task_id,
-                limit: (1 << ID_BITS) - 1,
+                limit: (devices << ID_BITS) - 1,
             });
         }
-        Ok(self.number << ID_BITS | task_id)
+        Ok(task_id + (self.first_device << ID_BITS))
     }
 }
 
@@ -248,7 +263,7 @@ fn session_info(merge: &Merge<'_>, parts: &[Part<'_>], lanes: &[LaneInfo]) -> Se
         core_to_thread: cores()
             .map(|(part, core)| {
                 core.thread
-                    .map_or(NO_THREAD, |thread| part.first_thread + thread)
+                    .map_or(settings::NO_THREAD, |thread| part.first_thread + thread)
             })
             .collect(),
         first_tokens: cores()
@@ -269,6 +284,10 @@ fn session_info(merge: &Merge<'_>, parts: &[Part<'_>], lanes: &[LaneInfo]) -> Se
         host: first.map_or_else(String::new, |first| first.host.clone()),
         boot: first.map_or_else(String::new, |first| first.boot.clone()),
         devices: merge.devices.clone(),
+        settings: match has_verdict(merge) {
+            true => Vec::new(),
+            false => vec![(settings::SOURCE.to_owned(), "merge".to_owned())],
+        },
         ..SessionInfo::default()
     }
 }
@@ -362,19 +381,16 @@ impl<W: Write> Rows<W> {
         for thread in trace.threads() {
             let merged_thread = part.first_thread + thread;
             let mut losses = losses(trace, thread);
-            let mut sequence = 0;
+            let mut sequence = 0_u32;
             let mut records: Vec<PhaseRecord> = Vec::with_capacity(RECORDS_PER_BLOCK);
             let scheduler = trace
                 .scheduler_phases(thread)
                 .map(|phase| scheduler_record(&phase));
             let orchestrator = trace.orchestrator_phases(thread);
             let orchestrator = orchestrator.map(|phase| orchestrator_record(&phase));
-            for record in scheduler.chain(orchestrator) {
-                let Some(mut record) = record else {
-                    self.merged.phases += 1;
-                    continue;
-                };
-                sequence += losses.remove(&record.begin_ticks).unwrap_or(0);
+            for mut record in scheduler.chain(orchestrator) {
+                let lost: u32 = losses.remove(&record.begin_ticks).unwrap_or(0);
+                sequence = lost.saturating_add(sequence);
                 record.sequence = sequence;
                 record.run_id = RUN_ID;
                 record.thread = u16::try_from(merged_thread).unwrap_or(u16::MAX);
@@ -454,48 +470,28 @@ fn losses(trace: &Trace, thread: u32) -> HashMap<u64, u32> {
     losses.collect()
 }
 
-fn fit(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// `None` for a phase that a capture has no number for.
-fn scheduler_record(phase: &SchedulerPhase) -> Option<PhaseRecord> {
-    let kind = match phase.phase {
-        SchedulerPhase::COMPLETE => PhaseKind::Complete,
-        SchedulerPhase::DISPATCH => PhaseKind::Dispatch,
-        SchedulerPhase::IDLE => PhaseKind::Idle,
-        SchedulerPhase::BLOCKED => PhaseKind::Blocked,
-        SchedulerPhase::DUMP => PhaseKind::Dump,
-        _ => return None,
+/// The record of a phase, with the rounds that a device counted or the tasks that an import tells.
+fn scheduler_record(phase: &SchedulerPhase) -> PhaseRecord {
+    let is_own = phase.rounds > 0;
+    let is_of_tasks = matches!(
+        phase.phase,
+        SchedulerPhase::COMPLETE | SchedulerPhase::DISPATCH
+    );
+    let count = match is_own && !is_of_tasks {
+        true => phase.rounds,
+        false => phase.tasks_processed,
     };
-    let (hits, misses) = phase.pops.unwrap_or_default();
-    Some(PhaseRecord {
-        begin_ticks: phase.start_ticks,
-        end_ticks: phase.end_ticks,
-        phase: kind as u16,
-        round: fit(phase.loop_iter),
-        tasks: match kind {
-            PhaseKind::Complete | PhaseKind::Dispatch => fit(phase.tasks_processed),
-            _ => fit(phase.rounds),
-        },
-        hits: fit(hits),
-        misses: fit(misses),
-        task_id: u64::MAX,
-        ..PhaseRecord::default()
-    })
+    let times = (phase.start_ticks, phase.end_ticks);
+    let record = phase::scheduler_record(phase.phase, times, phase.loop_iter, count, phase.pops);
+    PhaseRecord {
+        reserved: if is_own { 0 } else { record.reserved },
+        ..record
+    }
 }
 
-fn orchestrator_record(phase: &OrchestratorPhase) -> Option<PhaseRecord> {
-    let number = u16::try_from(phase.phase).ok()?;
-    let kind = PhaseKind::from_raw(number).filter(|kind| kind.is_of_orchestrator())?;
-    Some(PhaseRecord {
-        begin_ticks: phase.start_ticks,
-        end_ticks: phase.end_ticks,
-        phase: kind as u16,
-        round: fit(phase.submit_index),
-        task_id: phase.task_id,
-        ..PhaseRecord::default()
-    })
+fn orchestrator_record(phase: &OrchestratorPhase) -> PhaseRecord {
+    let times = (phase.start_ticks, phase.end_ticks);
+    phase::orchestrator_record(phase.phase, times, phase.submit_index, phase.task_id)
 }
 
 /// Adds what became of a source's records; where nothing says, all that are here were collected.

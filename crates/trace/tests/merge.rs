@@ -1,0 +1,239 @@
+//! Runs of several devices on one timeline, read back from the capture that a merge writes.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use lanescope_trace::merge::{Merge, MergeError, Offset, Source};
+use lanescope_trace::{
+    Clock, Core, CoreType, EdgeTable, Functions, PmuRow, SchedulerPhase, Session, Task, Trace,
+    TraceParts, Verdict,
+};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Two tasks on one core, at 50 MHz, its clock known by this pair.
+fn source(name: &str, host: &str, clock: Option<(u64, u64, u64)>, first: u64) -> Source {
+    let mut session = Session::named("a2a3sim", 50_000_000);
+    session.host = host.to_owned();
+    session.boot = format!("boot of {host}");
+    session.device = Some(3);
+    session.cores = vec![Core {
+        core_type: CoreType::Aic,
+        thread: Some(0),
+        first_token: None,
+    }];
+    session.threads = 1;
+    let task = |task_id, start| Task {
+        task_id,
+        func_id: 7,
+        dispatch_ticks: first + start,
+        start_ticks: first + start + 5,
+        end_ticks: first + start + 55,
+        ..Task::default()
+    };
+    let mut verdict = Verdict::new(1);
+    verdict.totals.total = 4;
+    verdict.totals.collected = 4;
+    let clocks = clock.map(|(host_ns, device_ticks, uncertainty_ns)| Clock {
+        host_ns,
+        device_ticks,
+        uncertainty_ns,
+        reserved: 0,
+    });
+    let trace = Trace::new(TraceParts {
+        session,
+        functions: Functions::from_iter([(7, format!("kernel of {name}"))]),
+        tasks: vec![task(0, 0), task(1, 100)],
+        edges: EdgeTable::dense(2, [(0, 1)].into_iter()).unwrap().0,
+        scheduler_phases: vec![vec![SchedulerPhase {
+            start_ticks: first,
+            end_ticks: first + 10,
+            phase: SchedulerPhase::DISPATCH,
+            loop_iter: 4,
+            tasks_processed: 1,
+            rounds: 1,
+            pops: Some((1, 2)),
+        }]],
+        pmu: vec![vec![PmuRow {
+            task_id: 1,
+            func_id: 7,
+            event: 2,
+            total_cycles: 99,
+            ticks: first + 60,
+            ..PmuRow::default()
+        }]],
+        verdict: Some(verdict),
+        clocks: clocks.into_iter().collect(),
+        ..TraceParts::default()
+    });
+    Source {
+        name: name.to_owned(),
+        trace,
+        offset: None,
+    }
+}
+
+fn merged(sources: &[Source]) -> Trace {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("lanescope-merge-{}-{number}.lanescope", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let file = std::fs::File::create(&path).unwrap();
+    Merge::of(sources).unwrap().write(file).unwrap();
+    let trace = Trace::open(&path);
+    std::fs::remove_file(&path).unwrap();
+    trace.unwrap()
+}
+
+#[test]
+fn devices_of_one_host_meet_on_its_clock() {
+    // The first counter stood at 1000 (20 µs) when the host's clock was at 1 ms; the second at 9000.
+    let sources = [
+        source("node1/0", "node1", Some((1_000_000, 1000, 30)), 1000),
+        source("node1/1", "node1", Some((1_000_500, 9000, 20)), 9000),
+    ];
+    let merge = Merge::of(&sources).unwrap();
+    let [one, two] = merge.devices() else {
+        panic!("two devices: {:?}", merge.devices());
+    };
+    assert_eq!((one.offset_ns, one.uncertainty_ns), (980_000, 0));
+    assert_eq!((two.offset_ns, two.uncertainty_ns), (820_500, 50));
+
+    let trace = merged(&sources);
+    let session = trace.session();
+    assert_eq!(session.ticks_per_second, 1_000_000_000);
+    assert_eq!(session.core_name(0), "node1/0 AIC_0");
+    assert_eq!(session.core_name(1), "node1/1 AIC_0");
+    assert_eq!(session.thread_name(1), "node1/1 0");
+    let tasks: Vec<Task> = trace.tasks().collect();
+    let times = tasks
+        .iter()
+        .map(|task| (task.core, task.dispatch_ticks, task.finish_ticks));
+    let times: Vec<_> = times.collect();
+    assert_eq!(
+        times,
+        [
+            (0, 1_000_000, 0),
+            (0, 1_002_000, 0),
+            (1, 1_000_500, 0),
+            (1, 1_002_500, 0)
+        ]
+    );
+    // 50 ticks of 20 ns.
+    assert!(tasks.iter().all(|task| task.run_ticks() == Some(1000)));
+    // Tasks and functions of two devices stay apart, edges within one.
+    let second = 1 << 48;
+    let ids: Vec<u64> = tasks.iter().map(|task| task.task_id).collect();
+    assert_eq!(ids, [0, 1, second, second + 1]);
+    let edges: Vec<_> = trace.edges().iter().collect();
+    assert_eq!(edges, [(0, 1), (second, second + 1)]);
+    assert_eq!(
+        trace.functions().label(tasks[0].func_id),
+        "kernel of node1/0"
+    );
+    assert_eq!(
+        trace.functions().label(tasks[2].func_id),
+        "kernel of node1/1"
+    );
+    let phases: Vec<_> = trace.scheduler_phases(1).collect();
+    assert_eq!(
+        (phases[0].start_ticks, phases[0].end_ticks),
+        (1_000_500, 1_000_700)
+    );
+    assert_eq!(
+        (phases[0].loop_iter, phases[0].rounds, phases[0].pops),
+        (4, 1, Some((1, 2)))
+    );
+    let rows: Vec<_> = trace.pmu_rows().collect();
+    assert_eq!(
+        (rows[1].core, rows[1].task_id, rows[1].total_cycles),
+        (1, second + 1, 99)
+    );
+    let verdict = trace.verdict().unwrap();
+    assert_eq!(
+        (verdict.outcome.name(), verdict.totals.collected),
+        ("exact", 8)
+    );
+    assert!(trace.notes().is_empty(), "{:?}", trace.notes());
+}
+
+#[test]
+fn a_merged_capture_can_be_merged_again() {
+    let two = [
+        source("a", "node1", Some((1_000_000, 1000, 30)), 1000),
+        source("b", "node1", Some((1_000_500, 9000, 20)), 9000),
+    ];
+    let sources = [
+        source("c", "node1", Some((2_000_000, 500, 5)), 500),
+        Source {
+            name: "both".to_owned(),
+            trace: merged(&two),
+            offset: None,
+        },
+    ];
+    let trace = merged(&sources);
+    let names: Vec<_> = trace
+        .session()
+        .devices
+        .iter()
+        .map(|device| &device.name[..])
+        .collect();
+    assert_eq!(names, ["c", "both:a", "both:b"]);
+    let last = trace.tasks().last().unwrap();
+    assert_eq!((last.core, last.dispatch_ticks), (2, 1_002_500));
+}
+
+#[test]
+fn a_clock_that_cannot_be_placed_is_refused_unless_an_offset_is_given() {
+    let pair = Some((1_000_000, 1000, 30));
+    for (first, second, reason) in [
+        (
+            source("a", "node1", pair, 1000),
+            source("b", "node2", pair, 1000),
+            "not of one boot of one host",
+        ),
+        (
+            source("a", "node1", pair, 1000),
+            source("b", "node1", None, 1000),
+            "it has no clock pair",
+        ),
+        (
+            source("a", "node1", None, 1000),
+            source("b", "node1", pair, 1000),
+            "the first has no clock pair",
+        ),
+    ] {
+        let pairs = [&first, &second].map(|source| !source.trace.clocks().is_empty());
+        let mut sources = [first, second];
+        let refused = Merge::of(&sources).map(drop);
+        let error = refused.unwrap_err();
+        assert!(matches!(error, MergeError::NoClock { .. }));
+        assert!(error.to_string().contains(reason), "{error}");
+        sources[1].offset = Some(Offset {
+            ns: 250,
+            uncertainty_ns: 7,
+        });
+        let merge = Merge::of(&sources).unwrap();
+        let second = &merge.devices()[1];
+        let expected = match pairs {
+            // Both know their host's clock: the offset is between the hosts.
+            [true, true] => (980_250, 67),
+            [true, false] => (250, 37),
+            [false, _] => (980_250, 37),
+        };
+        assert_eq!((second.offset_ns, second.uncertainty_ns), expected);
+    }
+}
+
+#[test]
+fn times_before_the_first_clock_began_stay_known() {
+    let mut sources = [
+        source("a", "node1", None, 1000),
+        source("b", "node2", None, 1000),
+    ];
+    sources[1].offset = Some(Offset {
+        ns: -1_000_000,
+        uncertainty_ns: 0,
+    });
+    let trace = merged(&sources);
+    let tasks: Vec<Task> = trace.tasks().collect();
+    assert_eq!(tasks[2].dispatch_ticks, 1);
+    assert_eq!(tasks[0].dispatch_ticks, 1_000_001);
+}
