@@ -146,6 +146,59 @@ class Contents(PageTest):
                 names = page.evaluate("lanescope.run.counters.columns.map((column) => column.name)")
                 self.assertEqual(names, rows[0][6:-1])
 
+    def test_the_orchestrator_and_tasks_of_several_blocks_are_those_of_the_file(self):
+        data = Path(__file__).parents[2] / "crates/export/tests/data/swimlane/voting/l2_perf_records.json"
+        records = json.loads(data.read_text())
+        # The producer of an edge runs on a second core, too.
+        producer = next(task for task in records["tasks"] if task["fanout"])
+        core = 1 + max(task["core_id"] for task in records["tasks"])
+        records["tasks"].append({**producer, "core_id": core})
+        source = RUNS / "pages" / "blocks.json"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(json.dumps(records))
+        page = self.open(page_of(source, "blocks"))
+        recorded = [
+            [
+                thread,
+                phase["phase"].replace("orch_", ""),
+                phase["submit_idx"],
+                str(phase["task_id"]),
+                f"{phase['end_time_us'] - phase['start_time_us']:.3f}",
+            ]
+            for thread, rows in enumerate(records["aicpu_orchestrator_phases"])
+            for phase in rows
+        ]
+        shown = page.evaluate(
+            """() => {
+              const { run } = lanescope;
+              const { firsts, start, end, submit, id_low, id_high } = run.orchestrator;
+              return Array.from(start, (_, item) => [
+                firsts.findIndex((first, i) => item >= first && item < firsts[i + 1]),
+                lanescope.phaseName("orchestrator", item),
+                submit[item],
+                ((BigInt(id_high[item]) << 32n) | BigInt(id_low[item])).toString(),
+                (run.nanoseconds(end[item] - start[item]) / 1000).toFixed(3),
+              ]);
+            }"""
+        )
+        self.assertGreater(len(recorded), 5)
+        self.assertEqual(shown, recorded)
+        blocks = page.evaluate(
+            """(id) => {
+              const { run } = lanescope;
+              const rows = [...run.tasks.start.keys()].filter((row) => run.idOf(row) === id);
+              return {
+                cores: rows.map((row) => run.coreOf(row)),
+                together: rows.map((row) => run.rowsOf(run.leadOf(row)).length),
+                successors: rows.map((row) => run.successors(row).length),
+              };
+            }""",
+            str(producer["task_id"]),
+        )
+        self.assertEqual(sorted(blocks["cores"]), sorted([producer["core_id"], core]))
+        self.assertEqual(blocks["together"], [2, 2])
+        self.assertEqual(blocks["successors"], [len(producer["fanout"])] * 2)
+
     def test_lost_records_are_marked_and_counted(self):
         page = self.open_run("lossy")
         verdict = json.loads((RUNS / "lossy" / "verdict.json").read_text())
@@ -388,19 +441,15 @@ class Use(PageTest):
 class Hostile(PageTest):
     def test_names_of_a_run_are_text_and_nothing_else(self):
         names = ["</script><script>boom()</script>", "<img src=x onerror=boom()>", "\"'&\u2028\u202e\U0001f300", "a" * 5000]
-        # The names in a page as the command writes them; that it does so is a test of crates/view.
-        text = page_of(RUNS / "a2a3sim", "a2a3sim").read_text()
-        before, facts = text.split('id="facts">', 1)
-        facts, behind = facts.split("</script>", 1)
-        facts = json.loads(facts)
-        for function, name in zip(facts["functions"], names, strict=True):
-            function["name"] = name
-        facts["workload"] = facts["platform"] = names[0]
-        facts["notes"] = names
-        path = RUNS / "pages" / "hostile.html"
-        facts = json.dumps(facts).replace("<", "\\u003c")
-        path.write_text(f'{before}id="facts">{facts}</script>{behind}')
-        page = self.open(path)
+        events = [
+            {"name": name, "ph": "X", "pid": 1, "tid": 10 + core, "ts": 10 * place, "dur": 5}
+            for core in range(2)
+            for place, name in enumerate(names)
+        ]
+        source = RUNS / "pages" / "hostile.json"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(json.dumps({"traceEvents": events}))
+        page = self.open(page_of(source, "hostile"))
         for name in names:
             self.assertIn(name, page.evaluate("lanescope.run.functions.map((facts) => facts.name)"))
         self.assertEqual(page.evaluate("document.images.length"), 0)
