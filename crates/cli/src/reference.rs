@@ -7,9 +7,9 @@ use lanescope::CAPTURE_FILE_NAME;
 use lanescope_export::merged_swimlane;
 use lanescope_report::reference;
 use lanescope_trace::Trace;
+use lanescope_trace::import::Format;
 use lanescope_trace::reference::{Dependencies, Document, Names};
 use std::fs::{self, File};
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -82,18 +82,8 @@ fn records_file(source: &Path) -> Result<Option<PathBuf>> {
     if source.is_dir() && !file.exists() {
         return Ok(None);
     }
-    Ok(is_records(&file)?.then_some(file))
-}
-
-/// Whether the file is JSON that names neither the rows of the newer schema nor a viewer's events.
-fn is_records(path: &Path) -> Result<bool> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut begin = Vec::new();
-    let read = BufReader::new(file).take(64 << 10).read_to_end(&mut begin);
-    read.with_context(|| format!("cannot read {}", path.display()))?;
-    let is_object = begin.trim_ascii_start().first() == Some(&b'{');
-    let names = |name: &[u8]| begin.windows(name.len()).any(|window| window == name);
-    Ok(is_object && !names(b"\"aicore_tasks\"") && !names(b"\"traceEvents\""))
+    let is_records = Format::of(&file)? == Some(Format::L2Records);
+    Ok(is_records.then_some(file))
 }
 
 /// A file that is gone when it is closed.

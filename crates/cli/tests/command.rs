@@ -306,3 +306,101 @@ fn a_page_stands_beside_its_run_and_never_in_its_place() {
         assert_eq!(folder.entries().len(), 2, "{line:?}");
     }
 }
+
+/// A case of the reference's converter in a folder of its own.
+fn with_converter_case(folder: &Folder) -> (PathBuf, PathBuf) {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let case = crates.join("export/tests/data/swimlane/full");
+    let records = crates.join("trace/tests/data/full.l2_perf_records.json");
+    fs::copy(records, folder.0.join("l2_perf_records.json")).expect("copies");
+    fs::copy(case.join("name_map.json"), folder.0.join("name_map.json")).expect("copies");
+    (case.join("merged_swimlane.json"), case.join("stdout.txt"))
+}
+
+const CONVERT: [&str; 7] = [
+    "export",
+    "l2_perf_records.json",
+    "--format",
+    "merged-swimlane",
+    "--func-names",
+    "name_map.json",
+    "--statistics",
+];
+
+/// File and text are those of the reference's converter.
+#[test]
+fn the_converter_is_reproduced_file_and_text() {
+    let folder = Folder::new();
+    let (expected, text) = with_converter_case(&folder);
+    let mut convert = command(&folder.0, &CONVERT);
+    // Without folders in which device logs would be looked for.
+    convert
+        .env_remove("ASCEND_WORK_PATH")
+        .env("HOME", &folder.0);
+    let output = convert.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, fs::read(text).expect("reads"));
+    let found = fs::read(folder.0.join("merged_swimlane.json")).expect("reads");
+    assert!(found == fs::read(expected).expect("reads"));
+}
+
+#[test]
+fn device_logs_are_found_where_the_reference_looks_for_them() {
+    let folder = Folder::new();
+    with_converter_case(&folder);
+    let logs = folder.0.join("log/debug/device-3");
+    fs::create_dir_all(&logs).expect("creates");
+    let line = "Thread 0: Scheduler summary: total_time=46us, loops=9, tasks_scheduled=23\n";
+    fs::write(logs.join("device.log"), line).expect("writes");
+    let printed = |words: &[&str]| {
+        let mut convert = command(&folder.0, &CONVERT);
+        convert.args(words).env("ASCEND_WORK_PATH", &folder.0);
+        let output = convert.output().expect("it starts");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+        (output.status.code(), text)
+    };
+    let named = ["--device-log", "log/debug/device-3"];
+    let pattern = ["--device-log", "log/debug/device-3/*.log"];
+    for words in [&[][..], &["-d", "3"], &named, &pattern] {
+        let (code, text) = printed(words);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("  Sched CPU = 2.00 us,"), "{words:?}: {text}");
+    }
+    for words in [
+        ["-d", "4"],
+        ["--device-log", "none.log"],
+        ["--device-log", "*.none"],
+    ] {
+        let (code, text) = printed(&words);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.starts_with("lanescope: "), "{text}");
+    }
+}
+
+#[test]
+fn a_conversion_that_fails_leaves_nothing() {
+    let folder = Folder::new();
+    with_converter_case(&folder);
+    let records = folder.0.join("l2_perf_records.json");
+    let text = fs::read_to_string(&records).expect("reads");
+    fs::write(&records, &text[..text.len() / 2]).expect("writes");
+    let before = folder.entries().len();
+    let (code, text) = refused(&folder.0, &CONVERT);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("l2_perf_records.json: line 388"), "{text}");
+    assert_eq!(folder.entries().len(), before);
+    let words = [
+        "export",
+        ".",
+        "--format",
+        "perfetto",
+        "--func-names",
+        "name_map.json",
+    ];
+    let (code, text) = refused(&folder.0, &words);
+    assert_eq!(code, Some(2));
+    assert!(
+        text.contains("--func-names goes with --format merged-swimlane"),
+        "{text}"
+    );
+}

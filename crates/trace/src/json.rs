@@ -113,7 +113,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     ///
     /// When no member and no end comes.
-    #[inline]
+    #[inline(always)]
     pub fn member(
         &mut self,
         names: &[&str],
@@ -125,6 +125,10 @@ impl<R: Read> Reader<R> {
         let position = self.name(names, members.expected)?;
         members.expected = position + 1;
         self.expect(b':', "`:`")?;
+        // One space is what writers put here.
+        if self.at < self.safe && self.buffer[self.at] == b' ' {
+            self.at += 1;
+        }
         Ok(Some(position))
     }
 
@@ -143,7 +147,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Whether another member comes, and its name with it.
-    #[inline]
+    #[inline(always)]
     fn next_member(&mut self, members: &mut Members) -> Result<bool, TraceError> {
         match (self.peek()?, members.is_begun) {
             (Some(b'}'), _) => {
@@ -165,7 +169,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     ///
     /// When no element and no end comes.
-    #[inline]
+    #[inline(always)]
     pub fn element(&mut self, members: &mut Members) -> Result<bool, TraceError> {
         match (self.peek()?, members.is_begun) {
             (Some(b']'), _) => {
@@ -287,7 +291,7 @@ impl<R: Read> Reader<R> {
         &self.buffer[self.at..self.end]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8, what: &str) -> Result<(), TraceError> {
         if self.peek()? != Some(byte) {
             return Err(self.unexpected(what));
