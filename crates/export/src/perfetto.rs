@@ -18,7 +18,7 @@
 //! Every track is a packet sequence of its own with interned names, a clock in ticks that counts from
 //! packet to packet, and the track as default, which is what makes an event small. The tasks of a
 //! core come in order of start, so nothing is sorted and nothing is kept per task; only edges take
-//! memory.
+//! memory. Every 16 MiB tracks, names and clocks are told again, so that the rest of a cut file opens.
 //!
 //! # What can be lost
 //!
@@ -135,6 +135,7 @@ pub fn write_with(
         writer.task(row, &task);
         if writer.wire.len() >= FLUSH_BYTES {
             writer.flush()?;
+            writer.restart_when_due();
             progress(row);
         }
     }
@@ -150,6 +151,8 @@ pub fn write_with(
 
 /// The buffer is handed on when it holds this much.
 const FLUSH_BYTES: usize = 256 << 10;
+/// After so many bytes everything is told again that later packets rest on.
+const RESTART_BYTES: u64 = 16 << 20;
 
 /// One export under way.
 struct Writer<'a, W> {
@@ -164,6 +167,7 @@ struct Writer<'a, W> {
     wire: Wire,
     out: W,
     written: Written,
+    restarted_at: u64,
 }
 
 /// How far a core's tokens have been followed.
@@ -191,6 +195,7 @@ impl<'a, W: Write> Writer<'a, W> {
             counters: Counters::of(trace),
             wire: Wire::default(),
             out,
+            restarted_at: 0,
             written: Written {
                 flows: flows.drawn(),
                 undrawn_flows: flows.undrawn(),
@@ -294,6 +299,15 @@ impl<'a, W: Write> Writer<'a, W> {
             );
             lane.end(&mut self.wire, finish);
         }
+    }
+
+    fn restart_when_due(&mut self) {
+        if self.written.bytes - self.restarted_at < RESTART_BYTES {
+            return;
+        }
+        self.restarted_at = self.written.bytes;
+        self.tracks.restart(&mut self.wire, &self.clock);
+        self.counters.restart(&mut self.wire, &self.clock);
     }
 
     /// The run's facts and its verdict.

@@ -83,6 +83,15 @@ impl<'a> Counters<'a> {
         self.rows.is_empty()
     }
 
+    /// Says again where the sequences of the counters stand.
+    pub(super) fn restart(&mut self, wire: &mut Wire, clock: &Clock) {
+        for core in &mut self.cores {
+            if let Some(sequence) = &mut core.sequence {
+                sequence.restart(wire, clock);
+            }
+        }
+    }
+
     /// Draws what was counted of a task.
     pub(super) fn task(&mut self, task: &Task, session: &Session, target: &mut Target<'_>) {
         let core = usize::from(task.core);

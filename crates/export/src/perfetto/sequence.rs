@@ -184,12 +184,31 @@ pub(super) struct Sequence {
     latest: u64,
     /// Which names were interned, a bit each.
     interned: Vec<u64>,
+    id: u64,
+    track: u64,
 }
 
 impl Sequence {
     /// Starts the sequence: defaults, clock, names of arguments.
     pub(super) fn start(wire: &mut Wire, id: u64, track: u64, clock: &Clock) -> Self {
-        let origin_units = clock.origin_units();
+        let mut header = Short::new();
+        header.uint(SEQUENCE_KEY, id);
+        header.uint(FLAGS_KEY, NEEDS_INCREMENTAL_STATE);
+        let mut sequence = Self {
+            header,
+            latest: clock.origin_units(),
+            interned: Vec::new(),
+            id,
+            track,
+        };
+        sequence.restart(wire, clock);
+        sequence
+    }
+
+    /// Says everything again that later packets rest on, so that a reader may begin here.
+    pub(super) fn restart(&mut self, wire: &mut Wire, clock: &Clock) {
+        self.interned.clear();
+        let (id, track, units) = (self.id, self.track, self.latest);
         wire.message(length_key(1), |packet| {
             packet.uint(varint_key(10), id);
             packet.uint(varint_key(13), INCREMENTAL_STATE_CLEARED);
@@ -208,25 +227,17 @@ impl Sequence {
             packet.message(length_key(6), |snapshot| {
                 snapshot.message(length_key(1), |reading| {
                     reading.uint(varint_key(1), BOOTTIME);
-                    reading.uint(varint_key(2), origin_units * clock.ns_per_unit);
+                    reading.uint(varint_key(2), units * clock.ns_per_unit);
                 });
                 snapshot.message(length_key(1), |reading| {
                     reading.uint(varint_key(1), DEVICE_CLOCK);
-                    reading.uint(varint_key(2), origin_units);
+                    reading.uint(varint_key(2), units);
                     reading.uint(varint_key(3), 1);
                     reading.uint(varint_key(4), clock.ns_per_unit);
                 });
                 snapshot.uint(varint_key(2), BOOTTIME);
             });
         });
-        let mut header = Short::new();
-        header.uint(SEQUENCE_KEY, id);
-        header.uint(FLAGS_KEY, NEEDS_INCREMENTAL_STATE);
-        Self {
-            header,
-            latest: origin_units,
-            interned: Vec::new(),
-        }
     }
 
     /// The time of the last packet, in the clock's units; no event may be earlier.

@@ -40,6 +40,8 @@ pub(super) struct Tracks {
 pub(super) struct Ids {
     track: u64,
     sequence: u64,
+    /// Every description of a track so far, as it was written.
+    described: Vec<u8>,
 }
 
 /// A thread's track and the further tracks for slices that overlap.
@@ -57,6 +59,7 @@ impl Tracks {
         let mut ids = Ids {
             track: 0,
             sequence: PLAIN_SEQUENCE,
+            described: Vec::new(),
         };
         let run = ids.next_track();
         let mut by_core = || -> Vec<Lanes> {
@@ -81,12 +84,13 @@ impl Tracks {
 
     /// Names the tracks that every trace has.
     pub(super) fn describe(&mut self, wire: &mut Wire, session: &Session, aicpu_tracks: bool) {
-        descriptor(wire, self.run, "run", None);
+        descriptor(wire, &mut self.ids, self.run, "run", None);
         let devices = self.devices(wire, session);
         for (core, (tid, lanes)) in (FIRST_KERNEL_TID..).zip(&self.kernels).enumerate() {
             let device = session.device_of_core(core).map_or(0, |(device, _)| device);
             let (pid, parent) = devices[device];
-            thread(wire, lanes.track, parent, (pid, tid), &lanes.name);
+            let ids = &mut self.ids;
+            thread(wire, ids, lanes.track, parent, (pid, tid), &lanes.name);
         }
         if !aicpu_tracks {
             return;
@@ -97,7 +101,24 @@ impl Tracks {
             let (pid, parent) = self.aicpu_process(wire, owner);
             let lanes = &self.stays[core];
             let tid = FIRST_STAY_TID + core as u64;
-            thread(wire, lanes.track, parent, (pid, tid), &lanes.name);
+            thread(
+                wire,
+                &mut self.ids,
+                lanes.track,
+                parent,
+                (pid, tid),
+                &lanes.name,
+            );
+        }
+    }
+
+    /// Says again what tracks there are and where their sequences stand.
+    pub(super) fn restart(&mut self, wire: &mut Wire, clock: &Clock) {
+        wire.raw(&self.ids.described);
+        for lanes in self.kernels.iter_mut().chain(&mut self.stays) {
+            for lane in &mut lanes.lanes {
+                lane.restart(wire, clock);
+            }
         }
     }
 
@@ -120,7 +141,7 @@ impl Tracks {
         let titles = (first..).zip(titles);
         let processes = titles.map(|(pid, title)| {
             let track = self.ids.next_track();
-            process(wire, track, pid, &title);
+            process(wire, &mut self.ids, track, pid, &title);
             (pid, track)
         });
         processes.collect()
@@ -130,7 +151,8 @@ impl Tracks {
     pub(super) fn thread(&mut self, wire: &mut Wire, owner: usize, name: &str) -> Lanes {
         let (pid, parent) = self.aicpu_process(wire, Some(owner));
         let lanes = Lanes::new(&mut self.ids, name.to_owned());
-        thread(wire, lanes.track, parent, (pid, self.next_phase_tid), name);
+        let tid = self.next_phase_tid;
+        thread(wire, &mut self.ids, lanes.track, parent, (pid, tid), name);
         self.next_phase_tid += 1;
         lanes
     }
@@ -145,7 +167,7 @@ impl Tracks {
     ) -> u64 {
         let track = self.ids.next_track();
         let parent = self.kernels[core].track;
-        describe(wire, |descriptor| {
+        describe(wire, &mut self.ids, |descriptor| {
             descriptor.uint(varint_key(1), track);
             descriptor.text(length_key(2), name);
             descriptor.uint(varint_key(5), parent);
@@ -179,7 +201,7 @@ impl Tracks {
                     },
                     None => "AICPU".to_owned(),
                 };
-                process(wire, track, pid, &title);
+                process(wire, &mut self.ids, track, pid, &title);
                 self.processes[place] = Some(track);
                 track
             }
@@ -246,7 +268,7 @@ impl Lanes {
             true => (self.track, self.first_sequence),
             false => {
                 let track = ids.next_track();
-                descriptor(wire, track, &self.name, Some(self.track));
+                descriptor(wire, ids, track, &self.name, Some(self.track));
                 (track, ids.next_sequence())
             }
         };
@@ -254,8 +276,8 @@ impl Lanes {
     }
 }
 
-fn descriptor(wire: &mut Wire, track: u64, name: &str, parent: Option<u64>) {
-    describe(wire, |descriptor| {
+fn descriptor(wire: &mut Wire, ids: &mut Ids, track: u64, name: &str, parent: Option<u64>) {
+    describe(wire, ids, |descriptor| {
         descriptor.uint(varint_key(1), track);
         descriptor.text(length_key(2), name);
         if let Some(parent) = parent {
@@ -264,8 +286,8 @@ fn descriptor(wire: &mut Wire, track: u64, name: &str, parent: Option<u64>) {
     });
 }
 
-fn process(wire: &mut Wire, track: u64, pid: u64, name: &str) {
-    describe(wire, |descriptor| {
+fn process(wire: &mut Wire, ids: &mut Ids, track: u64, pid: u64, name: &str) {
+    describe(wire, ids, |descriptor| {
         descriptor.uint(varint_key(1), track);
         descriptor.message(length_key(3), |process| {
             process.uint(varint_key(1), pid);
@@ -274,8 +296,15 @@ fn process(wire: &mut Wire, track: u64, pid: u64, name: &str) {
     });
 }
 
-fn thread(wire: &mut Wire, track: u64, parent: u64, (pid, tid): (u64, u64), name: &str) {
-    describe(wire, |descriptor| {
+fn thread(
+    wire: &mut Wire,
+    ids: &mut Ids,
+    track: u64,
+    parent: u64,
+    (pid, tid): (u64, u64),
+    name: &str,
+) {
+    describe(wire, ids, |descriptor| {
         descriptor.uint(varint_key(1), track);
         descriptor.uint(varint_key(5), parent);
         descriptor.message(length_key(4), |thread| {
@@ -286,9 +315,11 @@ fn thread(wire: &mut Wire, track: u64, parent: u64, (pid, tid): (u64, u64), name
     });
 }
 
-fn describe(wire: &mut Wire, fill: impl FnOnce(&mut Wire)) {
+fn describe(wire: &mut Wire, ids: &mut Ids, fill: impl FnOnce(&mut Wire)) {
+    let begin = wire.len();
     wire.message(length_key(1), |packet| {
         packet.uint(varint_key(10), PLAIN_SEQUENCE);
         packet.message(length_key(60), fill);
     });
+    ids.described.extend_from_slice(&wire.bytes()[begin..]);
 }
