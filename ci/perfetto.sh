@@ -3,10 +3,11 @@
 # Arguments: the lanescope command, then folders of runs to check beside the made-up ones.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-lanescope=${1:-target/debug/lanescope}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+lanescope=${1:-$target/debug/lanescope}
 shift || true
-venv=target/perfetto-venv
-work=target/perfetto-check
+venv=$target/perfetto/venv
+work=$target/perfetto/check
 
 if ! "$venv/bin/python" -c 'import perfetto' 2>/dev/null; then
     if ! python3 -m venv "$venv" || ! "$venv/bin/pip" install --quiet perfetto==0.59.1; then

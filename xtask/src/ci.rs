@@ -35,6 +35,7 @@ pub fn run() -> Result<()> {
         )
     })?;
     // What we write, read by programs that are not ours.
+    step("Perfetto's own decoder", || script("ci/perfetto.sh"))?;
     step("page in a browser", || script("ci/browser.sh"))
 }
 
