@@ -1,0 +1,154 @@
+//! Reports, comparisons and merged runs as a user meets them; none of it needs a build folder.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A folder that is removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("lanescope-analysis-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Two made-up runs, `a` and `b`.
+    fn with_runs(name: &str) -> Self {
+        let folder = Self::new(name);
+        for (run, seed) in [("a", "1"), ("b", "2")] {
+            let words = ["synth", "--tasks", "300", "--seed", seed, "--out", run];
+            let (code, _, told) = folder.lanescope(&words);
+            assert_eq!(code, 0, "{told}");
+        }
+        folder
+    }
+
+    /// Exit code, stdout, stderr.
+    fn lanescope(&self, words: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_lanescope"))
+            .current_dir(&self.0)
+            .args(words)
+            .output()
+            .unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_report_is_a_page_that_loads_nothing() {
+    let folder = Folder::with_runs("page");
+    let (code, data, told) = folder.lanescope(&["report", "a", "--format", "html", "-o", "a.html"]);
+    assert_eq!((code, data.as_str()), (0, ""), "{told}");
+    let page = fs::read_to_string(folder.0.join("a.html")).unwrap();
+    for section in [
+        "Critical path",
+        "What held the run up",
+        "What the cores did",
+    ] {
+        assert!(page.contains(section), "{section}");
+    }
+    for outside in [
+        "<script", "http:", "https:", "<link", "<img", "@import", "url(",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let (code, text, _) = folder.lanescope(&["report", "a"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("Critical path: "), "{text}");
+}
+
+#[test]
+fn every_key_of_the_json_form_is_documented() {
+    let folder = Folder::with_runs("keys");
+    let documented = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reports.md");
+    let documented = fs::read_to_string(documented).unwrap();
+    for words in [
+        &["report", "a", "--format", "json"][..],
+        &[
+            "diff",
+            "a",
+            "b",
+            "--format",
+            "json",
+            "--budget",
+            "tasks<=300",
+        ],
+    ] {
+        let (_, json, told) = folder.lanescope(words);
+        let keys = json.lines().filter_map(|line| {
+            let (key, _) = line.trim().strip_prefix('"')?.split_once("\": ")?;
+            Some(key)
+        });
+        let mut count = 0;
+        for key in keys {
+            count += 1;
+            assert!(documented.contains(&format!("`{key}`")), "{key}");
+        }
+        assert!(count > 20, "{told}");
+    }
+}
+
+#[test]
+fn a_budget_decides_the_exit_code() {
+    let folder = Folder::with_runs("budget");
+    let (code, text, told) = folder.lanescope(&["diff", "a", "a", "--budget", "makespan<=+0%"]);
+    assert_eq!((code, told.as_str()), (0, ""));
+    assert!(text.contains("\n ok        makespan<=+0%"), "{text}");
+    let (code, _, told) = folder.lanescope(&["diff", "a", "b", "--budget", "makespan<=-99%"]);
+    assert_eq!(code, 1);
+    assert!(
+        told.contains("budget makespan<=-99% exceeded: makespan is"),
+        "{told}"
+    );
+    let (code, data, told) = folder.lanescope(&["diff", "a", "b", "--budget", "makespan<2"]);
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(told.contains("column 11: expected <= or >="), "{told}");
+    let (code, data, told) = folder.lanescope(&["diff", "a", "b", "--budget", "tea<=+1%"]);
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(told.contains("\n  path.floor\n"), "{told}");
+    let (code, _, told) = folder.lanescope(&["diff", "a"]);
+    assert_eq!(code, 2);
+    assert!(told.contains("expected two"), "{told}");
+    let (code, text, _) = folder.lanescope(&["diff", "a", "b", "--against", "b", "a"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("before: median of a, b"), "{text}");
+}
+
+#[test]
+fn merged_runs_open_with_every_other_command() {
+    let folder = Folder::with_runs("merge");
+    let (code, data, told) = folder.lanescope(&["merge", "a", "b", "--out", "both"]);
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(told.contains("no clock pair"), "{told}");
+    assert!(!folder.0.join("both").exists());
+    let words = ["merge", "a", "b", "--out", "both", "--offset", "b=+1000~25"];
+    let (code, data, told) = folder.lanescope(&words);
+    assert_eq!(code, 0, "{told}");
+    assert!(data.contains("clock moved by 1000 ns, ± 25 ns"), "{data}");
+    let (code, text, told) = folder.lanescope(&["report", "both"]);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        text.contains("600 tasks") && text.contains("times ± 25 ns"),
+        "{text}"
+    );
+    let (code, _, told) = folder.lanescope(&["export", "both", "--format", "perfetto"]);
+    assert_eq!(code, 0, "{told}");
+    let words = ["merge", "a", "both", "--out", "both", "--offset", "both=0"];
+    let (code, _, told) = folder.lanescope(&words);
+    assert_eq!(code, 2);
+    assert!(told.contains("is one of the runs"), "{told}");
+}
