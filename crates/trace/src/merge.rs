@@ -22,7 +22,7 @@
 mod align;
 mod write;
 
-use crate::{DeviceInfo, Trace};
+use crate::{Chip, DeviceInfo, Trace};
 use lanescope_capture::CaptureError;
 use std::io::Write;
 
@@ -70,6 +70,19 @@ pub enum MergeError {
         /// Why not.
         reason: &'static str,
     },
+    /// The hardware counters of a device have other names than the first's.
+    #[error(
+        "{name} has hardware counters of {chip}, the merged capture those of {first}; merge runs of one \
+         chip, or one recorded without counters"
+    )]
+    Counters {
+        /// The source.
+        name: String,
+        /// Its chip.
+        chip: &'static str,
+        /// The chip of the first source.
+        first: &'static str,
+    },
     /// A number does not fit the merged capture.
     #[error("{name}: {what} {number}, at most {limit} fits a merged capture")]
     TooLarge {
@@ -92,8 +105,9 @@ impl<'a> Merge<'a> {
     ///
     /// # Errors
     ///
-    /// [`MergeError::NoClock`] and [`MergeError::TooLarge`].
+    /// [`MergeError::NoClock`], [`MergeError::Counters`] and [`MergeError::TooLarge`].
     pub fn of(sources: &'a [Source]) -> Result<Self, MergeError> {
+        one_chip_counts(sources)?;
         let clocks = align::place(sources)?;
         let placed = sources.iter().zip(&clocks);
         let devices = placed.flat_map(|(source, clock)| devices_of(source, clock));
@@ -117,6 +131,24 @@ impl<'a> Merge<'a> {
     /// [`MergeError::TooLarge`] and [`MergeError::Write`].
     pub fn write(&self, out: impl Write) -> Result<Merged, MergeError> {
         write::write(self, out)
+    }
+}
+
+/// A capture says of which chip its counters are.
+fn one_chip_counts(sources: &[Source]) -> Result<(), MergeError> {
+    let chip = |source: &Source| source.trace.session().chip.unwrap_or(Chip::A2a3);
+    let Some(first) = sources.first().map(chip) else {
+        return Ok(());
+    };
+    let is_other =
+        |source: &&Source| chip(source) != first && source.trace.pmu_rows().next().is_some();
+    match sources.iter().find(is_other) {
+        None => Ok(()),
+        Some(source) => Err(MergeError::Counters {
+            name: source.name.clone(),
+            chip: chip(source).info().name,
+            first: first.info().name,
+        }),
     }
 }
 

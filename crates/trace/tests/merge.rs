@@ -3,8 +3,8 @@
 
 use lanescope_trace::merge::{Merge, MergeError, Offset, Source};
 use lanescope_trace::{
-    Clock, Core, CoreType, EdgeTable, Functions, PmuRow, SchedulerPhase, Session, Task, Trace,
-    TraceParts, Verdict,
+    Chip, Clock, Core, CoreType, EdgeTable, Functions, PmuRow, SchedulerPhase, Session, Task,
+    Trace, TraceParts, Verdict,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -219,6 +219,41 @@ fn a_clock_that_cannot_be_placed_is_refused_unless_an_offset_is_given() {
             [false, _] => (980_250, 37),
         };
         assert_eq!((second.offset_ns, second.uncertainty_ns), expected);
+    }
+}
+
+#[test]
+fn counters_of_two_chips_are_refused() {
+    let pair = Some((1_000_000, 1000, 30));
+    let of = |name: &str, chip: Chip, counts: bool| {
+        let Source { trace, .. } = source(name, "node1", pair, 1000);
+        let mut session = trace.session().clone();
+        session.chip = Some(chip);
+        let rows = trace.pmu_rows().filter(|_| counts).collect();
+        let trace = Trace::new(TraceParts {
+            session,
+            tasks: trace.tasks().collect(),
+            pmu: vec![rows],
+            clocks: trace.clocks().to_vec(),
+            ..TraceParts::default()
+        });
+        Source {
+            name: name.to_owned(),
+            trace,
+            offset: None,
+        }
+    };
+    let both = [of("a", Chip::A2a3, true), of("b", Chip::A5, true)];
+    let error = Merge::of(&both).map(drop).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "b has hardware counters of a5, the merged capture those of a2a3; merge runs of one chip, or \
+         one recorded without counters"
+    );
+    // The columns are the first's, so the others may have none.
+    for second in [of("b", Chip::A5, false), of("b", Chip::A2a3, true)] {
+        let sources = [of("a", Chip::A2a3, true), second];
+        assert!(Merge::of(&sources).is_ok());
     }
 }
 
