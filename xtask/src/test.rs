@@ -64,7 +64,8 @@ const END_TO_END: &str = "lanescope-conformance";
 
 fn cargo_test() -> Command {
     let mut cargo = workspace::cargo();
-    cargo.args(["test", "--workspace", "--locked"]);
+    // All that fails is told, not the first program alone.
+    cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     cargo.args(["--features", "lanescope/a2a3,lanescope/a5"]);
     cargo.env("LANESCOPE_TEST_BUILDS", workspace::builds());
     cargo
