@@ -148,22 +148,12 @@ fn limits(page: &mut Page, report: &Report) {
         return;
     };
     page.heading("What held the run up");
-    let rows = [
-        (
-            "dependencies: all that could run ran",
-            limits.dependencies_ns,
-        ),
-        ("cores: every core of a wanted type ran", limits.cores_ns),
-        (
-            "scheduler: a task waited beside a free core",
-            limits.scheduler_ns,
-        ),
-        (
-            "no core ran anything (part of the others)",
-            limits.nothing_ran_ns,
-        ),
-    ];
-    let rows = rows.into_iter().map(|(what, ns)| {
+    let nothing_ran = (
+        "no core ran anything (part of the others)",
+        limits.nothing_ran_ns,
+    );
+    let rows = limits.parts().into_iter().chain([nothing_ran]);
+    let rows = rows.map(|(what, ns)| {
         let cells = [
             what.to_owned(),
             microseconds(ns),

@@ -181,6 +181,20 @@ pub struct LimitsReport {
     pub idle: Vec<IdleReport>,
 }
 
+impl LimitsReport {
+    /// What limits, and for how long; together the makespan.
+    pub(crate) const fn parts(&self) -> [(&'static str, u64); 3] {
+        [
+            ("dependencies: all that could run ran", self.dependencies_ns),
+            ("cores: every core of a wanted type ran", self.cores_ns),
+            (
+                "scheduler: a task waited beside a free core",
+                self.scheduler_ns,
+            ),
+        ]
+    }
+}
+
 /// Cores of one type that ran nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct IdleReport {

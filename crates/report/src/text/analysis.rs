@@ -48,18 +48,7 @@ pub(super) fn limits(out: &mut String, report: &Report) {
         return;
     };
     let mut table = plain_table(&["limit", "µs", "share"]);
-    let rows = [
-        (
-            "dependencies: all that could run ran",
-            limits.dependencies_ns,
-        ),
-        ("cores: every core of a wanted type ran", limits.cores_ns),
-        (
-            "scheduler: a task waited beside a free core",
-            limits.scheduler_ns,
-        ),
-    ];
-    for (name, ns) in rows {
+    for (name, ns) in limits.parts() {
         let share = per_cent(ratio(ns.into(), makespan.into()));
         add_row(&mut table, &[name.to_owned(), microseconds(ns), share]);
     }
