@@ -23,4 +23,4 @@ exec cargo +nightly test --locked --quiet --target "$(host_triple)" \
     -p lanescope-sim-driver -p cann-sys -p lanescope-a2a3 -p lanescope-a5 -p lanescope-aicore \
     -p lanescope-examples -p lanescope-sim-device --features lanescope-sim-device/sanitizer \
     --test a2a3 --test a5 --test launch --test finalize --test environment --test load --test device \
-    --test executor --test kernels --test engine --test host_buffers -- "$@"
+    --test executor --test kernels --test engine -- "$@"

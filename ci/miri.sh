@@ -18,6 +18,6 @@ miri -p lanescope-abi --lib
 miri -p lanescope-ring --test model -- --skip a_ring_is_a_queue --skip an_index_from
 # Pairs of words are stored as one, which Miri's model of weak memory does not know; loom has one.
 MIRIFLAGS="$MIRIFLAGS -Zmiri-disable-weak-memory-emulation" \
-    miri -p lanescope-aicpu --test schedule -- an_empty_graph three_tasks_on_one_cluster
-miri -p lanescope-capture --test short_writes -- short_and_interrupted
-miri -p lanescope-profiling --test known_faults -- counters_that_pass_32_bits
+    miri -p lanescope-aicpu --test chip -- schedule::an_empty_graph schedule::three_tasks_on_one_cluster
+miri -p lanescope-capture --test files -- short_writes::short_and_interrupted
+miri -p lanescope-profiling --test runs -- known_faults::counters_that_pass_32_bits

@@ -17,6 +17,7 @@ export PROPTEST_CASES=${PROPTEST_CASES:-16}
 # is what one thread does in any order.
 exec cargo +nightly test --locked --quiet -Zbuild-std --target "$(host_triple)" \
     -p lanescope-ring -p lanescope-profiling -p lanescope-sim-driver -p lanescope-sim-device --lib \
-    --test model --test pool --test recording --test recorder --test known_faults \
+    --test model --test runs \
     --test a2a3 --test a5 --test launch --test finalize --test environment -- \
-    --skip nothing_is_lost_doubled_or_leaked "$@"
+    --skip nothing_is_lost_doubled_or_leaked --skip arenas:: --skip failures:: --skip layout:: \
+    --skip orchestrator:: "$@"

@@ -16,6 +16,7 @@ mod device;
 mod loom;
 mod mutants;
 mod native;
+mod programs;
 mod randomised;
 mod run;
 mod selection;

@@ -5,12 +5,11 @@
 //! named test must pass without it and fail with it.
 
 use crate::checker::Checker;
-use crate::loom::{Program, Programs};
+use crate::programs::{Program, Programs, cpus, in_parallel};
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 mod table;
@@ -30,11 +29,6 @@ pub fn list(filter: &str) {
     }
 }
 
-/// Compiles what all of them need.
-pub fn prepare() -> Result<()> {
-    build(&MUTANTS.iter().collect::<Vec<_>>()).map(drop)
-}
-
 /// Runs every mutant whose name contains `filter` and prints what came of it.
 pub fn run(filter: &str) -> Result<()> {
     let mutants: Vec<_> = MUTANTS
@@ -44,7 +38,7 @@ pub fn run(filter: &str) -> Result<()> {
     ensure!(!mutants.is_empty(), "no mutant is called '{filter}'");
     let programs = build(&mutants)?;
     let sound = pass_without(&mutants, &programs)?;
-    let results = in_parallel(&mutants, |mutant| -> Result<_> {
+    let results = in_parallel(&mutants, cpus(), |mutant| -> Result<_> {
         if sound.get(&mutant.test_key()) != Some(&Ended::Passed) {
             return Ok("its test fails without it");
         }
@@ -118,7 +112,7 @@ fn pass_without(mutants: &[&Mutant], programs: &AllPrograms) -> Result<BTreeMap<
         .map(|mutant| (mutant.test_key(), *mutant))
         .collect();
     let tests: Vec<_> = tests.into_iter().collect();
-    let results = in_parallel(&tests, |(_, mutant)| mutant.run(programs, "none"));
+    let results = in_parallel(&tests, cpus(), |(_, mutant)| mutant.run(programs, "none"));
     tests
         .iter()
         .zip(results)
@@ -188,27 +182,4 @@ fn await_end(command: &mut Command) -> Result<Ended> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// Applies `work` to all items, on as many threads as there are CPUs; results in the items' order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = Mutex::new(items.iter().enumerate());
-    let results = Mutex::new(Vec::new());
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cpus {
-            scope.spawn(|| {
-                loop {
-                    let item = next.lock().expect("no thread panics").next();
-                    let Some((index, item)) = item else { break };
-                    let result = work(item);
-                    let mut results = results.lock().expect("no thread panics");
-                    results.push((index, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().expect("no thread panics");
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
 }

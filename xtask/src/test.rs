@@ -1,13 +1,15 @@
 //! `cargo xtask test`: build what the tests run on, then run all of them, model checkers included.
 
 use crate::checker::Checker;
+use crate::programs::{self, Programs, cpus, in_parallel};
 use crate::selection::Selection;
 use crate::workspace::{self, check, step};
 use crate::{build, loom, mutants};
 use anyhow::{Context, Result, anyhow, ensure};
-use cargo_metadata::TargetKind;
-use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -39,27 +41,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.arguments.is_empty() {
         return check(cargo_test().args(&arguments.arguments));
     }
-    step("test programs", || check(cargo_test().arg("--no-run")))?;
-    let end_to_end = test_targets(|package| package == END_TO_END)?;
-    let others = test_targets(|package| package != END_TO_END)?;
-    // Most end-to-end tests wait for a device. What the others print follows at their end.
-    std::thread::scope(|scope| {
-        let others = scope.spawn(|| {
-            step("tests of the crates", || {
-                aside(cargo_test().args(["--lib", "--bins"]).args(others))
-            })
-        });
+    let programs = step("test programs", || programs::build(&mut cargo_test()))?;
+    thread::scope(|scope| {
         let checkers = scope.spawn(|| step("model checkers", under_model_checkers));
-        let docs = step("end-to-end tests", || check(cargo_test().args(end_to_end)))
-            .and_then(|()| step("examples in docs", || check(cargo_test().arg("--doc"))));
-        let others = others.join().map_err(|_| anyhow!("a thread broke off"))?;
+        let tests = step("tests", || run_all(&programs));
+        let docs = step("examples in docs", || check(cargo_test().arg("--doc")));
         let checkers = checkers.join().map_err(|_| anyhow!("a thread broke off"))?;
-        docs.and(others).and(checkers)
-    })?;
-    step("mutants", || mutants::run(""))
+        tests.and(docs).and(checkers)
+    })
 }
 
-/// The package whose tests run on build folders.
+/// The package whose tests run on build folders. Most of them wait for a device.
 const END_TO_END: &str = "lanescope-conformance";
 
 fn cargo_test() -> Command {
@@ -71,42 +63,37 @@ fn cargo_test() -> Command {
     cargo
 }
 
-/// `--test NAME` for every integration test of the packages that `is_wanted` names. A name that other
-/// packages use as well is not the end-to-end tests' own.
-fn test_targets(is_wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
-    let packages = workspace::packages()?;
-    let tests = |is_wanted: &dyn Fn(&str) -> bool| -> BTreeSet<String> {
-        let packages = packages.iter().filter(|package| is_wanted(&package.name));
-        let targets = packages.flat_map(|package| &package.targets);
-        let tests = targets.filter(|target| target.kind.contains(&TargetKind::Test));
-        tests.map(|target| target.name.clone()).collect()
-    };
-    let mut wanted = tests(&is_wanted);
-    if is_wanted(END_TO_END) {
-        let others = tests(&|package| package != END_TO_END);
-        wanted.retain(|name| !others.contains(name));
-    }
-    Ok(wanted
-        .into_iter()
-        .flat_map(|name| ["--test".to_owned(), name])
-        .collect())
-}
-
-/// Runs a command beside others and prints what it said when it has ended.
-fn aside(command: &mut Command) -> Result<()> {
-    let output = command.output().context("cannot start cargo")?;
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    ensure!(output.status.success(), "tests failed ({})", output.status);
+/// Runs every program, one for each CPU at a time, and prints what each said when it has ended.
+fn run_all(programs: &Programs) -> Result<()> {
+    let mut programs: Vec<_> = programs.iter().collect();
+    // The longest come first, so that the last to end is a short one.
+    programs.sort_by_key(|((package, _), _)| package != END_TO_END);
+    let stdout = Mutex::new(());
+    let ends = in_parallel(&programs, cpus(), |((package, target), program)| {
+        let begin = Instant::now();
+        let mut command = program.command();
+        command.env("LANESCOPE_TEST_BUILDS", workspace::builds());
+        let output = command
+            .output()
+            .with_context(|| format!("cannot start {target} of {package}"))?;
+        let _guard = stdout.lock();
+        println!("xtask: {target} of {package}: {:.1?}", begin.elapsed());
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        Ok((!output.status.success()).then(|| format!("{target} of {package}")))
+    });
+    let ends: Result<Vec<_>> = ends.into_iter().collect();
+    let failed: Vec<_> = ends?.into_iter().flatten().collect();
+    ensure!(failed.is_empty(), "tests failed: {}", failed.join(", "));
     Ok(())
 }
 
-/// The protocol's two sides, and the host's threads, in many orders; then the build that weakens each
-/// ordering.
+/// The protocol's two sides, and the host's threads, in many orders; then each ordering weakened, which its
+/// test must notice.
 fn under_model_checkers() -> Result<()> {
     loom::run(&loom::Arguments::default())?;
     let mut shuttle = Checker::Shuttle.cargo_test();
     shuttle.args(["--package", "lanescope-profiling", "--test", "shuttle"]);
     check(&mut shuttle)?;
-    mutants::prepare()
+    step("mutants", || mutants::run(""))
 }

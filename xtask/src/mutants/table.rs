@@ -1,7 +1,7 @@
 //! The table of mutants, by the ordering of the protocol that each weakens.
 
 use crate::checker::Checker;
-use crate::loom::LIBRARY;
+use crate::programs::LIBRARY;
 use Checker::{Loom, Mutants, Shuttle};
 
 /// A step that can be weakened, and the test that must notice.
@@ -44,18 +44,16 @@ const fn row(
 
 const RING: (Checker, &str, &str) = (Loom, "lanescope-ring", "loom");
 const AICPU: (Checker, &str, &str) = (Loom, "lanescope-aicpu", "loom");
-const SCHEDULE: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "schedule");
+const CHIP: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "chip");
 const EXECUTOR: (Checker, &str, &str) = (Mutants, "lanescope-aicore", "executor");
-const ORDER: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "order");
-
-const PMU: (Checker, &str, &str) = (Mutants, "lanescope-aicpu", "pmu");
 const THREADS: (Checker, &str, &str) = (Shuttle, "lanescope-profiling", "shuttle");
 const DRAIN: (Checker, &str, &str) = (Loom, "lanescope-profiling", LIBRARY);
 const STALENESS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "staleness");
 const ERRORS: (Checker, &str, &str) = (Mutants, "lanescope-conformance", "errors");
 
-const OWN_COUNTERS: &str = "every_task_has_its_own_counters_at_every_level";
-const ARENA: &str = "an_arena_is_taken_before_it_is_written_and_a_record_comes_after_its_payload";
+const OWN_COUNTERS: &str = "pmu::every_task_has_its_own_counters_at_every_level";
+const ARENA: &str =
+    "order::an_arena_is_taken_before_it_is_written_and_a_record_comes_after_its_payload";
 const ON_A2A3: &str = "runs_follow_each_other_on_a2a3sim";
 const ON_A5: &str = "runs_follow_each_other_on_a5sim";
 const TOKENS: &str = "a_core_takes_its_tokens_in_order_across_the_wrap_and_leaves_on_exit";
@@ -245,14 +243,14 @@ pub const MUTANTS: &[Mutant] = &[
         "2",
         "pmu-slot-not-invalidated",
         "commit: the counters behind a staging slot",
-        PMU,
+        CHIP,
         OWN_COUNTERS,
     ),
     row(
         "3",
         "pmu-read-after-token",
         "commit: counters read when the core has its next token",
-        PMU,
+        CHIP,
         OWN_COUNTERS,
     ),
     row(
@@ -294,22 +292,22 @@ pub const MUTANTS: &[Mutant] = &[
         "4",
         "total-left-out",
         "commit: attempt not counted",
-        ORDER,
-        "an_attempt_is_counted_before_its_fate",
+        CHIP,
+        "order::an_attempt_is_counted_before_its_fate",
     ),
     row(
         "4",
         "total-twice",
         "commit: attempt counted twice",
-        ORDER,
-        "an_attempt_is_counted_before_its_fate",
+        CHIP,
+        "order::an_attempt_is_counted_before_its_fate",
     ),
     row(
         "4",
         "total-late",
         "commit: attempt counted after its fate",
-        ORDER,
-        "an_attempt_is_counted_before_its_fate",
+        CHIP,
+        "order::an_attempt_is_counted_before_its_fate",
     ),
     row(
         "5",
@@ -336,7 +334,7 @@ pub const MUTANTS: &[Mutant] = &[
         "5",
         "arena-tail-late",
         "copy: arena tail before payload",
-        ORDER,
+        CHIP,
         ARENA,
     ),
     row(
@@ -364,22 +362,22 @@ pub const MUTANTS: &[Mutant] = &[
         "5",
         "payload-after-record",
         "copy: end of a payload before its record",
-        ORDER,
+        CHIP,
         ARENA,
     ),
     row(
         "6",
         "rotate-late",
         "rotate: full buffer kept until the next record",
-        ORDER,
-        "a_full_buffer_goes_at_once_and_the_next_is_taken_when_needed",
+        CHIP,
+        "order::a_full_buffer_goes_at_once_and_the_next_is_taken_when_needed",
     ),
     row(
         "6",
         "take-early",
         "rotate: next buffer taken at once",
-        ORDER,
-        "a_full_buffer_goes_at_once_and_the_next_is_taken_when_needed",
+        CHIP,
+        "order::a_full_buffer_goes_at_once_and_the_next_is_taken_when_needed",
     ),
     row(
         "7",
@@ -519,8 +517,8 @@ pub const MUTANTS: &[Mutant] = &[
         "9",
         "abort-not-invalidated",
         "schedule: the host's word",
-        SCHEDULE,
-        "the_host_can_end_a_run",
+        CHIP,
+        "schedule::the_host_can_end_a_run",
     ),
     row(
         "9",
@@ -533,29 +531,29 @@ pub const MUTANTS: &[Mutant] = &[
         "10",
         "handshake-unlimited",
         "schedule: wait for a core's answer",
-        SCHEDULE,
-        "a_dead_core_is_named_and_the_others_leave",
+        CHIP,
+        "schedule::a_dead_core_is_named_and_the_others_leave",
     ),
     row(
         "10",
         "scheduler-unlimited",
         "schedule: wait for a finished task",
-        SCHEDULE,
-        "a_core_that_hangs_is_named_with_its_registers",
+        CHIP,
+        "schedule::a_core_that_hangs_is_named_with_its_registers",
     ),
     row(
         "10",
         "exit-unlimited",
         "schedule: wait for a core to leave",
-        SCHEDULE,
-        "a_core_that_hangs_is_named_with_its_registers",
+        CHIP,
+        "schedule::a_core_that_hangs_is_named_with_its_registers",
     ),
     row(
         "10",
         "block-unlimited",
         "commit: wait for a free buffer",
-        SCHEDULE,
-        "block_waits_once_then_drops_without_waiting",
+        CHIP,
+        "schedule::block_waits_once_then_drops_without_waiting",
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Replays the packets the way a viewer does, and refuses what a viewer would misread.
 
-use crate::messages::{Annotation, Packet, TraceFile, TrackEvent};
+use super::messages::{Annotation, Packet, TraceFile, TrackEvent};
 use prost::Message;
 use std::collections::HashMap;
 

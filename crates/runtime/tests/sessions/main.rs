@@ -1,0 +1,9 @@
+//! Sessions over a device of heap memory: one program, a module for each story.
+
+mod builds;
+mod collectors;
+#[path = "../fake/mod.rs"]
+mod fake;
+mod hostile;
+mod runs;
+mod waits;
