@@ -47,20 +47,17 @@ fn a_million_replayed_tasks_on_a5sim() {
     let _ = Case::new("a5sim", 2, replay(TASKS)).run_exact();
 }
 
-/// What profiling holds on the host is its pool: the same for a short run and a long one.
+/// Host blocks that exist at most, and what one holds: 1,024 records of a cache line.
+const MOST_HOST_BLOCK_BYTES: u64 = 64 * 1024 * 64;
+
+/// How many blocks a run needs depends on how far the writer falls behind; no run needs room for all its records.
 #[test]
 fn host_memory_of_profiling_does_not_grow_with_the_run() {
     let _device = lanescope_conformance::exclusive();
     for platform in ["a2a3sim", "a5sim"] {
-        let held = |tasks| {
-            let finished = Case::new(platform, 2, vector(tasks)).run_exact();
-            finished
-                .outcome
-                .drain
-                .expect("a collector was on")
-                .host_block_bytes
-        };
-        let (short, long) = (held(2_000), held(100_000));
-        assert_eq!(short, long, "{platform}");
+        let finished = Case::new(platform, 2, vector(200_000)).run_exact();
+        let drain = finished.outcome.drain.expect("a collector was on");
+        assert!(drain.record_bytes > 2 * MOST_HOST_BLOCK_BYTES, "{drain:?}");
+        assert!(drain.host_block_bytes <= MOST_HOST_BLOCK_BYTES, "{drain:?}");
     }
 }
