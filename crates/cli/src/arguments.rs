@@ -216,6 +216,12 @@ pub(crate) struct ExportArguments {
     /// Of a format that has tables, only this one
     #[arg(long, value_name = "TABLE", value_parser = table)]
     pub(crate) table: Option<Table>,
+    /// parquet: the host's name in the dataset [default: as the run says]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// parquet: the run's name in the dataset [default: a fingerprint of the run]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run: Option<String>,
     #[command(flatten)]
     pub(crate) names: NamesArguments,
     /// merged-swimlane: print what the reference's converter prints, its statistics above all
@@ -376,6 +382,10 @@ pub(crate) enum FormatName {
     Csv,
     /// A Mermaid flowchart of a small graph
     Mermaid,
+    /// The same tables in a Parquet dataset, which the run is added to; docs/parquet.md
+    Parquet,
+    /// The same tables as Arrow IPC files
+    Arrow,
 }
 
 impl ExportArguments {
@@ -388,6 +398,12 @@ impl ExportArguments {
         ];
         let mut given = given.into_iter().filter(|(is_given, _)| *is_given);
         given.next().map(|(_, option)| option)
+    }
+
+    /// The same of a Parquet dataset.
+    pub(crate) fn of_parquet(&self) -> Option<&'static str> {
+        let host = self.host.as_ref().map(|_| "--host");
+        host.or(self.run.as_ref().map(|_| "--run"))
     }
 }
 

@@ -1,11 +1,13 @@
 //! `lanescope export`: convert a run to a format that other tools read.
 
 use crate::arguments::{ExportArguments, FormatName};
+use crate::results::Part;
 use crate::{output, reference, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
+use lanescope_export::dataset::Partition;
 use lanescope_export::tables::Table;
-use lanescope_export::{chrome, csv, merged_swimlane, mermaid};
+use lanescope_export::{chrome, columns, csv, merged_swimlane, mermaid};
 use lanescope_trace::Trace;
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -31,13 +33,18 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     if let Some(option) = arguments.of_merged_swimlane() {
         bail!("{option} goes with --format merged-swimlane");
     }
+    if format != FormatName::Parquet
+        && let Some(option) = arguments.of_parquet()
+    {
+        bail!("{option} goes with --format parquet");
+    }
     let trace = Trace::open(&arguments.dir)?;
     match shape {
         Shape::File(_) => return write_to(&to, |out| write(&trace, arguments, out)),
         Shape::Folder(name) if to == Path::new("-") => {
             bail!("{name} is a folder; name one with --output");
         }
-        Shape::Folder(_) => write_folder(&trace, format, &to)?,
+        Shape::Folder(_) => write_folder(&trace, arguments, &to)?,
     }
     output::note(format!("wrote {}", to.display()));
     Ok(ExitCode::SUCCESS)
@@ -51,7 +58,7 @@ pub(crate) fn write_to(
     if to == Path::new("-") {
         write_to_stdout(write)?;
     } else {
-        results::write_file(to, write)?;
+        results::write_file(to, |file| write(file))?;
         output::note(format!("wrote {}", to.display()));
     }
     Ok(ExitCode::SUCCESS)
@@ -67,7 +74,7 @@ fn shape(format: FormatName, table: Option<Table>) -> Result<Shape> {
     if let Some(table) = table {
         return match format {
             FormatName::Csv => Ok(Shape::File(format!("{}.csv", table.name()))),
-            _ => bail!("this format has no tables; --table goes with csv"),
+            _ => bail!("--table goes with --format csv"),
         };
     }
     let file = |name: &str| Shape::File(name.to_owned());
@@ -80,6 +87,8 @@ fn shape(format: FormatName, table: Option<Table>) -> Result<Shape> {
         FormatName::Mermaid => file(mermaid::FILE_NAME),
         FormatName::TensorDump => Shape::Folder(results::DUMP_FOLDER_NAME),
         FormatName::Csv => Shape::Folder(csv::FOLDER_NAME),
+        FormatName::Parquet => Shape::Folder(columns::PARQUET_FOLDER_NAME),
+        FormatName::Arrow => Shape::Folder(columns::ARROW_FOLDER_NAME),
     })
 }
 
@@ -115,26 +124,51 @@ fn write(trace: &Trace, arguments: &ExportArguments, to: &mut dyn Write) -> Resu
             csv::write(trace, table, to)?;
         }
         (FormatName::MergedSwimlane, _) => unreachable!("it is not made of a trace"),
-        (FormatName::TensorDump | FormatName::Csv, _) => {
+        (FormatName::TensorDump | FormatName::Csv | FormatName::Parquet | FormatName::Arrow, _) => {
             unreachable!("a folder is written by itself")
         }
     }
     Ok(())
 }
 
-fn write_folder(trace: &Trace, format: FormatName, folder: &Path) -> Result<()> {
-    if format == FormatName::TensorDump {
-        return results::write_tensor_dump(trace, folder);
-    }
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for table in Table::ALL {
-        let path = folder.join(format!("{}.csv", table.name()));
-        results::write_file(&path, |file| {
+fn write_folder(trace: &Trace, arguments: &ExportArguments, folder: &Path) -> Result<()> {
+    let in_folder = |extension: &str| {
+        let files = Table::ALL.map(|table| format!("{}.{extension}", table.name()));
+        files.map(|name| folder.join(name))
+    };
+    match arguments.format {
+        FormatName::TensorDump => results::write_tensor_dump(trace, folder),
+        FormatName::Csv => write_tables(in_folder("csv"), |table, file| {
             csv::write(trace, table, file)?;
             Ok(())
-        })?;
+        }),
+        FormatName::Arrow => write_tables(in_folder("arrow"), |table, file| {
+            Ok(columns::write_arrow(trace, table, file)?)
+        }),
+        FormatName::Parquet => {
+            let (host, run) = (arguments.host.as_deref(), arguments.run.as_deref());
+            let partition = Partition::of(trace, host, run);
+            let files = Table::ALL.map(|table| folder.join(partition.file(table)));
+            write_tables(files, |table, file| {
+                Ok(columns::write_parquet(trace, table, file)?)
+            })
+        }
+        _ => unreachable!("a file is written by itself"),
     }
-    Ok(())
+}
+
+/// Writes a file for every table; none takes its name before all are whole.
+fn write_tables(
+    files: [PathBuf; Table::ALL.len()],
+    write: impl Fn(Table, &mut (dyn Write + Send)) -> Result<()>,
+) -> Result<()> {
+    let mut parts = Vec::new();
+    for (table, path) in Table::ALL.into_iter().zip(&files) {
+        let folder = path.parent().context("a table's file has a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        parts.push(Part::write(path, |file| write(table, file))?);
+    }
+    parts.into_iter().try_for_each(Part::publish)
 }
 
 /// Whether `to` is what is being read: the file itself, or the one of its folder that was opened.

@@ -7,6 +7,7 @@ use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{ExportError, perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
 use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace};
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -159,7 +160,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 /// Writes a file whole or not at all: under another name first.
 pub(crate) fn write_file(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
 ) -> Result<()> {
     // A link is followed; a pipe or a device is written to, not replaced.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -170,21 +171,55 @@ pub(crate) fn write_file(
         write(&mut file)?;
         return Ok(file.flush()?);
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let written = File::create(&part)
-        .map_err(anyhow::Error::from)
-        .and_then(|file| {
-            let mut file = BufWriter::with_capacity(1 << 20, file);
-            write(&mut file)?;
-            file.flush()?;
-            Ok(fs::rename(&part, path)?)
-        });
-    written.with_context(|| {
-        let _ = fs::remove_file(&part);
-        format!("cannot write {}", path.display())
-    })
+    Part::write(path, write)?.publish()
+}
+
+/// A file that was written whole under another name; unless it is published, it is removed.
+#[must_use]
+pub(crate) struct Part {
+    path: PathBuf,
+    part: PathBuf,
+}
+
+impl Part {
+    pub(crate) fn write(
+        path: &Path,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
+    ) -> Result<Self> {
+        // Hidden: whoever reads all files of the folder meanwhile leaves it out.
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".part");
+        let part = Self {
+            path: path.to_owned(),
+            part: path.with_file_name(name),
+        };
+        let written = File::create(&part.part)
+            .map_err(anyhow::Error::from)
+            .and_then(|file| {
+                let mut file = BufWriter::with_capacity(1 << 20, file);
+                write(&mut file)?;
+                Ok(file.flush()?)
+            });
+        written.with_context(|| part.failure())?;
+        Ok(part)
+    }
+
+    /// Gives the file its name.
+    pub(crate) fn publish(self) -> Result<()> {
+        fs::rename(&self.part, &self.path).with_context(|| self.failure())
+    }
+
+    fn failure(&self) -> String {
+        format!("cannot write {}", self.path.display())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Once published there is none.
+        let _ = fs::remove_file(&self.part);
+    }
 }
 
 /// Prints a text, or writes it to a file whole or not at all.

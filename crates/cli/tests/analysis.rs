@@ -152,3 +152,79 @@ fn merged_runs_open_with_every_other_command() {
     assert_eq!(code, 2);
     assert!(told.contains("is one of the runs"), "{told}");
 }
+
+/// Every file below a folder, by its path there.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let path = path.strip_prefix(folder).unwrap();
+                found.push(path.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_dataset_takes_every_run_once() {
+    let folder = Folder::with_runs("dataset");
+    let export = |run: &str, more: &[&str]| {
+        let words = ["export", run, "--format", "parquet", "-o", "all"];
+        let (code, data, told) = folder.lanescope(&[&words, more].concat());
+        assert_eq!((code, data.as_str()), (0, ""), "{told}");
+    };
+    let dataset = folder.0.join("all");
+    export("a", &[]);
+    let first = files(&dataset);
+    assert_eq!(first.len(), 6);
+    assert!(first[5].starts_with("verdicts/host=unknown/device=0/run=r"));
+    let bytes = fs::read(dataset.join(&first[3])).unwrap();
+    export("a", &[]);
+    assert_eq!(files(&dataset), first);
+    assert_eq!(fs::read(dataset.join(&first[3])).unwrap(), bytes);
+    export("b", &[]);
+    export("b", &["--host", "node 7", "--run", "7"]);
+    assert_eq!(files(&dataset).len(), 18);
+    let named = "tasks/host=node_7/device=0/run=r7/tasks.parquet";
+    assert!(dataset.join(named).exists());
+
+    // A table that cannot be written leaves the others as they were.
+    let kept = fs::read(dataset.join(named)).unwrap();
+    let blocked = dataset.join("verdicts/host=node_7/device=0/run=r7");
+    fs::remove_dir_all(&blocked).unwrap();
+    fs::write(&blocked, "in the way").unwrap();
+    let words = ["export", "a", "--format", "parquet", "-o", "all"];
+    let (code, _, told) =
+        folder.lanescope(&[&words[..], &["--host", "node 7", "--run", "7"]].concat());
+    assert_eq!(code, 2);
+    assert!(told.contains("verdicts/host=node_7"), "{told}");
+    assert_eq!(fs::read(dataset.join(named)).unwrap(), kept);
+    assert!(files(&dataset).iter().all(|file| !file.contains(".part")));
+}
+
+#[test]
+fn options_of_one_format_are_refused_with_others() {
+    let folder = Folder::with_runs("options");
+    for (words, fault) in [
+        (["--format", "csv", "--host", "x"], "--host goes with"),
+        (["--format", "arrow", "--run", "x"], "--run goes with"),
+        (
+            ["--format", "parquet", "--table", "pmu"],
+            "--table goes with",
+        ),
+    ] {
+        let (code, _, told) = folder.lanescope(&[&["export", "a"], &words[..]].concat());
+        assert_eq!(code, 2);
+        assert!(told.contains(fault), "{told}");
+    }
+    let (code, _, told) = folder.lanescope(&["export", "a", "--format", "arrow"]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(files(&folder.0.join("a/arrow")).len(), 6);
+}

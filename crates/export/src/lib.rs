@@ -14,7 +14,10 @@
 //! [`ExportError`]. On an error the output is incomplete; the caller removes it.
 
 pub mod chrome;
+#[cfg(feature = "columns")]
+pub mod columns;
 pub mod csv;
+pub mod dataset;
 mod error;
 mod flows;
 pub mod merged_swimlane;

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod chrome;
+#[cfg(feature = "columns")]
+mod columns;
 mod csv;
 mod mermaid;
 
