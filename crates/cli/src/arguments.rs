@@ -137,6 +137,10 @@ pub(crate) struct ReportArguments {
         hide_default_value = true
     )]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) names: NamesArguments,
+    #[command(flatten)]
+    pub(crate) log: LogArguments,
 }
 
 #[derive(Args, Debug)]
@@ -201,6 +205,8 @@ pub(crate) enum ReportFormat {
     Json,
     /// One page that needs no network and no script
     Html,
+    /// What the reference's converter prints, byte for byte
+    Reference,
 }
 
 #[derive(Args, Debug)]
@@ -234,22 +240,23 @@ pub(crate) struct ExportArguments {
 /// Which device log belongs to a records file.
 #[derive(Args, Debug)]
 pub(crate) struct LogArguments {
-    /// --statistics: the device log; a folder or a pattern stands for its newest [default: of all
-    /// logs, the one nearest in time]
-    #[arg(long, value_name = "FILE|DIR|GLOB", requires = "statistics")]
+    /// The reference's statistics: the device log; a folder or a pattern stands for its newest [default:
+    /// of all logs, the one nearest in time]
+    #[arg(long, value_name = "FILE|DIR|GLOB")]
     pub(crate) device_log: Option<PathBuf>,
-    /// --statistics: take the newest log of this device
-    #[arg(short, long, value_name = "N", requires = "statistics")]
+    /// The reference's statistics: take the newest log of this device
+    #[arg(short, long, value_name = "N")]
     pub(crate) device: Option<u32>,
 }
 
 /// What lies beside a records file of the reference runtime.
 #[derive(Args, Debug)]
 pub(crate) struct NamesArguments {
-    /// merged-swimlane: the reference's name map, for functions and the orchestrator
+    /// The reference's formats: its name map, for functions and the orchestrator
     #[arg(long, value_name = "FILE")]
     pub(crate) func_names: Option<PathBuf>,
-    /// merged-swimlane: take successors from this deps.json, and mark those that were not kept
+    /// The reference's formats: take successors from this deps.json; merged-swimlane marks those that were
+    /// not kept
     #[arg(long, value_name = "FILE")]
     pub(crate) deps: Option<PathBuf>,
 }
@@ -388,16 +395,27 @@ pub(crate) enum FormatName {
     Arrow,
 }
 
+impl NamesArguments {
+    /// The first option that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let deps = || self.deps.as_ref().map(|_| "--deps");
+        self.func_names.as_ref().map(|_| "--func-names").or_else(deps)
+    }
+}
+
+impl LogArguments {
+    /// The first option that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let device = || self.device.map(|_| "--device");
+        self.device_log.as_ref().map(|_| "--device-log").or_else(device)
+    }
+}
+
 impl ExportArguments {
     /// An option that was given and speaks of one format alone.
     pub(crate) fn of_merged_swimlane(&self) -> Option<&'static str> {
-        let given = [
-            (self.names.func_names.is_some(), "--func-names"),
-            (self.names.deps.is_some(), "--deps"),
-            (self.statistics, "--statistics"),
-        ];
-        let mut given = given.into_iter().filter(|(is_given, _)| *is_given);
-        given.next().map(|(_, option)| option)
+        let statistics = || self.statistics.then_some("--statistics");
+        self.names.given().or_else(statistics)
     }
 
     /// The same of a Parquet dataset.

@@ -27,6 +27,9 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
             to.display()
         );
     }
+    if let Some(option) = arguments.log.given().filter(|_| !arguments.statistics) {
+        bail!("{option} goes with --statistics");
+    }
     if format == FormatName::MergedSwimlane {
         return reference::export(arguments, &to);
     }

@@ -1,12 +1,12 @@
 //! Files of the reference's own tools: its records file with every double kept, and what it makes of it.
 
-use crate::arguments::{ExportArguments, NamesArguments};
-use crate::{device_log, export, output, results};
+use crate::arguments::{ExportArguments, NamesArguments, ReportArguments};
+use crate::{device_log, export, output, report, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
 use lanescope_export::merged_swimlane;
 use lanescope_report::reference;
-use lanescope_trace::Trace;
+use lanescope_trace::{Trace, Verdict};
 use lanescope_trace::import::Format;
 use lanescope_trace::reference::{Dependencies, Document, Names};
 use std::fs::{self, File};
@@ -37,10 +37,21 @@ pub(crate) fn export(arguments: &ExportArguments, to: &Path) -> Result<ExitCode>
     Ok(code)
 }
 
+/// Prints the statistics that the reference's converter prints. Ends with 1 when the run lost something.
+pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
+    let records = Records::open(&arguments.dir, &arguments.names)?;
+    let log = device_log::open(&arguments.log, records.file.as_deref())?;
+    let text = reference::statistics_text(&records.document, &records.names, log.as_ref());
+    results::write_text(&arguments.output, &text)?;
+    Ok(report::exit_code(records.verdict.as_ref()))
+}
+
 /// What the reference's tools read, from any source.
 struct Records {
     document: Document,
     names: Names,
+    /// What became of the run, where the source says so.
+    verdict: Option<Verdict>,
     /// The records file, when it was one.
     file: Option<PathBuf>,
 }
@@ -49,12 +60,12 @@ impl Records {
     /// Reads a records file as it is, anything else by way of the records file it would have.
     fn open(source: &Path, given: &NamesArguments) -> Result<Self> {
         let file = records_file(source)?;
-        let (mut document, known) = match &file {
-            Some(file) => (Document::open(file)?, Names::default()),
+        let (mut document, known, verdict) = match &file {
+            Some(file) => (Document::open(file)?, Names::default(), None),
             None => {
                 let trace = Trace::open(source)?;
                 let document = merged_swimlane::document_of(&trace, scratch_file()?, source)?;
-                (document, Names::of(&trace))
+                (document, Names::of(&trace), trace.verdict().cloned())
             }
         };
         if let Some(path) = &given.deps {
@@ -67,6 +78,7 @@ impl Records {
         Ok(Self {
             document,
             names,
+            verdict,
             file,
         })
     }

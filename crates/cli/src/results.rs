@@ -18,7 +18,7 @@ pub(crate) const TRACE_FILE_NAME: &str = "trace.perfetto-trace";
 /// The report of a run as JSON.
 pub(crate) const REPORT_FILE_NAME: &str = "report.json";
 /// The records of a run as the reference runtime writes them.
-pub(crate) const RECORDS_FILE_NAME: &str = lanescope_trace::records_json::FILE_NAME;
+pub(crate) const RECORDS_FILE_NAME: &str = lanescope_trace::import::RECORDS_FILE_NAME;
 
 /// The counters of a run as the reference runtime writes them.
 pub(crate) const PMU_FILE_NAME: &str = pmu_csv::FILE_NAME;

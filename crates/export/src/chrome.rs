@@ -5,28 +5,33 @@
 //! Process 1 has a thread for each core, with the kernels from start to end; process 2 the same cores as
 //! the AICPU sees them, from dispatch to finish; process 3 the phases of each AICPU thread, process 4 those
 //! of the orchestrator. Slices that overlap go to further threads: lane *n* of core *c* is thread
-//! `10000 n + c`. Edges are flows between kernels, hardware counters are counter events of process 1, lost
-//! records are instants.
+//! `10000 n + c`. Edges are flows between kernels, hardware counters are counter events of process 1, each
+//! saying beside its values which task it is of; lost records are instants.
 //!
 //! # Times
 //!
 //! Microseconds since the first known time of the run, in decimal and exact ([`Microseconds`]); the tick
-//! they count from and the counter's rate are in `otherData`, so no tick is lost.
+//! they count from and the counter's rate are in `otherData`, so no tick is lost and an import gives the
+//! same tasks, edges, counters and phases.
 //!
 //! # What can be lost
 //!
-//! A task of which neither start nor end is known has no event; it is counted in [`Written::undrawn_tasks`]
-//! and in `otherData`. Where the verdict knows of losses behind the last task of a core, only the verdict
+//! A task of which neither start nor end is known has no event, counters without a time or of an event type
+//! that the chip does not have neither; they are counted in [`Written`] and in `undrawn`. Where the verdict knows of losses behind the last task of a core, only the verdict
 //! in `otherData` says so.
 //!
 //! # Errors
 //!
 //! [`ExportError::Write`].
 
+mod counters;
+mod other_data;
+mod phases;
+
 use crate::ExportError;
 use crate::flows::Flows;
 use crate::text::{Microseconds, Text};
-use lanescope_trace::{Chip, PmuRow, Session, Task, Trace, lost_before, lost_between};
+use lanescope_trace::{Task, Trace, lost_before, lost_between};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -48,6 +53,8 @@ pub struct Written {
     pub instants: u64,
     /// Tasks without an event.
     pub undrawn_tasks: u64,
+    /// Rows of counters without an event.
+    pub undrawn_counters: u64,
     /// Task records that the tokens prove to be missing.
     pub lost_records: u64,
 }
@@ -139,7 +146,9 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     fn write(mut self) -> io::Result<Written> {
-        self.text.raw("{\"traceEvents\":[\n");
+        self.text.raw("{\"displayTimeUnit\":\"ns\",");
+        self.other_data();
+        self.text.raw(",\"traceEvents\":[\n");
         for (pid, name) in PROCESSES {
             self.describe("process_name", pid, None, name);
         }
@@ -158,7 +167,7 @@ impl<'a, W: Write> Writer<'a, W> {
             self.text.pass_on()?;
         }
         self.phases()?;
-        self.other_data();
+        self.undrawn();
         self.written.bytes = self.text.finish()?;
         Ok(self.written)
     }
@@ -267,16 +276,39 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     fn arguments(&mut self, task: &Task) {
+        self.identity(task);
+        let waits = (task.head_wait_ticks(), task.receive_wait_ticks());
+        self.wait("head_wait_us", waits.0);
+        self.wait("receive_wait_us", waits.1);
+        self.wait("tail_wait_us", task.tail_wait_ticks());
+        // What no wait tells, since there is none or it is below 0.
+        if waits.0.is_none() {
+            self.known("dispatch_us", task.dispatch_ticks);
+        }
+        if waits.0.and(waits.1).is_none() {
+            self.known("receive_us", task.receive_ticks);
+        }
+        if task.tail_wait_ticks().is_none() {
+            self.known("finish_us", task.finish_ticks);
+        }
+        self.text.raw("}}");
+    }
+
+    fn identity(&mut self, task: &Task) {
         self.text.raw(",\"args\":{");
         self.argument("task_id", task.task_id, true);
         self.argument("func_id", u64::from(task.func_id), false);
         if task.token != 0 {
             self.argument("token", u64::from(task.token), false);
         }
-        self.wait("head_wait_us", task.head_wait_ticks());
-        self.wait("receive_wait_us", task.receive_wait_ticks());
-        self.wait("tail_wait_us", task.tail_wait_ticks());
-        self.text.raw("}}");
+    }
+
+    /// A time as an argument, if it is known.
+    fn known(&mut self, key: &str, ticks: u64) {
+        self.wait(
+            key,
+            (ticks != 0).then(|| ticks.saturating_sub(self.origin_ticks)),
+        );
     }
 
     fn flow(&mut self, phase: &str, edge: u64, tid: u64, ticks: u64) {
@@ -302,7 +334,13 @@ impl<'a, W: Write> Writer<'a, W> {
         self.name(&self.trace.functions().label(task.func_id));
         self.at(at);
         self.text.raw(",\"s\":\"t\"");
-        self.arguments(task);
+        self.identity(task);
+        self.known("dispatch_us", task.dispatch_ticks);
+        self.known("receive_us", task.receive_ticks);
+        self.known("start_us", task.start_ticks);
+        self.known("end_us", task.end_ticks);
+        self.known("finish_us", task.finish_ticks);
+        self.text.raw("}}");
         self.written.instants += 1;
     }
 
@@ -338,125 +376,5 @@ impl<'a, W: Write> Writer<'a, W> {
         self.name(&format!("{lost} records lost before this task"));
         self.at(at);
         self.text.raw(",\"s\":\"t\"}");
-    }
-
-    fn counters(&mut self, row: &PmuRow) {
-        let chip = self.trace.session().chip.unwrap_or(Chip::A2a3);
-        let Some(event) = chip.info().pmu_event(row.event).filter(|_| row.ticks != 0) else {
-            return;
-        };
-        self.event("C", KERNELS, u64::from(row.core));
-        let mut name = std::mem::take(&mut self.name);
-        name.clear();
-        let _ = write!(
-            name,
-            "{} counters",
-            self.trace.session().core_name(usize::from(row.core))
-        );
-        self.name(&name);
-        self.name = name;
-        self.at(row.ticks);
-        self.text.raw(",\"args\":{");
-        self.argument("total_cycles", row.total_cycles, true);
-        for (counter, column) in event.columns() {
-            self.argument(column, u64::from(row.counters[counter]), false);
-        }
-        self.text.raw("}}");
-    }
-
-    fn phases(&mut self) -> io::Result<()> {
-        let trace = self.trace;
-        for thread in trace.threads() {
-            let tid = u64::from(thread);
-            let mut is_named = false;
-            for phase in trace.scheduler_phases(thread) {
-                let Some(lasting) = phase.end_ticks.checked_sub(phase.start_ticks) else {
-                    continue;
-                };
-                if phase.start_ticks == 0 {
-                    continue;
-                }
-                if !std::mem::replace(&mut is_named, true) {
-                    let name = format!("scheduler {thread}");
-                    self.describe("thread_name", SCHEDULERS, Some(tid), &name);
-                }
-                self.event("X", SCHEDULERS, tid);
-                self.name(phase.name());
-                self.at(phase.start_ticks);
-                self.lasting(lasting);
-                self.text.raw(",\"args\":{");
-                self.argument("loop_iter", phase.loop_iter, true);
-                self.argument("tasks_processed", phase.tasks_processed, false);
-                if let Some((hits, misses)) = phase.pops {
-                    self.argument("pop_hit", hits, false);
-                    self.argument("pop_miss", misses, false);
-                }
-                self.text.raw("}}");
-                self.text.pass_on()?;
-            }
-            self.orchestrator_phases(thread)?;
-        }
-        for loss in trace.phase_losses() {
-            self.event("i", SCHEDULERS, u64::from(loss.thread));
-            self.name(&format!("{} phase records lost before this", loss.count));
-            self.at(loss.at_ticks);
-            self.text.raw(",\"s\":\"t\"}");
-            self.text.pass_on()?;
-        }
-        Ok(())
-    }
-
-    fn orchestrator_phases(&mut self, thread: u32) -> io::Result<()> {
-        let trace = self.trace;
-        let tid = u64::from(thread);
-        let mut is_named = false;
-        for phase in trace.orchestrator_phases(thread) {
-            let Some(lasting) = phase.end_ticks.checked_sub(phase.start_ticks) else {
-                continue;
-            };
-            if phase.start_ticks == 0 {
-                continue;
-            }
-            if !std::mem::replace(&mut is_named, true) {
-                let name = format!("orchestrator {thread}");
-                self.describe("thread_name", ORCHESTRATORS, Some(tid), &name);
-            }
-            self.event("X", ORCHESTRATORS, tid);
-            self.name(phase.name());
-            self.at(phase.start_ticks);
-            self.lasting(lasting);
-            self.text.raw(",\"args\":{");
-            self.argument("submit_index", phase.submit_index, true);
-            if phase.task_id != u64::MAX {
-                self.argument("task_id", phase.task_id, false);
-            }
-            self.text.raw("}}");
-            self.text.pass_on()?;
-        }
-        Ok(())
-    }
-
-    /// What the format has no events for.
-    fn other_data(&mut self) {
-        let (trace, written) = (self.trace, self.written);
-        let session: &Session = trace.session();
-        self.text
-            .raw("\n],\"displayTimeUnit\":\"ns\",\"otherData\":{");
-        self.argument("ticks_per_second", session.ticks_per_second, true);
-        self.text.raw(",\"origin_ticks\":\"");
-        self.text.uint(self.origin_ticks);
-        self.text.raw("\",\"platform\":");
-        self.text.json_string(&session.platform);
-        self.text.raw(",\"workload\":");
-        self.text.json_string(&session.workload);
-        self.argument("tasks", trace.task_count(), false);
-        self.argument("undrawn_tasks", written.undrawn_tasks, false);
-        self.argument("undrawn_edges", written.undrawn_flows, false);
-        self.text.raw(",\"verdict\":");
-        match trace.verdict() {
-            Some(verdict) => self.text.json_string(verdict.outcome.name()),
-            None => self.text.raw("null"),
-        }
-        self.text.raw("}}\n");
     }
 }

@@ -22,7 +22,7 @@ use lanescope_trace::{Chip, Orchestrator, OrchestratorPhase, SchedulerPhase, Tas
 use std::borrow::Cow;
 use std::io::Write;
 
-pub use lanescope_trace::records_json::FILE_NAME;
+pub use lanescope_trace::import::RECORDS_FILE_NAME as FILE_NAME;
 
 /// Decoded records as the reference's collector has them.
 #[derive(Clone, Debug, Default)]

@@ -48,7 +48,7 @@ pub enum TraceError {
         "{}: neither {} nor {}, nor another file that can be imported, is in this folder",
         path.display(),
         lanescope_capture::CAPTURE_FILE_NAME,
-        crate::records_json::FILE_NAME
+        crate::import::RECORDS_FILE_NAME
     )]
     NothingToRead {
         /// The folder.

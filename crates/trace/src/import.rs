@@ -33,7 +33,9 @@ mod sorter;
 mod tensor_dump;
 mod tensors;
 
-use crate::{Trace, TraceError, capture, records_json};
+use crate::{Trace, TraceError, capture};
+pub use l2_records::FILE_NAME as RECORDS_FILE_NAME;
+
 use draft::Draft;
 use edges::WriteError;
 use lanescope_capture::CaptureFile;
@@ -91,6 +93,7 @@ impl Format {
         }
         let telling = [
             ("\"traceEvents\"", Self::Chrome),
+            ("\"otherData\"", Self::Chrome),
             ("\"aicore_tasks\"", Self::ChipSwimlane),
             ("\"chip_swimlane_level\"", Self::ChipSwimlane),
             ("\"l2_swimlane_level\"", Self::ChipSwimlane),
@@ -124,15 +127,10 @@ fn start_of(path: &Path) -> Result<Vec<u8>, TraceError> {
     Ok(start)
 }
 
-fn first_byte(path: &Path) -> Result<Option<u8>, TraceError> {
-    let start = start_of(path)?;
-    Ok(start.into_iter().find(|byte| !byte.is_ascii_whitespace()))
-}
-
 /// The files of one run that lie in a folder as the reference runtime names them, its records first.
 #[must_use]
 pub fn in_folder(folder: &Path) -> Vec<PathBuf> {
-    let mut names = vec![PathBuf::from(records_json::FILE_NAME)];
+    let mut names = vec![PathBuf::from(l2_records::FILE_NAME)];
     names.extend(chip_swimlane::FILE_NAMES.map(PathBuf::from));
     let records = names.iter().find(|name| folder.join(name).is_file());
     let mut found: Vec<PathBuf> = records.cloned().into_iter().collect();
@@ -197,7 +195,7 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
         let read = match format {
             Format::L2Records => l2_records::read(path, &mut draft),
             Format::ChipSwimlane => chip_swimlane::read(path, &mut draft),
-            Format::Chrome => chrome::read(path, &mut draft),
+            Format::Chrome => chrome::read(path, scratch, &mut draft),
             Format::Deps => deps::read(path, &mut draft),
             Format::NameMap => name_map::read(path, &mut draft),
             Format::PmuCsv => pmu_csv::read(path, &mut draft),

@@ -37,7 +37,7 @@ use crate::TraceError;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-pub use number::Number;
+pub use number::{Fixed, Number};
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// The longest number, and the longest string that is not skipped, that is read.
@@ -62,6 +62,21 @@ pub struct Reader<R> {
     is_drained: bool,
     /// Before it, [`LONGEST_BYTES`] or all that is left are at hand.
     safe: usize,
+}
+
+/// What kind of value comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An object.
+    Object,
+    /// An array.
+    Array,
+    /// A string.
+    Text,
+    /// A number.
+    Number,
+    /// `true`, `false`, `null`, or what is no value at all.
+    Other,
 }
 
 /// How far the members of one object, or the elements of one array, have been read.
@@ -188,6 +203,21 @@ impl<R: Read> Reader<R> {
         Ok(true)
     }
 
+    /// What comes, by its first byte; nothing is taken.
+    ///
+    /// # Errors
+    ///
+    /// When the source fails.
+    pub fn kind(&mut self) -> Result<Kind, TraceError> {
+        Ok(match self.peek()? {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::Text,
+            Some(b'-' | b'0'..=b'9') => Kind::Number,
+            _ => Kind::Other,
+        })
+    }
+
     /// Takes `null` if that is what comes.
     ///
     /// # Errors
@@ -199,6 +229,19 @@ impl<R: Read> Reader<R> {
             self.literal(b"null")?;
         }
         Ok(is_null)
+    }
+
+    /// The `true` or `false` that comes.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes.
+    pub fn boolean(&mut self) -> Result<bool, TraceError> {
+        match self.peek()? {
+            Some(b't') => self.literal(b"true").map(|()| true),
+            Some(b'f') => self.literal(b"false").map(|()| false),
+            _ => Err(self.unexpected("`true` or `false`")),
+        }
     }
 
     /// Checks that nothing comes behind the document.

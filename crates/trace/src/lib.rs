@@ -31,7 +31,6 @@ pub mod merge;
 mod payload;
 mod phase;
 mod pmu;
-pub mod records_json;
 pub mod reference;
 mod rows;
 mod session;

@@ -238,6 +238,20 @@ pub(crate) fn scheduler_record(
     }
 }
 
+/// The record of a phase whose source counts the rounds it lasted.
+pub(crate) fn with_rounds(record: PhaseRecord, rounds: u64) -> PhaseRecord {
+    let kind = PhaseKind::from_raw(record.phase);
+    let works = matches!(kind, Some(PhaseKind::Complete | PhaseKind::Dispatch));
+    PhaseRecord {
+        tasks: match works {
+            true => record.tasks,
+            false => u32::try_from(rounds).unwrap_or(u32::MAX),
+        },
+        reserved: record.reserved & !IMPORTED,
+        ..record
+    }
+}
+
 /// The record of an imported orchestrator phase.
 pub(crate) fn orchestrator_record(
     phase: u32,

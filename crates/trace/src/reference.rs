@@ -2,7 +2,7 @@
 //!
 //! # Where it sits
 //!
-//! Beside [`crate::records_json`], which turns the same file into ticks. What must give the very
+//! Beside [`crate::import`], which turns the same file into ticks. What must give the very
 //! doubles that the reference's own tools give starts from here: the `merged_swimlane.json` export
 //! and the reference's printed statistics.
 //!

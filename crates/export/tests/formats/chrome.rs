@@ -2,7 +2,8 @@
 
 use super::{odd, plain};
 use lanescope_export::chrome;
-use lanescope_trace::Trace;
+use lanescope_trace::synth::Synth;
+use lanescope_trace::{Chip, PmuRow, Task, Trace};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -90,4 +91,124 @@ fn what_is_odd_is_told() {
     assert_eq!(counters["args"]["total_cycles"], 1234);
     assert_eq!(document["otherData"]["origin_ticks"], "84195465005228");
     assert_eq!(document["otherData"]["verdict"], Value::Null);
+}
+
+/// What an import of the export gives.
+fn again(trace: &Trace) -> Trace {
+    let name = format!(
+        "lanescope-chrome-{}-{}.json",
+        std::process::id(),
+        trace.task_count()
+    );
+    let path = std::env::temp_dir().join(name);
+    let mut out = Vec::new();
+    chrome::write(trace, &mut out).unwrap();
+    std::fs::write(&path, out).unwrap();
+    let again = Trace::open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    again
+}
+
+fn tasks(trace: &Trace) -> Vec<Task> {
+    let mut tasks: Vec<_> = trace
+        .tasks()
+        .map(|task| Task {
+            run_id: 0,
+            // The trace names a core by its kind, whatever the task's row says.
+            core_type: trace.session().cores[usize::from(task.core)].core_type,
+            ..task
+        })
+        .collect();
+    tasks.sort_by_key(|task| (task.task_id, task.core, task.start_ticks));
+    tasks
+}
+
+fn edges(trace: &Trace) -> Vec<(u64, u64)> {
+    let mut edges: Vec<_> = trace.edges().iter().collect();
+    edges.sort_unstable();
+    edges
+}
+
+fn assert_told(trace: &Trace, again: &Trace) {
+    assert_eq!(tasks(again), tasks(trace));
+    let (found, expected) = (again.session(), trace.session());
+    assert_eq!(found.ticks_per_second, expected.ticks_per_second);
+    assert_eq!((found.chip, found.level), (expected.chip, expected.level));
+    for (core, known) in found.cores.iter().zip(&expected.cores) {
+        assert_eq!(core.thread, known.thread);
+    }
+    for task in trace.tasks() {
+        let core = usize::from(task.core);
+        assert_eq!(found.cores[core].core_type, expected.cores[core].core_type);
+        let names = (again.functions(), trace.functions());
+        assert_eq!(names.0.label(task.func_id), names.1.label(task.func_id));
+    }
+    assert_eq!(again.orchestrator(), trace.orchestrator());
+    for thread in trace.threads() {
+        assert!(
+            again
+                .scheduler_phases(thread)
+                .eq(trace.scheduler_phases(thread))
+        );
+        assert!(
+            again
+                .orchestrator_phases(thread)
+                .eq(trace.orchestrator_phases(thread))
+        );
+    }
+}
+
+#[test]
+fn an_import_of_the_export_is_the_same_run() {
+    for chip in Chip::ALL {
+        let trace = Synth {
+            chip,
+            tasks: 2000,
+            edges_per_task: 3,
+            ..Synth::default()
+        }
+        .trace()
+        .unwrap();
+        let again = again(&trace);
+        assert_told(&trace, &again);
+        assert_eq!(edges(&again), edges(&trace));
+        assert_eq!(again.notes(), []);
+    }
+}
+
+#[test]
+fn what_is_odd_comes_back_or_is_counted() {
+    let trace = odd();
+    let again = again(&trace);
+    assert_told(&trace, &again);
+    // The edge to a task without a record is not drawn, and the file says so.
+    assert_eq!(edges(&again), [(1, 2), (1, 1 << 60)]);
+    let notes: Vec<_> = again
+        .notes()
+        .iter()
+        .map(|note| (note.count, note.text.as_str()))
+        .collect();
+    assert!(
+        notes.contains(&(1, "edges that the trace does not draw")),
+        "{notes:?}"
+    );
+    let (found, expected) = (again.pmu_rows().next(), trace.pmu_rows().next());
+    let (found, expected) = (found.unwrap(), expected.unwrap());
+    let columns = trace
+        .session()
+        .chip
+        .unwrap()
+        .info()
+        .pmu_event(2)
+        .unwrap()
+        .columns();
+    for (counter, _) in columns {
+        assert_eq!(found.counters[counter], expected.counters[counter]);
+    }
+    let plain = |row: PmuRow| PmuRow {
+        counters: [0; 10],
+        run_id: 0,
+        ..row
+    };
+    assert_eq!(plain(found), plain(expected));
 }

@@ -4,13 +4,13 @@
 //! core's dispatch number. Rows have 5 to 7 columns, or 4 to 5, by the age of the file; all are read.
 
 use super::draft::{Draft, Unit};
-use super::json::{self, ByThread, Each, Keys, Numbers, Object, Uint};
+use super::json::{self, Seen, Source, Step, given};
 use super::rows::Half;
+use crate::json::Members;
 use crate::phase::{orchestrator_record, scheduler_record};
 use crate::{OrchestratorPhase, SchedulerPhase, TraceError};
 use lanescope_abi::{Chip, CoreType, TaskRecord};
-use serde::Deserialize;
-use serde::de::{Error, IgnoredAny, MapAccess};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// The names such a file has.
@@ -19,141 +19,146 @@ pub(super) const FILE_NAMES: [&str; 2] = ["chip_swimlane_records.json", "l2_swim
 /// A core type that is not told with the row.
 const UNTOLD: u8 = u8::MAX;
 
+const KEYS: [&str; 9] = [
+    "chip_swimlane_level",
+    "metadata",
+    "aicore_tasks",
+    "aicpu_tasks",
+    "scheduler_tasks",
+    "aicpu_scheduler_phases",
+    "scheduler_records",
+    "aicpu_orchestrator_phases",
+    "l2_swimlane_level",
+];
+const A_COUNT: &str = "an integer of 64 bits";
+const ROWS_OF_SCHEDULER: &str = "an array of rows [core, dispatch number, dispatch, finish, …]";
+
 pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut document = Document {
-        draft,
-        has_rate: false,
-        has_tasks: false,
-    };
-    json::read(path, Object(&mut document))?;
+    let mut reader = json::open(path)?;
+    let mut seen = Seen::default();
+    let mut members = Members::default();
+    let expected = "an object with the keys `metadata` and `aicore_tasks`";
+    json::begin(&mut reader, expected)?;
+    while let Some(member) = reader.member(&KEYS, &mut members)? {
+        if member < KEYS.len() {
+            seen.once(&reader, &KEYS, member)?;
+        }
+        let reader = &mut reader;
+        match member {
+            0 | 8 => draft.level = Some(reader.integer_of("a level, an integer of 32 bits")?),
+            1 => metadata(reader, draft)?,
+            2 => {
+                let expected = "an array of rows [core, task, dispatch number, start, end, …]";
+                json::each(reader, expected, |reader| {
+                    let row = numbers::<7>(reader)?;
+                    of_core(draft, &row).map_err(|text| reader.error(text))
+                })?;
+            }
+            3 => json::each(reader, ROWS_OF_SCHEDULER, |reader| {
+                let row = numbers::<5>(reader)?;
+                of_scheduler(draft, &row).map_err(|text| reader.error(text))
+            })?,
+            4 => scheduler_tasks(reader, draft)?,
+            5 => {
+                let expected = "an array of arrays of scheduler phases";
+                json::by_thread(reader, expected, |reader, thread| {
+                    let row = SchedulerRow::read(reader)?;
+                    scheduler(draft, thread, &row).map_err(|text| reader.error(text))
+                })?;
+            }
+            6 => scheduler_records(reader, draft)?,
+            7 => {
+                let expected = "an array of arrays of orchestrator phases";
+                json::by_thread(reader, expected, |reader, thread| {
+                    orchestrator(reader, thread, draft)
+                })?;
+            }
+            _ => reader.skip()?,
+        }
+    }
+    reader.end()?;
+    seen.need(&reader, &KEYS, &[1, 2])?;
     "chip_swimlane_records".clone_into(&mut draft.platform);
     Ok(())
 }
 
-struct Document<'a> {
-    draft: &'a mut Draft,
-    has_rate: bool,
-    has_tasks: bool,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    clock_freq_hz: u64,
-    #[serde(default)]
-    core_types: Vec<CoreTypeName>,
-    #[serde(default)]
-    core_to_thread: Vec<i64>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum CoreTypeName {
-    Aic,
-    Aiv,
-}
-
-#[derive(Deserialize)]
-struct SchedulerRow {
-    #[serde(alias = "phase")]
-    kind: String,
-    start_cycles: u64,
-    end_cycles: u64,
-    #[serde(default)]
-    loop_iter: u64,
-    #[serde(default)]
-    tasks_processed: u64,
-    pop_hit: Option<u64>,
-    pop_miss: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OrchestratorRow {
-    start_cycles: u64,
-    end_cycles: u64,
-    #[serde(default)]
-    submit_idx: u64,
-    #[serde(default)]
-    task_id: Option<Uint>,
-}
-
-impl<'de> Keys<'de> for Document<'_> {
-    const EXPECTED: &'static str = "an object with the keys `metadata` and `aicore_tasks`";
-
-    fn key<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let draft = &mut *self.draft;
-        match key {
-            "chip_swimlane_level" | "l2_swimlane_level" => draft.level = Some(map.next_value()?),
-            "metadata" => {
-                self.has_rate = true;
-                metadata(draft, &map.next_value()?).map_err(A::Error::custom)?;
+fn metadata(reader: &mut Source, draft: &mut Draft) -> Step {
+    let names = ["clock_freq_hz", "core_types", "core_to_thread"];
+    let mut rate = None;
+    let mut members = Members::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.member(&names, &mut members)? {
+        match member {
+            0 => rate = Some(reader.integer_of("the rate of the ticks in Hz")?),
+            1 => {
+                let mut cores = 0..=u16::MAX;
+                json::each(reader, "an array of `aic` and `aiv`", |reader| {
+                    let core_type = core_type(reader)?;
+                    let core = next_core(reader, &mut cores)?;
+                    draft.core(core).core_type = Some(core_type);
+                    Ok(())
+                })?;
             }
-            "aicore_tasks" => {
-                self.has_tasks = true;
-                let expected = "an array of rows [core, task, dispatch number, start, end, …]";
-                map.next_value_seed(Each::new(expected, |row| of_core(draft, &row)))?;
+            2 => {
+                let mut cores = 0..=u16::MAX;
+                json::each(reader, "an array of thread numbers", |reader| {
+                    let thread: i64 = reader.integer_of("an AICPU thread, or -1")?;
+                    let core = next_core(reader, &mut cores)?;
+                    draft.core(core).thread = u32::try_from(thread).ok();
+                    Ok(())
+                })?;
             }
-            "aicpu_tasks" => {
-                let expected = "an array of rows [core, dispatch number, dispatch, finish, …]";
-                map.next_value_seed(Each::new(expected, |row| of_scheduler(draft, &row)))?;
-            }
-            "scheduler_tasks" => map.next_value_seed(Object(&mut SchedulerTasks { draft }))?,
-            "aicpu_scheduler_phases" => {
-                let expected = "an array of arrays of scheduler phases";
-                map.next_value_seed(ByThread::new(expected, |thread, row| {
-                    scheduler(draft, thread, &row)
-                }))?;
-            }
-            "scheduler_records" => map.next_value_seed(Object(&mut SchedulerRecords { draft }))?,
-            "aicpu_orchestrator_phases" => {
-                let expected = "an array of arrays of orchestrator phases";
-                map.next_value_seed(ByThread::new(expected, |thread, row: OrchestratorRow| {
-                    let task_id = row.task_id.map_or(u64::MAX, |id| id.0);
-                    let times = (row.start_cycles, row.end_cycles);
-                    let submit = OrchestratorPhase::SUBMIT;
-                    draft.phase(
-                        thread,
-                        orchestrator_record(submit, times, row.submit_idx, task_id),
-                    )
-                }))?;
-            }
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            _ => reader.skip()?,
         }
-        Ok(())
     }
-
-    fn missing(&self) -> Option<String> {
-        let keys = [
-            ("metadata", self.has_rate),
-            ("aicore_tasks", self.has_tasks),
-        ];
-        let missing = keys.into_iter().find(|(_, is_there)| !is_there);
-        missing.map(|(key, _)| format!("missing field `{key}`"))
-    }
-}
-
-fn metadata(draft: &mut Draft, metadata: &Metadata) -> Result<(), String> {
-    let rate = metadata.clock_freq_hz;
+    let rate: u64 = given(reader, rate, "clock_freq_hz")?;
     if rate == 0 {
-        return Err("clock_freq_hz 0, expected the rate of the ticks".to_owned());
+        return Err(reader.error("clock_freq_hz 0, expected the rate of the ticks"));
     }
     let mut chips = Chip::ALL.into_iter();
     draft.chip = chips.find(|chip| chip.info().ticks_per_second == rate);
     draft.unit = Some(Unit::Ticks(rate));
-    let cores = metadata.core_types.len().max(metadata.core_to_thread.len());
-    let last = u16::try_from(cores.saturating_sub(1)).map_err(|_| "more than 65536 cores")?;
-    if cores > 0 {
-        draft.core(last);
-    }
-    for (core, name) in draft.cores.iter_mut().zip(&metadata.core_types) {
-        core.core_type = Some(match name {
-            CoreTypeName::Aic => CoreType::Aic,
-            CoreTypeName::Aiv => CoreType::Aiv,
-        });
-    }
-    for (core, &thread) in draft.cores.iter_mut().zip(&metadata.core_to_thread) {
-        core.thread = u32::try_from(thread).ok();
-    }
     Ok(())
+}
+
+fn next_core(reader: &Source, cores: &mut RangeInclusive<u16>) -> Result<u16, TraceError> {
+    let core = cores.next();
+    core.ok_or_else(|| reader.error("more than 65536 cores"))
+}
+
+fn core_type(reader: &mut Source) -> Result<CoreType, TraceError> {
+    match reader.one_of(&["aic", "aiv"], "`aic` or `aiv`")? {
+        0 => Ok(CoreType::Aic),
+        1 => Ok(CoreType::Aiv),
+        _ => Err(reader.error("another core type, expected `aic` or `aiv`")),
+    }
+}
+
+/// A row of whole numbers, and how many it has.
+struct Numbers<const N: usize> {
+    values: [u64; N],
+    count: usize,
+}
+
+impl<const N: usize> Numbers<N> {
+    fn values(&self) -> &[u64] {
+        &self.values[..self.count]
+    }
+}
+
+fn numbers<const N: usize>(reader: &mut Source) -> Result<Numbers<N>, TraceError> {
+    let mut row = Numbers {
+        values: [0; N],
+        count: 0,
+    };
+    json::each(reader, "a row of whole numbers", |reader| {
+        let value = reader.integer_of("a whole number of 64 bits, not below 0")?;
+        let place = row.values.get_mut(row.count);
+        *place.ok_or_else(|| reader.error(format!("more than {N} columns in a row")))? = value;
+        row.count += 1;
+        Ok(())
+    })?;
+    Ok(row)
 }
 
 fn core_of(number: u64) -> Result<u16, String> {
@@ -207,70 +212,158 @@ fn of_scheduler(draft: &mut Draft, row: &Numbers<5>) -> Result<(), String> {
 }
 
 fn scheduler(draft: &mut Draft, thread: u32, row: &SchedulerRow) -> Result<(), String> {
-    let known = SchedulerPhase::NAMES
-        .iter()
-        .position(|name| *name == row.kind);
-    let phase = known.and_then(|phase| u32::try_from(phase).ok());
-    if phase.is_none() {
+    let phase = row.phase.as_ref().copied().unwrap_or_else(|name| {
         // Of a hostile file only so many names are told.
-        let name: String = row.kind.chars().take(40).collect();
+        let name: String = name.chars().take(40).collect();
         draft.note(
             1,
             &format!("scheduler phases of an unknown name, as `{name}`"),
         );
-    }
-    let times = (row.start_cycles, row.end_cycles);
-    let pops = row.pop_hit.zip(row.pop_miss);
-    let phase = phase.unwrap_or(u32::MAX);
+        u32::MAX
+    });
+    let (round, tasks) = (row.loop_iter, row.tasks_processed);
     draft.phase(
         thread,
-        scheduler_record(phase, times, row.loop_iter, row.tasks_processed, pops),
+        scheduler_record(phase, row.times, round, tasks, row.pops),
     )
 }
 
-struct SchedulerTasks<'a> {
-    draft: &'a mut Draft,
-}
-
-impl<'de> Keys<'de> for SchedulerTasks<'_> {
-    const EXPECTED: &'static str = "an object with the key `records`";
-
-    fn key<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let draft = &mut *self.draft;
-        match key {
-            "records" => {
-                let expected = "an array of rows [core, dispatch number, dispatch, finish, …]";
-                map.next_value_seed(Each::new(expected, |row| of_scheduler(draft, &row)))
-            }
-            _ => map.next_value::<IgnoredAny>().map(drop),
+fn scheduler_tasks(reader: &mut Source, draft: &mut Draft) -> Step {
+    let mut members = Members::default();
+    json::begin(reader, "an object with the key `records`")?;
+    while let Some(member) = reader.member(&["records"], &mut members)? {
+        match member {
+            0 => json::each(reader, ROWS_OF_SCHEDULER, |reader| {
+                let row = numbers::<5>(reader)?;
+                of_scheduler(draft, &row).map_err(|text| reader.error(text))
+            })?,
+            _ => reader.skip()?,
         }
     }
+    Ok(())
 }
 
-struct SchedulerRecords<'a> {
-    draft: &'a mut Draft,
-}
-
-#[derive(Deserialize)]
-struct Stream {
-    scheduler_id: u32,
-    records: Vec<SchedulerRow>,
-}
-
-impl<'de> Keys<'de> for SchedulerRecords<'_> {
-    const EXPECTED: &'static str = "an object with the key `streams`";
-
-    fn key<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let draft = &mut *self.draft;
-        match key {
-            "streams" => {
+fn scheduler_records(reader: &mut Source, draft: &mut Draft) -> Step {
+    let mut members = Members::default();
+    json::begin(reader, "an object with the key `streams`")?;
+    while let Some(member) = reader.member(&["streams"], &mut members)? {
+        match member {
+            0 => {
                 let expected = "an array of objects with `scheduler_id` and `records`";
-                map.next_value_seed(Each::new(expected, |stream: Stream| {
-                    let mut rows = stream.records.iter();
-                    rows.try_for_each(|row| scheduler(draft, stream.scheduler_id, row))
-                }))
+                json::each(reader, expected, |reader| stream(reader, draft))?;
             }
-            _ => map.next_value::<IgnoredAny>().map(drop),
+            _ => reader.skip()?,
         }
+    }
+    Ok(())
+}
+
+/// The phases of one thread. Those that come before its number wait for it.
+fn stream(reader: &mut Source, draft: &mut Draft) -> Step {
+    let mut thread = None;
+    let mut waiting = Vec::new();
+    let mut members = Members::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.member(&["scheduler_id", "records"], &mut members)? {
+        match member {
+            0 => thread = Some(reader.integer_of("the number of an AICPU thread")?),
+            1 => json::each(reader, "an array of scheduler phases", |reader| {
+                let row = SchedulerRow::read(reader)?;
+                match thread {
+                    Some(thread) => {
+                        scheduler(draft, thread, &row).map_err(|text| reader.error(text))
+                    }
+                    None => {
+                        waiting.push(row);
+                        Ok(())
+                    }
+                }
+            })?,
+            _ => reader.skip()?,
+        }
+    }
+    let thread = given(reader, thread, "scheduler_id")?;
+    let mut rows = waiting.iter();
+    let taken = rows.try_for_each(|row| scheduler(draft, thread, row));
+    taken.map_err(|text| reader.error(text))
+}
+
+fn orchestrator(reader: &mut Source, thread: u32, draft: &mut Draft) -> Step {
+    let names = ["submit_idx", "task_id", "start_cycles", "end_cycles"];
+    let (mut submit_index, mut task_id) = (0, u64::MAX);
+    let (mut start, mut end) = (None, None);
+    let mut members = Members::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.member(&names, &mut members)? {
+        match member {
+            0 => submit_index = reader.integer_of(A_COUNT)?,
+            1 if reader.null()? => task_id = u64::MAX,
+            1 => task_id = json::uint(reader, "a task id, an integer of 64 bits")?,
+            2 => start = Some(reader.integer_of(A_COUNT)?),
+            3 => end = Some(reader.integer_of(A_COUNT)?),
+            _ => reader.skip()?,
+        }
+    }
+    let start = given(reader, start, "start_cycles")?;
+    let end = given(reader, end, "end_cycles")?;
+    let submit = OrchestratorPhase::SUBMIT;
+    let record = orchestrator_record(submit, (start, end), submit_index, task_id);
+    draft
+        .phase(thread, record)
+        .map_err(|text| reader.error(text))
+}
+
+struct SchedulerRow {
+    /// Its number, or the name that has none.
+    phase: Result<u32, String>,
+    times: (u64, u64),
+    loop_iter: u64,
+    tasks_processed: u64,
+    pops: Option<(u64, u64)>,
+}
+
+impl SchedulerRow {
+    fn read(reader: &mut Source) -> Result<Self, TraceError> {
+        let names = [
+            "start_cycles",
+            "end_cycles",
+            "loop_iter",
+            "kind",
+            "tasks_processed",
+            "pop_hit",
+            "pop_miss",
+            "phase",
+        ];
+        let (mut start, mut end, mut phase) = (None, None, None);
+        let (mut loop_iter, mut tasks_processed) = (0, 0);
+        let (mut hits, mut misses) = (None, None);
+        let mut members = Members::default();
+        reader.begin_object()?;
+        while let Some(member) = reader.member(&names, &mut members)? {
+            match member {
+                0 => start = Some(reader.integer_of(A_COUNT)?),
+                1 => end = Some(reader.integer_of(A_COUNT)?),
+                2 => loop_iter = reader.integer_of(A_COUNT)?,
+                3 | 7 => {
+                    let known = reader.known_text(&SchedulerPhase::NAMES, "a phase's name")?;
+                    phase = Some(known.map(|place| u32::try_from(place).unwrap_or(u32::MAX)));
+                }
+                4 => tasks_processed = reader.integer_of(A_COUNT)?,
+                5 | 6 if reader.null()? => {}
+                5 => hits = Some(reader.integer_of(A_COUNT)?),
+                6 => misses = Some(reader.integer_of(A_COUNT)?),
+                _ => reader.skip()?,
+            }
+        }
+        Ok(Self {
+            phase: given(reader, phase, "kind")?,
+            times: (
+                given(reader, start, "start_cycles")?,
+                given(reader, end, "end_cycles")?,
+            ),
+            loop_iter,
+            tasks_processed,
+            pops: hits.zip(misses),
+        })
     }
 }

@@ -1,70 +1,91 @@
 //! `deps.json`: the edges of a task graph and the kernels of its tasks.
 
 use super::draft::Draft;
-use super::json::{self, Each, Keys, Object, Uint};
+use super::json::{self, Seen, Source, Step, given};
 use super::rows::Kernels;
 use crate::TraceError;
-use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess};
+use crate::json::Members;
 use std::path::Path;
 
 /// The name the file has beside the records it belongs to.
 pub(super) const FILE_NAME: &str = "deps.json";
 
+const KEYS: [&str; 2] = ["tasks", "edges"];
+const A_TASK_ID: &str = "a task id, an integer of 64 bits as a number or as text";
+
 pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut document = Document {
-        draft,
-        has_edges: false,
-    };
-    json::read(path, Object(&mut document))
-}
-
-struct Document<'a> {
-    draft: &'a mut Draft,
-    has_edges: bool,
-}
-
-#[derive(Deserialize)]
-struct TaskRow {
-    task_id: Uint,
-    kernel_ids: Option<[i64; 3]>,
-}
-
-#[derive(Deserialize)]
-struct EdgeRow {
-    pred: Uint,
-    succ: Uint,
-}
-
-impl<'de> Keys<'de> for Document<'_> {
-    const EXPECTED: &'static str = "an object with the key `edges`";
-
-    fn key<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let draft = &mut *self.draft;
-        match key {
-            "tasks" => {
-                let expected = "an array of objects with `task_id`";
-                map.next_value_seed(Each::new(expected, |row: TaskRow| {
-                    let Some(ids) = row.kernel_ids else {
-                        return Ok(());
-                    };
-                    let task_id = row.task_id.0;
-                    let pushed = draft.kernels.push(Kernels { task_id, ids });
-                    draft.kept(pushed)
-                }))
-            }
-            "edges" => {
-                self.has_edges = true;
+    let mut reader = json::open(path)?;
+    let mut seen = Seen::default();
+    let mut members = Members::default();
+    json::begin(&mut reader, "an object with the key `edges`")?;
+    while let Some(member) = reader.member(&KEYS, &mut members)? {
+        if member < KEYS.len() {
+            seen.once(&reader, &KEYS, member)?;
+        }
+        match member {
+            0 => json::each(
+                &mut reader,
+                "an array of objects with `task_id`",
+                |reader| task(reader, draft),
+            )?,
+            1 => {
                 let expected = "an array of objects with `pred` and `succ`";
-                map.next_value_seed(Each::new(expected, |row: EdgeRow| {
-                    draft.edge(row.pred.0, row.succ.0)
-                }))
+                json::each(&mut reader, expected, |reader| edge(reader, draft))?;
             }
-            _ => map.next_value::<IgnoredAny>().map(drop),
+            _ => reader.skip()?,
         }
     }
+    reader.end()?;
+    seen.need(&reader, &KEYS, &[1])
+}
 
-    fn missing(&self) -> Option<String> {
-        (!self.has_edges).then(|| "missing field `edges`".to_owned())
+fn task(reader: &mut Source, draft: &mut Draft) -> Step {
+    let (mut id, mut kernels) = (None, None);
+    let mut members = Members::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.member(&["task_id", "kernel_ids"], &mut members)? {
+        match member {
+            0 => id = Some(json::uint(reader, A_TASK_ID)?),
+            1 if reader.null()? => kernels = None,
+            1 => kernels = Some(kernel_ids(reader)?),
+            _ => reader.skip()?,
+        }
     }
+    let task_id = given(reader, id, "task_id")?;
+    let Some(ids) = kernels else { return Ok(()) };
+    let pushed = draft.kernels.push(Kernels { task_id, ids });
+    draft.kept(pushed).map_err(|text| reader.error(text))
+}
+
+fn kernel_ids(reader: &mut Source) -> Result<[i64; 3], TraceError> {
+    let expected = "three kernel ids, -1 where the task has none";
+    let (mut ids, mut count) = ([-1; 3], 0);
+    json::each(reader, expected, |reader| {
+        let id = reader.integer_of(expected)?;
+        let place = ids.get_mut(count);
+        *place.ok_or_else(|| reader.error(format!("a fourth one, expected {expected}")))? = id;
+        count += 1;
+        Ok(())
+    })?;
+    match count {
+        3 => Ok(ids),
+        _ => Err(reader.error(format!("{count} numbers, expected {expected}"))),
+    }
+}
+
+fn edge(reader: &mut Source, draft: &mut Draft) -> Step {
+    let (mut producer, mut consumer) = (None, None);
+    let mut members = Members::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.member(&["pred", "succ"], &mut members)? {
+        match member {
+            0 => producer = Some(json::uint(reader, A_TASK_ID)?),
+            1 => consumer = Some(json::uint(reader, A_TASK_ID)?),
+            _ => reader.skip()?,
+        }
+    }
+    let producer = given(reader, producer, "pred")?;
+    let consumer = given(reader, consumer, "succ")?;
+    let taken = draft.edge(producer, consumer);
+    taken.map_err(|text| reader.error(text))
 }

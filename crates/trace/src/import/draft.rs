@@ -22,9 +22,12 @@ pub(super) const RUN_ID: u32 = 1;
 pub(super) enum Unit {
     /// Raw ticks of a counter of this rate; 0 is unknown.
     Ticks(u64),
-    /// One more than the nanoseconds since the file's own base; 0 is unknown.
+    /// Nanoseconds, the file's own base being [`BASE_NS`]; 0 is unknown.
     Nanoseconds,
 }
+
+/// Where a source's base is among the nanoseconds of a draft: times before it have a second of room.
+pub(super) const BASE_NS: u64 = 1_000_000_000;
 
 /// A run under construction.
 #[derive(Debug)]
@@ -149,15 +152,17 @@ impl Draft {
         core.core_type = core.core_type.or(core_type);
     }
 
-    fn see_times(&mut self, times: impl IntoIterator<Item = u64>) {
+    /// Looks what counter the times fit.
+    pub(super) fn see_times(&mut self, times: impl IntoIterator<Item = u64>) {
         let slow_ns = 1_000_000_000 / Chip::A2a3.info().ticks_per_second;
         let mut times = times.into_iter().filter(|&time| time != 0);
-        self.fits_slow_counter &= times.all(|time| (time - 1).is_multiple_of(slow_ns));
+        self.fits_slow_counter &= times.all(|time| time.is_multiple_of(slow_ns));
     }
 
-    /// Times that are of no row: totals.
+    /// Looks what counter these durations fit.
     pub(super) fn see_spans(&mut self, spans_ns: impl IntoIterator<Item = u64>) {
-        self.see_times(spans_ns.into_iter().map(|span| span.saturating_add(1)));
+        // The base fits any, and so does 0.
+        self.see_times(spans_ns);
     }
 
     /// Takes a phase of a thread.

@@ -1,6 +1,6 @@
 //! The end of an import: joins what belongs together, brings times on one clock, writes the capture.
 
-use super::draft::{Draft, RUN_ID, Unit};
+use super::draft::{BASE_NS, Draft, RUN_ID, Unit};
 use super::edges::WriteError;
 use super::rows::{ById, ByTime, Half};
 use super::sorter::{Rows, Sorter};
@@ -68,7 +68,14 @@ pub(super) fn write(mut draft: Draft, folder: &Path, out: impl Write) -> Result<
     while let Some(row) = rows.next()? {
         let thread = u32::try_from(row.thread).expect("threads are few");
         lane.enter(&lanes, thread, &mut writer)?;
-        lane.push(row.record, &mut writer)?;
+        let ticks = scale.at(row.record.ticks);
+        lane.push(
+            PmuRecord {
+                ticks,
+                ..row.record
+            },
+            &mut writer,
+        )?;
     }
     lane.flush(&mut writer)?;
     if dumped.count() > 0 {
@@ -106,11 +113,14 @@ fn join_halves(draft: &mut Draft) -> Result<(), WriteError> {
         let mut dispatches = of_scheduler.into_iter();
         for core in of_core {
             let dispatch = dispatches.next();
-            undispatched += u64::from(dispatch.is_none());
+            let is_dispatched = dispatch.is_some() || core.dispatch_ticks != 0;
+            undispatched += u64::from(!is_dispatched);
             let dispatch = dispatch.unwrap_or_default();
+            // What the core's half says of them it says more exactly.
+            let or = |known: u64, other: u64| if known == 0 { other } else { known };
             draft.tasks.push(ByTime(TaskRecord {
-                dispatch_ticks: dispatch.dispatch_ticks,
-                finish_ticks: dispatch.finish_ticks,
+                dispatch_ticks: or(core.dispatch_ticks, dispatch.dispatch_ticks),
+                finish_ticks: or(core.finish_ticks, dispatch.finish_ticks),
                 ..core
             }))?;
         }
@@ -206,11 +216,14 @@ impl Scale {
         }
     }
 
+    /// The tick of a draft's time; 0 where it is not known, or before the counter's first.
     fn at(&self, time: u64) -> u64 {
-        match time {
-            0 => 0,
-            time if self.is_ticks => time,
-            time => self.origin_ticks.saturating_add(self.span(time - 1)),
+        if time == 0 || self.is_ticks {
+            return time;
+        }
+        match time.checked_sub(BASE_NS) {
+            Some(behind) => self.origin_ticks.saturating_add(self.span(behind)),
+            None => self.origin_ticks.saturating_sub(self.span(BASE_NS - time)),
         }
     }
 

@@ -1,250 +1,154 @@
-//! Reading JSON row by row: objects by key, lists by element, nothing kept.
+//! What importers read of JSON beyond plain values: files, lists element by element, numbers given as text.
 
 use crate::TraceError;
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use std::fmt;
+use crate::json::{Fixed, Kind, Members, Reader};
 use std::fs::File;
-use std::io::BufReader;
-use std::marker::PhantomData;
 use std::path::Path;
 
-/// Reads a whole file as what `seed` expects.
-pub(super) fn read<'de, S: DeserializeSeed<'de>>(
-    path: &Path,
-    seed: S,
-) -> Result<S::Value, TraceError> {
+/// A file that is read.
+pub(super) type Source = Reader<File>;
+/// What a row is read with: `Err` is refused with the row's place.
+pub(super) type Step = Result<(), TraceError>;
+
+/// Opens a file for reading from its begin.
+pub(super) fn open(path: &Path) -> Result<Source, TraceError> {
     let file = File::open(path).map_err(|source| TraceError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let source = BufReader::with_capacity(1 << 20, file);
-    let mut json = serde_json::Deserializer::from_reader(source);
-    seed.deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value))
-        .map_err(|error| crate::records_json::malformed(path, error))
+    Ok(Reader::new(file, path))
 }
 
-/// What to do with the keys of an object.
-pub(super) trait Keys<'de> {
-    /// What messages say was expected.
-    const EXPECTED: &'static str;
+/// Hands over each element of the array that comes.
+pub(super) fn each(
+    reader: &mut Source,
+    expected: &str,
+    mut element: impl FnMut(&mut Source) -> Step,
+) -> Step {
+    if reader.kind()? != Kind::Array {
+        return Err(reader.unexpected(expected));
+    }
+    let mut members = Members::default();
+    reader.begin_array()?;
+    while reader.element(&mut members)? {
+        element(reader)?;
+    }
+    Ok(())
+}
 
-    /// Takes the value of a key.
-    fn key<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+/// Hands over each element of an array of arrays, one for each AICPU thread; how many those are.
+pub(super) fn by_thread(
+    reader: &mut Source,
+    expected: &str,
+    mut row: impl FnMut(&mut Source, u32) -> Step,
+) -> Result<u32, TraceError> {
+    let mut thread = 0_u32;
+    if reader.null()? {
+        return Ok(thread);
+    }
+    each(reader, expected, |reader| {
+        each(reader, expected, |reader| row(reader, thread))?;
+        thread = thread.saturating_add(1);
+        Ok(())
+    })?;
+    Ok(thread)
+}
 
-    /// What is missing when the object ends.
-    fn missing(&self) -> Option<String> {
-        None
+/// Enters the object that comes.
+pub(super) fn begin(reader: &mut Source, expected: &str) -> Step {
+    match reader.kind()? {
+        Kind::Object => reader.begin_object(),
+        _ => Err(reader.unexpected(expected)),
     }
 }
 
-/// An object that is taken key by key.
-pub(super) struct Object<'a, K>(pub(super) &'a mut K);
+/// Keys of a document that have been read: a later list must not take an earlier one's place in silence.
+#[derive(Debug, Default)]
+pub(super) struct Seen(u64);
 
-impl<'de, K: Keys<'de>> DeserializeSeed<'de> for Object<'_, K> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de, K: Keys<'de>> Visitor<'de> for Object<'_, K> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(K::EXPECTED)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            self.0.key(&key, &mut map)?;
+impl Seen {
+    /// Notes the key at this position, once.
+    pub(super) fn once(&mut self, reader: &Source, names: &[&str], member: usize) -> Step {
+        let bit = 1 << member;
+        if self.0 & bit != 0 {
+            return Err(reader.error(format!("`{}` for the second time", names[member])));
         }
-        self.0
-            .missing()
-            .map_or(Ok(()), |text| Err(A::Error::custom(text)))
-    }
-}
-
-/// A list whose elements are handed to a function.
-pub(super) struct Each<T, F> {
-    expected: &'static str,
-    take: F,
-    kind: PhantomData<T>,
-}
-
-impl<T, F> Each<T, F> {
-    pub(super) const fn new(expected: &'static str, take: F) -> Self {
-        Self {
-            expected,
-            take,
-            kind: PhantomData,
-        }
-    }
-}
-
-impl<'de, T, F> DeserializeSeed<'de> for Each<T, F>
-where
-    T: Deserialize<'de>,
-    F: FnMut(T) -> Result<(), String>,
-{
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_seq(self)
-    }
-}
-
-impl<'de, T, F> Visitor<'de> for Each<T, F>
-where
-    T: Deserialize<'de>,
-    F: FnMut(T) -> Result<(), String>,
-{
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.expected)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(row) = seq.next_element::<T>()? {
-            (self.take)(row).map_err(A::Error::custom)?;
-        }
+        self.0 |= bit;
         Ok(())
     }
-}
 
-/// A list of lists, one for each AICPU thread; the function gets the thread's number and an element.
-pub(super) struct ByThread<T, F> {
-    expected: &'static str,
-    take: F,
-    kind: PhantomData<T>,
-}
-
-impl<T, F> ByThread<T, F> {
-    pub(super) const fn new(expected: &'static str, take: F) -> Self {
-        Self {
-            expected,
-            take,
-            kind: PhantomData,
+    /// Refuses an object that ended without one of these.
+    pub(super) fn need(&self, reader: &Source, names: &[&str], members: &[usize]) -> Step {
+        match members.iter().find(|&&member| self.0 & (1 << member) == 0) {
+            Some(&member) => {
+                let name = names[member];
+                Err(reader.error(format!("the object ends without `{name}`")))
+            }
+            None => Ok(()),
         }
     }
 }
 
-impl<'de, T, F> DeserializeSeed<'de> for ByThread<T, F>
-where
-    T: Deserialize<'de>,
-    F: FnMut(u32, T) -> Result<(), String>,
-{
-    /// How many lists there were.
-    type Value = u32;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<u32, D::Error> {
-        from.deserialize_seq(self)
-    }
+/// A value that a row cannot be without.
+pub(super) fn given<T>(reader: &Source, value: Option<T>, name: &str) -> Result<T, TraceError> {
+    value.ok_or_else(|| reader.error(format!("the object ends without `{name}`")))
 }
 
-impl<'de, T, F> Visitor<'de> for ByThread<T, F>
-where
-    T: Deserialize<'de>,
-    F: FnMut(u32, T) -> Result<(), String>,
-{
-    type Value = u32;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.expected)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<u32, A::Error> {
-        let mut thread = 0;
-        loop {
-            let take = &mut self.take;
-            let rows = Each::new(self.expected, |row| take(thread, row));
-            if seq.next_element_seed(rows)?.is_none() {
-                return Ok(thread);
-            }
-            thread = thread.saturating_add(1);
+/// The whole number of 64 bits that comes, written as a number or as text; negative ones modulo 2^64.
+pub(super) fn uint(reader: &mut Source, what: &str) -> Result<u64, TraceError> {
+    let value = match reader.kind()? {
+        Kind::Text => {
+            let text = reader.text(what)?;
+            let refused = || reader.error(format!("`{text}`, expected {what}"));
+            uint_of(&text).ok_or_else(refused)?
         }
-    }
-}
-
-/// A list of whole numbers, at most `N` of them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Numbers<const N: usize> {
-    values: [u64; N],
-    count: usize,
-}
-
-impl<const N: usize> Numbers<N> {
-    pub(super) fn values(&self) -> &[u64] {
-        &self.values[..self.count]
-    }
-}
-
-impl<'de, const N: usize> Deserialize<'de> for Numbers<N> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct NumbersVisitor<const N: usize>;
-        impl<'de, const N: usize> Visitor<'de> for NumbersVisitor<N> {
-            type Value = Numbers<N>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a row of at most {N} whole numbers")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Numbers<N>, A::Error> {
-                let mut row = Numbers {
-                    values: [0; N],
-                    count: 0,
-                };
-                while let Some(value) = seq.next_element::<u64>()? {
-                    if row.count == N {
-                        return Err(A::Error::custom(format!("more than {N} columns in a row")));
-                    }
-                    row.values[row.count] = value;
-                    row.count += 1;
-                }
-                Ok(row)
-            }
+        _ => {
+            let value = reader.integer(what)?;
+            let refused = || reader.error(format!("{value}, expected {what}"));
+            u64_of(value).ok_or_else(refused)?
         }
-        from.deserialize_seq(NumbersVisitor)
+    };
+    Ok(value)
+}
+
+/// As [`uint`], and nothing where something else comes.
+pub(super) fn maybe_uint(reader: &mut Source) -> Result<Option<u64>, TraceError> {
+    match reader.kind()? {
+        Kind::Text => Ok(maybe_text(reader)?.as_deref().and_then(uint_of)),
+        Kind::Number => {
+            let fixed = reader.fixed(0, "a number")?;
+            Ok((!fixed.is_rounded).then(|| u64_of(fixed.units)).flatten())
+        }
+        _ => reader.skip().map(|()| None),
     }
 }
 
-/// A whole number of 64 bits, written as a number or as text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Uint(pub(super) u64);
-
-impl<'de> Deserialize<'de> for Uint {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct UintVisitor;
-        impl Visitor<'_> for UintVisitor {
-            type Value = Uint;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a whole number of 64 bits, as a number or as text")
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Uint, E> {
-                Ok(Uint(value))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Uint, E> {
-                Ok(Uint(value.cast_unsigned()))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Uint, E> {
-                let value = match text.strip_prefix("0x") {
-                    Some(digits) => u64::from_str_radix(digits, 16),
-                    None => text.parse(),
-                };
-                let other = || text.parse::<i64>().map(i64::cast_unsigned);
-                value
-                    .or_else(|_| other())
-                    .map(Uint)
-                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
-            }
-        }
-        from.deserialize_any(UintVisitor)
+/// The text that comes, nothing where something else does.
+pub(super) fn maybe_text(reader: &mut Source) -> Result<Option<String>, TraceError> {
+    match reader.kind()? {
+        Kind::Text => reader.text("a text").map(Some),
+        _ => reader.skip().map(|()| None),
     }
+}
+
+fn uint_of(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok().and_then(u64_of),
+    }
+}
+
+fn u64_of(value: i128) -> Option<u64> {
+    let signed = || i64::try_from(value).map(i64::cast_unsigned);
+    u64::try_from(value).or_else(|_| signed()).ok()
+}
+
+/// Microseconds in nanoseconds, from a number or a text.
+pub(super) fn nanoseconds(reader: &mut Source, what: &str) -> Result<Fixed, TraceError> {
+    if reader.kind()? != Kind::Text {
+        return reader.fixed(3, what);
+    }
+    let text = reader.text(what)?;
+    let fixed = Fixed::of_text(text.trim(), 3);
+    fixed.ok_or_else(|| reader.error(format!("`{text}`, expected {what}")))
 }

@@ -1,13 +1,12 @@
 //! `tensor_dump.json` and the payload beside it: tensors of tasks, and their bytes.
 
 use super::draft::Draft;
-use super::json::{self, Each, Keys, Object, Uint};
+use super::json::{self, Seen, Source};
 use super::rows::Dumped;
 use crate::TraceError;
+use crate::json::Members;
 use lanescope_abi::TensorRecord;
 use lanescope_abi::record::{Dtype, MAX_RANK, Role, Stage, TensorShape};
-use serde::Deserialize;
-use serde::de::{Error, IgnoredAny, MapAccess};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -19,19 +18,43 @@ pub(super) const FOLDER_NAME: &str = "tensor_dump";
 /// The payload's name, unless the manifest says another.
 const PAYLOAD_FILE_NAME: &str = "tensor_dump.bin";
 
+const KEYS: [&str; 3] = ["bin_file", "dropped_records", "tensors"];
+
 pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut document = Document {
-        draft,
-        bin_file: PAYLOAD_FILE_NAME.to_owned(),
-        has_tensors: false,
-        payload_end: 0,
-    };
-    json::read(path, Object(&mut document))?;
-    let Document {
-        bin_file,
-        payload_end,
-        ..
-    } = document;
+    let mut reader = json::open(path)?;
+    let mut seen = Seen::default();
+    let mut bin_file = PAYLOAD_FILE_NAME.to_owned();
+    let mut payload_end = 0_u64;
+    let mut members = Members::default();
+    json::begin(&mut reader, "an object with the key `tensors`")?;
+    while let Some(member) = reader.member(&KEYS, &mut members)? {
+        if member < KEYS.len() {
+            seen.once(&reader, &KEYS, member)?;
+        }
+        match member {
+            0 => bin_file = file_name(&mut reader)?,
+            1 => draft.note(
+                reader.integer_of("an integer of 64 bits")?,
+                "tensors the device dropped",
+            ),
+            2 => json::each(&mut reader, "an array of tensors", |reader| {
+                let entry = Entry::read(reader)?;
+                let row = dumped(&entry).map_err(|text| reader.error(text))?;
+                if row.has_payload != 0 {
+                    let end = entry.bin_offset.checked_add(entry.bin_size);
+                    let end = end.ok_or_else(|| {
+                        reader.error("bin_offset and bin_size do not fit 64 bits")
+                    })?;
+                    payload_end = end.max(payload_end);
+                }
+                let pushed = draft.dumped.push(row);
+                draft.kept(pushed).map_err(|text| reader.error(text))
+            })?,
+            _ => reader.skip()?,
+        }
+    }
+    reader.end()?;
+    seen.need(&reader, &KEYS, &[2])?;
     let payload = path.with_file_name(bin_file);
     let failed = |source| TraceError::Read {
         path: payload.clone(),
@@ -60,16 +83,18 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
     Ok(())
 }
 
-struct Document<'a> {
-    draft: &'a mut Draft,
-    bin_file: String,
-    has_tensors: bool,
-    payload_end: u64,
+/// The payload's name: a manifest names a file beside it, nothing else.
+fn file_name(reader: &mut Source) -> Result<String, TraceError> {
+    let name = reader.text("the payload's name")?;
+    if Path::new(&name).file_name() != Some(name.as_ref()) {
+        return Err(reader.error(format!("`{name}`, expected a plain file name")));
+    }
+    Ok(name)
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Entry {
-    task_id: Uint,
+    task_id: u64,
     subtask_id: u16,
     func_id: u32,
     role: String,
@@ -82,54 +107,82 @@ struct Entry {
     offsets: Vec<u32>,
     bin_offset: u64,
     bin_size: u64,
-    #[serde(default)]
     truncated: bool,
-    #[serde(default)]
     overwritten: bool,
 }
 
-impl<'de> Keys<'de> for Document<'_> {
-    const EXPECTED: &'static str = "an object with the key `tensors`";
+/// The last two need not be there.
+const ENTRY: [&str; 15] = [
+    "task_id",
+    "subtask_id",
+    "func_id",
+    "role",
+    "stage",
+    "arg_index",
+    "dtype",
+    "is_contiguous",
+    "shape",
+    "raw_shape",
+    "offsets",
+    "bin_offset",
+    "bin_size",
+    "truncated",
+    "overwritten",
+];
 
-    fn key<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "bin_file" => {
-                self.bin_file = map.next_value()?;
-                // A manifest names a file beside it, nothing else.
-                if Path::new(&self.bin_file).file_name() != Some(self.bin_file.as_ref()) {
-                    let text = format!("`{}`, expected a plain file name", self.bin_file);
-                    return Err(A::Error::custom(text));
+impl Entry {
+    fn read(reader: &mut Source) -> Result<Self, TraceError> {
+        let mut entry = Self::default();
+        let mut seen = 0_u16;
+        let mut members = Members::default();
+        reader.begin_object()?;
+        while let Some(member) = reader.member(&ENTRY, &mut members)? {
+            match member {
+                0 => entry.task_id = json::uint(reader, "a task id as 0x and digits")?,
+                1 => entry.subtask_id = reader.integer_of("a subtask, 0 to 65535")?,
+                2 => entry.func_id = reader.integer_of("a function id, an integer of 32 bits")?,
+                3 => entry.role = reader.text("a role")?,
+                4 => entry.stage = reader.text("a stage")?,
+                5 => entry.arg_index = reader.integer_of("an argument, 0 to 65535")?,
+                6 => entry.dtype = reader.text("a dtype")?,
+                7 => entry.is_contiguous = reader.boolean()?,
+                8 => entry.shape = extents(reader)?,
+                9 => entry.raw_shape = extents(reader)?,
+                10 => entry.offsets = extents(reader)?,
+                11 => entry.bin_offset = reader.integer_of("an integer of 64 bits")?,
+                12 => entry.bin_size = reader.integer_of("an integer of 64 bits")?,
+                13 => entry.truncated = reader.boolean()?,
+                14 => entry.overwritten = reader.boolean()?,
+                _ => {
+                    reader.skip()?;
+                    continue;
                 }
-                Ok(())
             }
-            "dropped_records" => {
-                let dropped = map.next_value()?;
-                self.draft.note(dropped, "tensors the device dropped");
-                Ok(())
+            seen |= 1 << member;
+        }
+        let missing = (0..ENTRY.len() - 2).find(|member| seen & (1 << member) == 0);
+        match missing {
+            Some(member) => {
+                let name = ENTRY[member];
+                Err(reader.error(format!("a tensor ends without `{name}`")))
             }
-            "tensors" => {
-                self.has_tensors = true;
-                let Self {
-                    draft, payload_end, ..
-                } = self;
-                map.next_value_seed(Each::new("an array of tensors", |entry: Entry| {
-                    let row = dumped(&entry)?;
-                    if row.has_payload != 0 {
-                        let end = entry.bin_offset.checked_add(entry.bin_size);
-                        let end = end.ok_or("bin_offset and bin_size do not fit 64 bits")?;
-                        *payload_end = end.max(*payload_end);
-                    }
-                    let pushed = draft.dumped.push(row);
-                    draft.kept(pushed)
-                }))
-            }
-            _ => map.next_value::<IgnoredAny>().map(drop),
+            None => Ok(entry),
         }
     }
+}
 
-    fn missing(&self) -> Option<String> {
-        (!self.has_tensors).then(|| "missing field `tensors`".to_owned())
-    }
+/// More than a rank are told by their number, which is refused.
+fn extents(reader: &mut Source) -> Result<Vec<u32>, TraceError> {
+    let mut list = Vec::new();
+    let expected = "an integer of 32 bits for each dimension";
+    json::each(reader, expected, |reader| {
+        if list.len() > MAX_RANK {
+            return Err(reader.error(format!("more than {MAX_RANK} dimensions")));
+        }
+        list.push(reader.integer_of(expected)?);
+        Ok(())
+    })?;
+    Ok(list)
 }
 
 fn named<T: Copy>(
@@ -203,7 +256,7 @@ fn dumped(entry: &Entry) -> Result<Dumped, String> {
         begin: entry.bin_offset,
         has_payload: u64::from(!is_missing),
         record: TensorRecord {
-            task_id: entry.task_id.0,
+            task_id: entry.task_id,
             func_id: entry.func_id,
             core: entry.subtask_id.min(2),
             tensor: TensorShape {

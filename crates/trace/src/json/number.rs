@@ -1,4 +1,4 @@
-//! Numbers: a double, or a whole number that was written as one.
+//! Numbers: a double, a whole number that was written as one, or one with so many decimals.
 
 use super::Reader;
 use crate::TraceError;
@@ -11,6 +11,73 @@ pub struct Number {
     pub value: f64,
     /// Whether it was written without fraction and exponent.
     pub is_whole: bool,
+}
+
+/// A number in units of a power of ten: exact wherever its text has no further decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fixed {
+    /// How many units, rounded.
+    pub units: i128,
+    /// Whether more than a hundredth of a unit was rounded away, which is more than a double's noise.
+    pub is_rounded: bool,
+    /// Whether the number is 0, and not only rounded to it.
+    pub is_zero: bool,
+}
+
+impl Fixed {
+    /// No unit.
+    pub const ZERO: Self = Self {
+        units: 0,
+        is_rounded: false,
+        is_zero: true,
+    };
+
+    /// The number that a text is, in units of 10^-`places`; `None` when it is none, or far beyond 64 bits.
+    #[must_use]
+    pub fn of_text(text: &str, places: usize) -> Option<Self> {
+        let (is_negative, rest) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+        let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = whole.len() + fraction.len();
+        if !whole.is_empty() && is_plain(whole) && is_plain(fraction) && digits <= 19 {
+            let mut value = 0;
+            run_of_digits(whole.as_bytes(), &mut value);
+            run_of_digits(fraction.as_bytes(), &mut value);
+            return Some(Self::of_digits(value, fraction.len(), places, is_negative));
+        }
+        let places = i32::try_from(places).ok()?;
+        let units = text.parse::<f64>().ok()? * 10_f64.powi(places);
+        // As text is, a number of so many digits is a double's: what is behind them is noise.
+        #[expect(clippy::cast_possible_truncation, reason = "far below 2^127")]
+        (units.abs() < 1e30).then(|| Self {
+            units: units.round() as i128,
+            is_rounded: (units - units.round()).abs() > 0.01,
+            is_zero: units == 0.0,
+        })
+    }
+
+    fn of_digits(digits: u64, decimals: usize, places: usize, is_negative: bool) -> Self {
+        let power = |exponent: usize| 10_u128.pow(u32::try_from(exponent).unwrap_or(38).min(38));
+        let digits = u128::from(digits);
+        let (units, rest, unit) = match places.checked_sub(decimals) {
+            Some(fewer) => (digits.saturating_mul(power(fewer)), 0, 1),
+            None => {
+                let unit = power(decimals - places);
+                (digits / unit, digits % unit, unit)
+            }
+        };
+        let rounded = units + u128::from(rest * 2 >= unit && rest > 0);
+        let away = rest.min(unit - rest);
+        let units = i128::try_from(rounded).unwrap_or(i128::MAX);
+        Self {
+            units: if is_negative { -units } else { units },
+            is_rounded: away * 100 > unit,
+            is_zero: digits == 0,
+        }
+    }
 }
 
 /// Whole numbers up to here are exact as doubles, and so are their differences.
@@ -57,6 +124,29 @@ impl<R: Read> Reader<R> {
             value: if is_negative { -value } else { value },
             is_whole: token.is_whole,
         })
+    }
+
+    /// The number that comes, in units of 10^-`places`, at most 20.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes, or a number far beyond 64 bits.
+    #[inline]
+    pub fn fixed(&mut self, places: usize, what: &str) -> Result<Fixed, TraceError> {
+        let token = self.number_token(what)?;
+        let fixed = match token.digits.filter(|_| !token.has_exponent) {
+            Some(digits) => {
+                let decimals = token.fraction_digits;
+                Fixed::of_digits(digits, decimals, places.min(20), token.is_negative)
+            }
+            None => {
+                let text = self.text_of(&token);
+                let fixed = Fixed::of_text(text, places.min(20));
+                fixed.ok_or_else(|| self.error(format!("{text}, expected {what}")))?
+            }
+        };
+        self.at += token.bytes;
+        Ok(fixed)
     }
 
     /// The whole number that comes.

@@ -4,6 +4,8 @@
 mod chip_swimlane;
 mod chrome;
 mod hostile;
+mod hostile_records;
+mod records;
 mod reference;
 
 use lanescope_trace::{Trace, TraceError, import};
@@ -41,6 +43,12 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Nanoseconds since the source's own base.
+fn since_base(trace: &Trace, ticks: u64) -> u64 {
+    let session = trace.session();
+    (ticks - session.origin_ticks) * (1_000_000_000 / session.ticks_per_second)
 }
 
 /// What a file with this text is read as.

@@ -1,52 +1,8 @@
-//! The reference's `l2_perf_records.json`, `pmu.csv` and `tensor_dump`.
+//! The reference's `pmu.csv` and `tensor_dump`.
 
-use super::{Folder, data, read};
-use lanescope_trace::{Role, Stage, Task, Trace, TraceError, records_json};
+use super::{Folder, read};
+use lanescope_trace::{Role, Stage, Trace, TraceError};
 use std::fs;
-
-fn sorted(trace: &Trace) -> Vec<Task> {
-    let tasks = trace.tasks().map(|task| Task { run_id: 0, ..task });
-    let mut tasks: Vec<_> = tasks.collect();
-    tasks.sort_by_key(|task| (task.core, task.start_ticks, task.task_id));
-    tasks
-}
-
-/// The reader that keeps everything in memory has been held to the reference's own files.
-#[test]
-fn records_read_row_by_row_are_those_read_at_once() {
-    let names = [
-        "full.l2_perf_records.json",
-        "reference_sim_vector/l2_perf_records.json",
-        "reference_sim_paged_attention/l2_perf_records.json",
-    ];
-    for name in names {
-        let at_once = records_json::read(&data(name)).unwrap();
-        let by_row = Trace::open(data(name)).unwrap();
-        assert_eq!(sorted(&by_row), sorted(&at_once), "{name}");
-        assert_eq!(by_row.session(), at_once.session(), "{name}");
-        assert_eq!(by_row.orchestrator(), at_once.orchestrator(), "{name}");
-        assert_eq!(by_row.notes(), at_once.notes(), "{name}");
-        for thread in at_once.threads() {
-            assert!(
-                by_row
-                    .scheduler_phases(thread)
-                    .eq(at_once.scheduler_phases(thread))
-            );
-            assert!(
-                by_row
-                    .orchestrator_phases(thread)
-                    .eq(at_once.orchestrator_phases(thread))
-            );
-        }
-        for task in at_once.tasks() {
-            // The successors of a task in the order of the file.
-            let expected: Vec<u64> = at_once.edges().successor_ids(task.task_id).collect();
-            let found: Vec<u64> = by_row.edges().successor_ids(task.task_id).collect();
-            assert_eq!(found, expected, "{name}: task {}", task.task_id);
-        }
-        assert_eq!(by_row.edges().len(), at_once.edges().len());
-    }
-}
 
 const PMU: &str = "thread_id,core_id,task_id,func_id,core_type,pmu_total_cycles,vec_busy_cycles,\
     cube_busy_cycles,scalar_busy_cycles,mte1_busy_cycles,mte2_busy_cycles,mte3_busy_cycles,\

@@ -1,45 +1,189 @@
 //! One trace event, as far as it is read.
 
-use super::super::json::Uint;
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
-use std::fmt;
+use super::super::json::{self, Source};
+use crate::TraceError;
+use crate::json::{Fixed, Kind, Members};
+use lanescope_abi::Chip;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// One trace event.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Event {
     pub(super) ph: String,
     pub(super) name: String,
+    pub(super) cat: String,
     pub(super) pid: Number,
     pub(super) tid: Number,
-    pub(super) ts: Nanoseconds,
-    pub(super) dur: Option<Nanoseconds>,
+    /// Nanoseconds.
+    pub(super) ts: Fixed,
+    pub(super) dur: Option<Fixed>,
+    pub(super) id: Option<Number>,
+    /// A flow's end belongs to the slice it lies in, not to the next one.
+    pub(super) binds_here: bool,
     pub(super) args: Arguments,
+    pub(super) counted: Counted,
 }
 
 /// The arguments that known writers give.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Arguments {
-    #[serde(deserialize_with = "text_or_nothing")]
     pub(super) name: Option<String>,
-    #[serde(alias = "taskId", deserialize_with = "uint_or_nothing")]
-    pub(super) task_id: Option<Uint>,
+    pub(super) task_id: Option<u64>,
     pub(super) func_id: Option<u32>,
     pub(super) token: Option<u32>,
-    receive_wait_us: Option<Nanoseconds>,
-    head_wait_us: Option<Nanoseconds>,
-    #[serde(rename = "fanout-hint")]
+    receive_wait: Option<Fixed>,
+    head_wait: Option<Fixed>,
+    tail_wait: Option<Fixed>,
+    /// Dispatch, receive, start, end, finish, where they are told as times.
+    pub(super) times: [Option<Fixed>; 5],
     pub(super) fanout_hint: Option<String>,
-    #[serde(rename = "event-hint")]
     event_hint: Option<String>,
     pub(super) loop_iter: Option<u64>,
     pub(super) tasks_processed: Option<u64>,
+    pub(super) rounds: Option<u64>,
     pub(super) pop_hit: Option<u64>,
     pub(super) pop_miss: Option<u64>,
-    #[serde(alias = "submit_idx")]
     pub(super) submit_index: Option<u64>,
+    pub(super) total_cycles: Option<u64>,
+    /// Values by column, of counter events.
+    pub(super) columns: Vec<(&'static str, u64)>,
+}
+
+/// What our own export says of counters beside their values.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) task_id: Option<u64>,
+    pub(super) func_id: Option<u64>,
+    pub(super) thread: Option<u64>,
+    pub(super) token: Option<u64>,
+    pub(super) event: Option<u64>,
+}
+
+const EVENT: [&str; 15] = [
+    "ph", "pid", "tid", "name", "ts", "dur", "args", "cat", "id", "bp", "task_id", "func_id",
+    "thread", "token", "event",
+];
+const ARGUMENTS: [&str; 23] = [
+    "task_id",
+    "func_id",
+    "token",
+    "head_wait_us",
+    "receive_wait_us",
+    "tail_wait_us",
+    "name",
+    "taskId",
+    "fanout-hint",
+    "event-hint",
+    "loop_iter",
+    "tasks_processed",
+    "pop_hit",
+    "pop_miss",
+    "submit_index",
+    "submit_idx",
+    "dispatch_us",
+    "receive_us",
+    "start_us",
+    "end_us",
+    "finish_us",
+    "total_cycles",
+    "rounds",
+];
+/// The place of `dispatch_us` among [`ARGUMENTS`].
+const FIRST_TIME: usize = 16;
+
+/// Reads events.
+#[derive(Debug)]
+pub(super) struct Events {
+    /// [`ARGUMENTS`], and behind them every column of counters.
+    arguments: Vec<&'static str>,
+}
+
+impl Events {
+    pub(super) fn new() -> Self {
+        let mut arguments = ARGUMENTS.to_vec();
+        let events = Chip::ALL.iter().flat_map(|chip| chip.info().pmu_events);
+        for (_, column) in events.flat_map(lanescope_abi::PmuEvent::columns) {
+            if !arguments.contains(&column) {
+                arguments.push(column);
+            }
+        }
+        Self { arguments }
+    }
+
+    pub(super) fn read(&self, reader: &mut Source) -> Result<Event, TraceError> {
+        let mut event = Event::default();
+        let mut members = Members::default();
+        json::begin(reader, "a trace event, an object")?;
+        while let Some(member) = reader.member(&EVENT, &mut members)? {
+            match member {
+                0 => event.ph = reader.text("an event's kind")?,
+                1 => event.pid = Number::read(reader)?,
+                2 => event.tid = Number::read(reader)?,
+                3 => event.name = json::maybe_text(reader)?.unwrap_or_default(),
+                4 => event.ts = json::nanoseconds(reader, "microseconds")?,
+                5 if reader.null()? => {}
+                5 => event.dur = Some(json::nanoseconds(reader, "microseconds")?),
+                6 if reader.kind()? == Kind::Object => event.args = self.arguments(reader)?,
+                7 => event.cat = json::maybe_text(reader)?.unwrap_or_default(),
+                8 => event.id = Some(Number::read(reader)?),
+                9 => event.binds_here = json::maybe_text(reader)?.as_deref() == Some("e"),
+                10 => event.counted.task_id = json::maybe_uint(reader)?,
+                11 => event.counted.func_id = json::maybe_uint(reader)?,
+                12 => event.counted.thread = json::maybe_uint(reader)?,
+                13 => event.counted.token = json::maybe_uint(reader)?,
+                14 => event.counted.event = json::maybe_uint(reader)?,
+                _ => reader.skip()?,
+            }
+        }
+        Ok(event)
+    }
+
+    /// Arguments of other programs may be anything: what is not as known writers write it is none.
+    fn arguments(&self, reader: &mut Source) -> Result<Arguments, TraceError> {
+        let mut args = Arguments::default();
+        let mut members = Members::default();
+        reader.begin_object()?;
+        while let Some(member) = reader.member(&self.arguments, &mut members)? {
+            match member {
+                0 | 7 => args.task_id = json::maybe_uint(reader)?,
+                1 => args.func_id = narrow(json::maybe_uint(reader)?),
+                2 => args.token = narrow(json::maybe_uint(reader)?),
+                3 => args.head_wait = maybe_time(reader)?,
+                4 => args.receive_wait = maybe_time(reader)?,
+                5 => args.tail_wait = maybe_time(reader)?,
+                6 => args.name = json::maybe_text(reader)?,
+                8 => args.fanout_hint = json::maybe_text(reader)?,
+                9 => args.event_hint = json::maybe_text(reader)?,
+                10 => args.loop_iter = json::maybe_uint(reader)?,
+                11 => args.tasks_processed = json::maybe_uint(reader)?,
+                12 => args.pop_hit = json::maybe_uint(reader)?,
+                13 => args.pop_miss = json::maybe_uint(reader)?,
+                14 | 15 => args.submit_index = json::maybe_uint(reader)?,
+                FIRST_TIME..=20 => args.times[member - FIRST_TIME] = maybe_time(reader)?,
+                21 => args.total_cycles = json::maybe_uint(reader)?,
+                22 => args.rounds = json::maybe_uint(reader)?,
+                _ => match self.arguments.get(member) {
+                    Some(&column) => {
+                        let value = json::maybe_uint(reader)?;
+                        args.columns.extend(value.map(|value| (column, value)));
+                    }
+                    None => reader.skip()?,
+                },
+            }
+        }
+        Ok(args)
+    }
+}
+
+fn narrow(value: Option<u64>) -> Option<u32> {
+    value.and_then(|value| u32::try_from(value).ok())
+}
+
+fn maybe_time(reader: &mut Source) -> Result<Option<Fixed>, TraceError> {
+    match reader.kind()? {
+        Kind::Number => json::nanoseconds(reader, "microseconds").map(Some),
+        _ => reader.skip().map(|()| None),
+    }
 }
 
 impl Arguments {
@@ -51,6 +195,23 @@ impl Arguments {
         };
         self.func_id.or_else(hinted)
     }
+
+    /// Dispatch, receive and finish of a slice, in nanoseconds, which our export tells as waits before its
+    /// start and behind its end.
+    pub(super) fn around(&self, start: i128, end: i128) -> [Option<i128>; 3] {
+        let dispatch = self.head_wait.map(|wait| start - wait.units);
+        let received = dispatch
+            .zip(self.receive_wait)
+            .map(|(dispatch, wait)| dispatch + wait.units);
+        let finish = self.tail_wait.map(|wait| end + wait.units);
+        let told = [self.times[0], self.times[1], self.times[4]];
+        let [dispatched, receive, finished] = told.map(|time| time.map(|time| time.units));
+        [
+            dispatch.or(dispatched),
+            received.or(receive),
+            finish.or(finished),
+        ]
+    }
 }
 
 impl Event {
@@ -59,16 +220,15 @@ impl Event {
     }
 
     /// Whether a time had parts of a nanosecond.
-    pub(super) const fn is_rounded(&self) -> bool {
-        self.ts.1 || matches!(self.dur, Some(Nanoseconds(_, true)))
+    pub(super) fn is_rounded(&self) -> bool {
+        self.ts.is_rounded || self.dur.is_some_and(|dur| dur.is_rounded)
     }
 
-    /// When the core saw the task, which our export tells as waits before the start; 0 when it does not.
-    pub(super) fn received(&self, start: u64) -> u64 {
-        let args = &self.args;
-        let waits = args.head_wait_us.zip(args.receive_wait_us);
-        let received = waits.and_then(|(head, receive)| (start + receive.0).checked_sub(head.0));
-        received.unwrap_or(0)
+    /// What flows that belong together have in common; unlike ones have it by the rarest chance alone.
+    pub(super) fn flow(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.cat, &self.name, &self.id).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The name without what the reference writes behind it, as in `complete(3)` or `QK(t7)`.
@@ -97,7 +257,7 @@ pub(super) fn shown_task(text: &str) -> Option<u64> {
     Some(u64::from(ring) << 32 | u64::from(local))
 }
 
-/// A process or thread id, which some writers give as text.
+/// A process, thread or flow id, which some writers give as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Number {
     Uint(u64),
@@ -110,92 +270,15 @@ impl Default for Number {
     }
 }
 
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct NumberVisitor;
-        impl Visitor<'_> for NumberVisitor {
-            type Value = Number;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a process or thread id")
+impl Number {
+    fn read(reader: &mut Source) -> Result<Self, TraceError> {
+        let expected = "an id, a whole number or text";
+        match reader.kind()? {
+            Kind::Text => {
+                let text = reader.text(expected)?;
+                Ok(text.parse().map_or_else(|_| Self::Text(text), Self::Uint))
             }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Number, E> {
-                Ok(Number::Uint(value))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Number, E> {
-                Ok(Number::Uint(value.cast_unsigned()))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-                Ok(text
-                    .parse()
-                    .map_or_else(|_| Number::Text(text.to_owned()), Number::Uint))
-            }
+            _ => json::uint(reader, expected).map(Self::Uint),
         }
-        from.deserialize_any(NumberVisitor)
     }
-}
-
-/// Microseconds, as a number or as text, as nanoseconds; and whether they were rounded to that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Nanoseconds(pub(super) u64, pub(super) bool);
-
-/// Doubles hold every whole nanosecond up to here.
-const LAST_EXACT_NS: f64 = 9_007_199_254_740_992.0;
-
-impl<'de> Deserialize<'de> for Nanoseconds {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct TimeVisitor;
-        impl Visitor<'_> for TimeVisitor {
-            type Value = Nanoseconds;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("microseconds, not below 0, as a number or as text")
-            }
-
-            fn visit_u64<E: Error>(self, us: u64) -> Result<Nanoseconds, E> {
-                let ns = us.checked_mul(1000).filter(|&ns| ns < u64::MAX);
-                let ns =
-                    ns.ok_or_else(|| E::custom(format!("{us} µs do not fit 64 bits of ns")))?;
-                Ok(Nanoseconds(ns, false))
-            }
-
-            fn visit_f64<E: Error>(self, us: f64) -> Result<Nanoseconds, E> {
-                let ns = us * 1000.0;
-                if !(0.0..=LAST_EXACT_NS).contains(&ns) {
-                    return Err(E::custom(format!(
-                        "{us}, expected microseconds from 0 to 9e12"
-                    )));
-                }
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0..=2^53, whole, checked above"
-                )]
-                let whole = ns.round() as u64;
-                Ok(Nanoseconds(whole, (ns - ns.round()).abs() > 0.01))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Nanoseconds, E> {
-                let us = text.trim().parse::<f64>();
-                let us = us.map_err(|_| E::custom(format!("`{text}`, expected microseconds")))?;
-                self.visit_f64(us)
-            }
-        }
-        from.deserialize_any(TimeVisitor)
-    }
-}
-
-/// Metadata of other programs may be anything; only text is a name.
-fn text_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(serde_json::Value::deserialize(from)?
-        .as_str()
-        .map(str::to_owned))
-}
-
-fn uint_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Uint>, D::Error> {
-    let value = serde_json::Value::deserialize(from)?;
-    Ok(serde_json::from_value(value).ok())
 }

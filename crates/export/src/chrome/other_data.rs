@@ -1,0 +1,75 @@
+//! What the format has no events for: facts of the run before them, what was not drawn behind them.
+
+use super::Writer;
+use lanescope_trace::{Orchestrator, Session};
+use std::io::Write;
+
+impl<W: Write> Writer<'_, W> {
+    pub(super) fn other_data(&mut self) {
+        let trace = self.trace;
+        let session: &Session = trace.session();
+        self.text.raw("\"otherData\":{");
+        self.argument("ticks_per_second", session.ticks_per_second, true);
+        self.text.raw(",\"origin_ticks\":\"");
+        self.text.uint(self.origin_ticks);
+        self.text.raw("\"");
+        if let Some(chip) = session.chip {
+            self.text.raw(",\"chip\":");
+            self.text.json_string(chip.name());
+        }
+        self.text.raw(",\"platform\":");
+        self.text.json_string(&session.platform);
+        self.text.raw(",\"workload\":");
+        self.text.json_string(&session.workload);
+        if let Some(level) = session.level {
+            self.argument("level", u64::from(level), false);
+        }
+        self.text.raw(",\"core_to_thread\":[");
+        for (place, core) in session.cores.iter().enumerate() {
+            self.text.raw(if place == 0 { "" } else { "," });
+            match core.thread {
+                Some(thread) => self.text.uint(u64::from(thread)),
+                None => self.text.raw("null"),
+            }
+        }
+        self.text.raw("]");
+        if let Some(totals) = trace.orchestrator() {
+            self.orchestrator(totals);
+        }
+        self.argument("tasks", trace.task_count(), false);
+        self.text.raw(",\"verdict\":");
+        match trace.verdict() {
+            Some(verdict) => self.text.json_string(verdict.outcome.name()),
+            None => self.text.raw("null"),
+        }
+        self.text.raw("}");
+    }
+
+    fn orchestrator(&mut self, totals: &Orchestrator) {
+        self.text.raw(",\"orchestrator\":{\"submit_count\":");
+        self.text.raw(&totals.submit_count.to_string());
+        self.known("start_us", totals.start_ticks);
+        self.known("end_us", totals.end_ticks);
+        self.text.raw(",\"phase_us\":{");
+        for (place, (phase, ticks)) in Orchestrator::PHASES
+            .iter()
+            .zip(totals.phase_ticks)
+            .enumerate()
+        {
+            self.text.raw(if place == 0 { "\"" } else { ",\"" });
+            self.text.raw(phase);
+            self.text.raw("\":");
+            self.text.microseconds(&self.clock, ticks);
+        }
+        self.text.raw("}}");
+    }
+
+    pub(super) fn undrawn(&mut self) {
+        let written = self.written;
+        self.text.raw("\n],\"undrawn\":{");
+        self.argument("tasks", written.undrawn_tasks, true);
+        self.argument("edges", written.undrawn_flows, false);
+        self.argument("counters", written.undrawn_counters, false);
+        self.text.raw("}}\n");
+    }
+}

@@ -1,0 +1,250 @@
+//! Flows as edges: what stands on each track is sorted by time, and a flow belongs to the slice it lies in.
+
+use super::super::draft::Draft;
+use super::super::sorter::{Sorted, Sorter};
+use std::io;
+use std::path::Path;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Slices of tasks, and the points where flows begin, pass and end.
+#[derive(Debug)]
+pub(super) struct Flows {
+    marks: Sorter<Mark>,
+    points: u64,
+}
+
+/// A slice or a point of a flow on a track.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Mark {
+    track: u64,
+    at: u64,
+    /// Which mark of the file it is.
+    place: u64,
+    /// 0 for a slice; else a [`Point`].
+    point: u64,
+    /// A slice's task, a point's flow.
+    value: u64,
+    /// Where a slice ends.
+    end: u64,
+}
+
+impl Sorted for Mark {
+    fn key(&self) -> [u64; 3] {
+        [self.track, self.at, self.place]
+    }
+}
+
+/// What a flow does at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Point {
+    Begin = 1,
+    Step = 2,
+    /// It ends in the slice it lies in.
+    EndHere = 3,
+    /// It ends in the next slice to begin.
+    EndNext = 4,
+}
+
+/// The task a flow has at a point.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Bound {
+    flow: u64,
+    at: u64,
+    place: u64,
+    point: u64,
+    task_id: u64,
+}
+
+impl Sorted for Bound {
+    fn key(&self) -> [u64; 3] {
+        [self.flow, self.at, self.place]
+    }
+}
+
+/// Slices that are open, or points that wait for one, at a time on a track.
+const MOST_OPEN: usize = 1 << 10;
+const LEFT_OUT: &str = "flow events left out: they join no two tasks";
+
+impl Flows {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self {
+            marks: Sorter::new(folder),
+            points: 0,
+        }
+    }
+
+    pub(super) fn slice(
+        &mut self,
+        track: u64,
+        (at, end): (u64, u64),
+        task_id: u64,
+    ) -> io::Result<()> {
+        self.push(track, at, 0, task_id, end)
+    }
+
+    pub(super) fn point(&mut self, track: u64, at: u64, point: Point, flow: u64) -> io::Result<()> {
+        self.points += 1;
+        self.push(track, at, point as u64, flow, at)
+    }
+
+    fn push(&mut self, track: u64, at: u64, point: u64, value: u64, end: u64) -> io::Result<()> {
+        let place = self.marks.count();
+        self.marks.push(Mark {
+            track,
+            at,
+            place,
+            point,
+            value,
+            end,
+        })
+    }
+
+    /// Hands the edges to the draft, in the order of time, and counts what is none.
+    pub(super) fn finish(self, draft: &mut Draft, folder: &Path) -> io::Result<()> {
+        if self.points == 0 {
+            return Ok(());
+        }
+        let mut bound = Sorter::new(folder);
+        let mut track = Track::default();
+        let mut rows = self.marks.finish()?;
+        let mut left_out = 0;
+        while let Some(mark) = rows.next()? {
+            if track.number != mark.track {
+                track.settle(&mut bound)?;
+                left_out += track.pass_on();
+                track.number = mark.track;
+            } else if track.at != mark.at {
+                track.settle(&mut bound)?;
+            }
+            track.at = mark.at;
+            match mark.point {
+                0 => track.open(&mark, &mut bound)?,
+                _ => track.meet(mark, &mut bound)?,
+            }
+        }
+        track.settle(&mut bound)?;
+        left_out += track.pass_on();
+        let mut rows = bound.finish()?;
+        let mut chain = Chain::default();
+        while let Some(row) = rows.next()? {
+            if let Some((producer, consumer)) = chain.pass(&row, &mut left_out) {
+                draft.edges.push(producer, consumer)?;
+            }
+        }
+        left_out += u64::from(chain.early.is_some());
+        draft.note(left_out, LEFT_OUT);
+        Ok(())
+    }
+}
+
+/// What is open on the track that is walked.
+#[derive(Debug, Default)]
+struct Track {
+    number: u64,
+    at: u64,
+    open: Vec<Mark>,
+    /// The slice that began last at this very time.
+    latest: Option<u64>,
+    /// Points at this time: should a slice begin now, it is theirs.
+    here: Vec<Mark>,
+    /// Points whose slice is the next one.
+    next: Vec<Mark>,
+    left_out: u64,
+}
+
+impl Track {
+    fn open(&mut self, slice: &Mark, bound: &mut Sorter<Bound>) -> io::Result<()> {
+        for point in self.here.drain(..).chain(self.next.drain(..)) {
+            bound.push(Bound::of(&point, slice.value))?;
+        }
+        self.open.retain(|open| open.end >= self.at);
+        if self.open.len() == MOST_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(*slice);
+        self.latest = Some(slice.value);
+        Ok(())
+    }
+
+    fn meet(&mut self, point: Mark, bound: &mut Sorter<Bound>) -> io::Result<()> {
+        let waiting = match point.point == Point::EndNext as u64 {
+            true => &mut self.next,
+            false => &mut self.here,
+        };
+        match self.latest {
+            Some(task_id) => bound.push(Bound::of(&point, task_id))?,
+            None if waiting.len() == MOST_OPEN => self.left_out += 1,
+            None => waiting.push(point),
+        }
+        Ok(())
+    }
+
+    /// No slice began at this time: what lies here belongs to the last one to have begun that is open.
+    fn settle(&mut self, bound: &mut Sorter<Bound>) -> io::Result<()> {
+        let at = self.at;
+        let around = self.open.iter().rev().find(|open| open.end >= at);
+        for point in self.here.drain(..) {
+            match around {
+                Some(open) => bound.push(Bound::of(&point, open.value))?,
+                None => self.left_out += 1,
+            }
+        }
+        self.latest = None;
+        Ok(())
+    }
+
+    /// Leaves the track; how many points met no slice.
+    fn pass_on(&mut self) -> u64 {
+        let left_out = self.left_out + self.next.len() as u64;
+        *self = Self::default();
+        left_out
+    }
+}
+
+impl Bound {
+    const fn of(point: &Mark, task_id: u64) -> Self {
+        Self {
+            flow: point.value,
+            at: point.at,
+            place: point.place,
+            point: point.point,
+            task_id,
+        }
+    }
+}
+
+/// One flow from its begin to its ends.
+#[derive(Debug, Default)]
+struct Chain {
+    flow: Option<u64>,
+    producer: Option<u64>,
+    /// An end before its begin: a consumer that did not wait.
+    early: Option<u64>,
+}
+
+impl Chain {
+    fn pass(&mut self, row: &Bound, left_out: &mut u64) -> Option<(u64, u64)> {
+        if self.flow != Some(row.flow) {
+            *left_out += u64::from(self.early.is_some());
+            *self = Self {
+                flow: Some(row.flow),
+                ..Self::default()
+            };
+        }
+        let task = row.task_id;
+        if row.point == Point::Begin as u64 {
+            self.producer = Some(task);
+            return self.early.take().map(|consumer| (task, consumer));
+        }
+        let Some(producer) = self.producer else {
+            *left_out += u64::from(self.early.replace(task).is_some());
+            return None;
+        };
+        if row.point == Point::Step as u64 {
+            self.producer = Some(task);
+        }
+        Some((producer, task))
+    }
+}

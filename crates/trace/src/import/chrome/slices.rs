@@ -1,0 +1,212 @@
+//! Slices as what their track says they are: tasks, what the scheduler said of them, phases.
+
+use super::super::rows::Half;
+use super::event::{self, Event};
+use super::{Events, MOST_FUNCTIONS, Shows, core_of, trailing_number};
+use crate::phase::{orchestrator_record, scheduler_record, with_rounds};
+use crate::{OrchestratorPhase, SchedulerPhase};
+use lanescope_abi::{CoreType, TaskRecord};
+
+impl Events<'_> {
+    pub(super) fn slice(&mut self, event: Event) -> Result<(), String> {
+        let shows = self.shows(&event);
+        let thread = self.thread(&event);
+        let (track, named, number) = (
+            thread.track,
+            core_of(&thread.name),
+            trailing_number(&thread.name).unwrap_or(0),
+        );
+        let (start_ns, dur_ns) = (event.ts.units, event.dur.unwrap_or_default().units);
+        if dur_ns < 0 {
+            self.draft.note(1, "slices that end before they begin");
+            return Ok(());
+        }
+        let end_ns = start_ns.saturating_add(dur_ns);
+        let Some((start, end)) = self.time(start_ns)?.zip(self.time(end_ns)?) else {
+            return Ok(());
+        };
+        if event.is_rounded() {
+            self.draft
+                .note(1, "events with parts of a nanosecond, rounded");
+        }
+        match (shows, named, event.args.task_id) {
+            (Shows::Kernels, Some((core, core_type)), Some(task_id)) => {
+                let pushed = self.flows.slice(track, (start, end), task_id);
+                self.draft.kept(pushed)?;
+                let func_id = self.function(&event);
+                self.successors(task_id, event.args.fanout_hint.as_deref())?;
+                let mut around = [0; 3];
+                for (time, ns) in around.iter_mut().zip(event.args.around(start_ns, end_ns)) {
+                    *time = self.known_time(ns)?;
+                }
+                let [dispatch, receive, finish] = around;
+                self.half_of_core(TaskRecord {
+                    task_id,
+                    func_id,
+                    core,
+                    core_type: core_type as u8,
+                    token: event.args.token.unwrap_or(0),
+                    dispatch_ticks: dispatch,
+                    receive_ticks: receive,
+                    start_ticks: start,
+                    end_ticks: end,
+                    finish_ticks: finish,
+                    ..TaskRecord::default()
+                })
+            }
+            (Shows::Stays, Some((core, core_type)), Some(task_id)) => {
+                let pushed = self.flows.slice(track, (start, end), task_id);
+                self.draft.kept(pushed)?;
+                self.draft.half(Half {
+                    join: [u64::from(core), task_id, 0],
+                    side: Half::OF_SCHEDULER,
+                    record: TaskRecord {
+                        core,
+                        core_type: core_type as u8,
+                        dispatch_ticks: start,
+                        finish_ticks: end,
+                        ..TaskRecord::default()
+                    },
+                })
+            }
+            (Shows::Scheduler, ..) => {
+                let (name, count) = event.split_name();
+                let known = SchedulerPhase::NAMES
+                    .iter()
+                    .position(|known| *known == name);
+                let phase = known.and_then(|phase| u32::try_from(phase).ok());
+                let tasks = event.args.tasks_processed.or(count).unwrap_or(0);
+                let round = event.args.loop_iter.unwrap_or(0);
+                let pops = event.args.pop_hit.zip(event.args.pop_miss);
+                let phase = phase.unwrap_or(u32::MAX);
+                let record = scheduler_record(phase, (start, end), round, tasks, pops);
+                let record = match event.args.rounds {
+                    Some(rounds) => with_rounds(record, rounds),
+                    None => record,
+                };
+                self.draft.phase(number, record)
+            }
+            (Shows::Orchestrator, ..) => {
+                let (name, _) = event.split_name();
+                let name = name.strip_prefix("orch_").unwrap_or(name);
+                let names = OrchestratorPhase::NAMES.iter();
+                let mut names = names.map(|known| known.trim_start_matches("orch_"));
+                let known = names.position(|known| known == name);
+                let known = known.and_then(|place| u32::try_from(place).ok());
+                let phase = known.map_or(u32::MAX, |place| OrchestratorPhase::FIRST + place);
+                let task_id = event.args.task_id.unwrap_or(u64::MAX);
+                let submit = event.args.submit_index.unwrap_or(0);
+                self.draft.phase(
+                    number,
+                    orchestrator_record(phase, (start, end), submit, task_id),
+                )
+            }
+            _ => self.other(&event, track, (start, end)),
+        }
+    }
+
+    fn half_of_core(&mut self, record: TaskRecord) -> Result<(), String> {
+        self.draft.half(Half {
+            join: [u64::from(record.core), record.task_id, 0],
+            side: Half::OF_CORE,
+            record,
+        })
+    }
+
+    /// A task of our own export of which no slice could be drawn: its times are arguments.
+    pub(super) fn instant(&mut self, event: &Event) -> Result<(), String> {
+        let named = core_of(&self.thread(event).name);
+        let found = named.zip(event.args.task_id);
+        let Some(((core, core_type), task_id)) =
+            found.filter(|_| self.shows(event) == Shows::Kernels)
+        else {
+            self.leave_out();
+            return Ok(());
+        };
+        let func_id = self.function(event);
+        let mut times = [0; 5];
+        for (time, told) in times.iter_mut().zip(event.args.times) {
+            *time = self.known_time(told.map(|told| told.units))?;
+        }
+        let [dispatch, receive, start, end, finish] = times;
+        self.half_of_core(TaskRecord {
+            task_id,
+            func_id,
+            core,
+            core_type: core_type as u8,
+            token: event.args.token.unwrap_or(0),
+            dispatch_ticks: dispatch,
+            receive_ticks: receive,
+            start_ticks: start,
+            end_ticks: end,
+            finish_ticks: finish,
+            ..TaskRecord::default()
+        })
+    }
+
+    /// A slice of a program that is not known: its thread is a core, its name a function.
+    fn other(&mut self, event: &Event, track: u64, (start, end): (u64, u64)) -> Result<(), String> {
+        let func_id = self.function(event);
+        let next = self.draft.cores.len();
+        let thread = self.thread(event);
+        let core = match thread.core {
+            Some(core) => core,
+            None => {
+                let core = u16::try_from(next);
+                let core = core.map_err(|_| "more than 65536 threads with slices".to_owned())?;
+                *thread.core.insert(core)
+            }
+        };
+        let task_id = self.next_task;
+        self.next_task += 1;
+        let pushed = self.flows.slice(track, (start, end), task_id);
+        self.draft.kept(pushed)?;
+        self.draft.task(TaskRecord {
+            task_id,
+            func_id,
+            core,
+            core_type: CoreType::Aiv as u8,
+            start_ticks: start,
+            end_ticks: end,
+            ..TaskRecord::default()
+        })
+    }
+
+    /// The number of a slice's function, as its arguments say or its name is new.
+    fn function(&mut self, event: &Event) -> u32 {
+        let (name, _) = event.split_name();
+        if let Some(func_id) = event.args.function() {
+            let functions = &mut self.draft.functions;
+            if functions.len() < MOST_FUNCTIONS && !functions.contains_key(&func_id) {
+                functions.insert(func_id, name.to_owned());
+            }
+            return func_id;
+        }
+        if let Some(&func_id) = self.names.get(name) {
+            return func_id;
+        }
+        let func_id = u32::try_from(self.names.len()).expect("bounded");
+        if self.names.len() >= MOST_FUNCTIONS {
+            self.draft.note(
+                1,
+                "slices of too many different names, taken for one function",
+            );
+            return func_id;
+        }
+        self.names.insert(name.to_owned(), func_id);
+        self.draft.functions.insert(func_id, name.to_owned());
+        func_id
+    }
+
+    /// Edges as the reference lists them with a slice: `[t1, r2t5]`.
+    fn successors(&mut self, task: u64, hint: Option<&str>) -> Result<(), String> {
+        let list = hint.unwrap_or_default().trim_matches(['[', ']']);
+        for shown in list.split(", ").filter(|shown| !shown.is_empty()) {
+            match event::shown_task(shown) {
+                Some(successor) => self.draft.edge(task, successor)?,
+                None => self.draft.note(1, "successors whose name is no task"),
+            }
+        }
+        Ok(())
+    }
+}
