@@ -399,7 +399,10 @@ impl NamesArguments {
     /// The first option that was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let deps = || self.deps.as_ref().map(|_| "--deps");
-        self.func_names.as_ref().map(|_| "--func-names").or_else(deps)
+        self.func_names
+            .as_ref()
+            .map(|_| "--func-names")
+            .or_else(deps)
     }
 }
 
@@ -407,7 +410,10 @@ impl LogArguments {
     /// The first option that was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let device = || self.device.map(|_| "--device");
-        self.device_log.as_ref().map(|_| "--device-log").or_else(device)
+        self.device_log
+            .as_ref()
+            .map(|_| "--device-log")
+            .or_else(device)
     }
 }
 

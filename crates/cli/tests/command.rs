@@ -216,13 +216,13 @@ fn a_hostile_file_is_an_error_with_its_place_and_leaves_nothing_behind() {
     let version = recording.find("\"version\"").expect("it has one");
     let half = recording.len() / 2;
     let cases: [(&str, Vec<u8>, &str); 7] = [
-        ("r.json", recording.as_bytes()[..half].to_vec(), "EOF"),
+        ("r.json", recording.as_bytes()[..half].to_vec(), "expected"),
         (
             "r.json",
             recording
                 .replacen("\"version\"", "\"version\": 1, \"version\"", 1)
                 .into_bytes(),
-            "duplicate field",
+            "for the second time",
         ),
         (
             "r.json",
@@ -327,6 +327,15 @@ const CONVERT: [&str; 7] = [
     "--statistics",
 ];
 
+const REPORT: [&str; 6] = [
+    "report",
+    "l2_perf_records.json",
+    "--format",
+    "reference",
+    "--func-names",
+    "name_map.json",
+];
+
 /// File and text are those of the reference's converter.
 #[test]
 fn the_converter_is_reproduced_file_and_text() {
@@ -339,7 +348,17 @@ fn the_converter_is_reproduced_file_and_text() {
         .env("HOME", &folder.0);
     let output = convert.output().expect("it starts");
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(output.stdout, fs::read(text).expect("reads"));
+    let text = fs::read_to_string(text).expect("reads");
+    assert_eq!(output.stdout, text.as_bytes());
+    let (_, statistics) = text
+        .split_once("merged_swimlane.json\n\n")
+        .expect("two parts");
+    let mut report = command(&folder.0, &REPORT);
+    report.env_remove("ASCEND_WORK_PATH").env("HOME", &folder.0);
+    let output = report.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0));
+    let found = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(found.trim_start(), statistics.trim_start());
     let found = fs::read(folder.0.join("merged_swimlane.json")).expect("reads");
     assert!(found == fs::read(expected).expect("reads"));
 }
@@ -365,6 +384,27 @@ fn device_logs_are_found_where_the_reference_looks_for_them() {
         let (code, text) = printed(words);
         assert_eq!(code, Some(0), "{text}");
         assert!(text.contains("  Sched CPU = 2.00 us,"), "{words:?}: {text}");
+        let mut report = command(&folder.0, &REPORT);
+        report.args(words).env("ASCEND_WORK_PATH", &folder.0);
+        let found = String::from_utf8(report.output().expect("it starts").stdout).expect("UTF-8");
+        assert!(
+            text.contains(&found) && found.len() > 1000,
+            "{words:?}: {found}"
+        );
+    }
+    for (words, expected) in [
+        (
+            &["report", ".", "-d", "3"][..],
+            "--device goes with --format reference",
+        ),
+        (
+            &["export", ".", "--format", "csv", "-d", "3"],
+            "--device goes with --statistics",
+        ),
+    ] {
+        let (code, text) = refused(&folder.0, words);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
     for words in [
         ["-d", "4"],

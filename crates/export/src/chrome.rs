@@ -255,7 +255,7 @@ impl<'a, W: Write> Writer<'a, W> {
     fn kernel(&mut self, row: u64, task: &Task, flows: &Flows<'_>) {
         let functions = self.trace.functions();
         let Some(run) = task.run_ticks() else {
-            return self.point(task);
+            return self.point(row, task, flows);
         };
         let tid = self.lane(KERNELS, task.core, task.start_ticks, task.end_ticks);
         self.event("X", KERNELS, tid);
@@ -264,14 +264,18 @@ impl<'a, W: Write> Writer<'a, W> {
         self.lasting(run);
         self.arguments(task);
         self.written.slices += 1;
-        let row_flows = flows.of_row(row, task.task_id);
+        // Inside the slice, where viewers look for the one a flow belongs to.
+        let last = task.end_ticks.saturating_sub(1).max(task.start_ticks);
+        self.flows(flows, (row, task.task_id), tid, (task.start_ticks, last));
+    }
+
+    fn flows(&mut self, flows: &Flows<'_>, row: (u64, u64), tid: u64, (first, last): (u64, u64)) {
+        let row_flows = flows.of_row(row.0, row.1);
         for edge in row_flows.begins() {
-            // Inside the slice, where viewers look for the one a flow belongs to.
-            let last = task.end_ticks.saturating_sub(1).max(task.start_ticks);
             self.flow("s", edge, tid, last);
         }
         for edge in row_flows.ends() {
-            self.flow("f", edge, tid, task.start_ticks);
+            self.flow("f", edge, tid, first);
         }
     }
 
@@ -323,7 +327,7 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     /// Half known or reversed: a point instead of a slice.
-    fn point(&mut self, task: &Task) {
+    fn point(&mut self, row: u64, task: &Task, flows: &Flows<'_>) {
         let known = [task.start_ticks, task.end_ticks];
         let Some(at) = known.into_iter().find(|&ticks| ticks != 0) else {
             self.written.undrawn_tasks += 1;
@@ -342,6 +346,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.known("finish_us", task.finish_ticks);
         self.text.raw("}}");
         self.written.instants += 1;
+        self.flows(flows, (row, task.task_id), tid, (at, at));
     }
 
     fn stay(&mut self, task: &Task) {

@@ -2,7 +2,7 @@
 
 use crate::{Result, WorkloadError};
 use lanescope_abi::{ChipInfo, CoreType};
-use lanescope_trace::{Trace, records_json};
+use lanescope_trace::Trace;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::ops::Range;
@@ -48,7 +48,7 @@ impl Row {
 impl Recording {
     /// Reads a file.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let trace = records_json::read(path)?;
+        let trace = Trace::open(path)?;
         Self::new(path, &trace)
     }
 

@@ -123,6 +123,11 @@ impl Events<'_> {
             self.leave_out();
             return Ok(());
         };
+        if let Some(at) = self.time(event.ts.units)? {
+            let track = self.thread(event).track;
+            let pushed = self.flows.slice(track, (at, at), task_id);
+            self.draft.kept(pushed)?;
+        }
         let func_id = self.function(event);
         let mut times = [0; 5];
         for (time, told) in times.iter_mut().zip(event.args.times) {
