@@ -305,6 +305,90 @@ class Drawing(PageTest):
         # A stretch of the coarser picture may reach over a border by a column.
         self.assertLessEqual(wrong["wrong"], 4)
 
+    def test_from_afar_every_column_has_what_lies_in_it(self):
+        """The sums that columns are drawn from, against one tick after the other, at several scales."""
+        source = RUNS / "pages" / "dense"
+        lanescope("synth", "--tasks", 40_000, "--cores", 3, "--out", source)
+        page = self.open(page_of(source, "dense"))
+        found = page.evaluate(
+            """() => {
+              const { run, viewport, paints } = lanescope;
+              const columns = 900;
+              const found = [];
+              const lanes = ["aicore", "aicpu"].flatMap((key) => run.groups.find((group) => group.key === key).tracks.flatMap((track) => track.lanes));
+              for (const part of [1, 0.37, 0.11, 0.04]) {
+                viewport.showAll();
+                viewport.zoom(part);
+                const length = (viewport.to - viewport.from) / columns;
+                let [worst, all, measured] = [0, 0, 0];
+                for (const lane of lanes) {
+                  const sums = new Float64Array(4 * columns);
+                  lane.measure(paints.kernel, viewport.from, length, sums);
+                  const exact = new Float64Array(columns);
+                  for (let place = 0; place < lane.count; place++) {
+                    const [start, end] = [lane.starts[place], Math.max(lane.ends[place], lane.starts[place] + 1)].map((time) => time - viewport.from);
+                    for (let x = Math.max(0, Math.floor(start / length)); x < columns && x * length < end; x++) {
+                      exact[x] += Math.min(end, (x + 1) * length) - Math.max(start, x * length);
+                    }
+                  }
+                  for (let x = 0; x < columns; x++) {
+                    worst = Math.max(worst, Math.abs(sums[4 * x] - exact[x]) / length);
+                    all += exact[x];
+                    measured += sums[4 * x];
+                  }
+                }
+                found.push({ part, worst, share: measured / all });
+              }
+              return found;
+            }"""
+        )
+        for scale in found:
+            with self.subTest(scale["part"]):
+                # A block over a border is divided by time: its gaps are at most half a column.
+                self.assertLessEqual(scale["worst"], 0.5)
+                self.assertAlmostEqual(scale["share"], 1, places=3)
+
+    def test_a_picture_that_moved_is_the_one_drawn_anew(self):
+        source = RUNS / "pages" / "dense"
+        lanescope("synth", "--tasks", 40_000, "--cores", 3, "--out", source)
+        page = self.open(page_of(source, "dense"))
+        found = page.evaluate(
+            """() => {
+              const { run, viewport, drawing, theme } = lanescope;
+              const lanes = run.groups.flatMap((group) => group.tracks.flatMap((track) => track.lanes));
+              const found = { pictures: 0, pixels: 0, away: 0, border: 0 };
+              for (const part of [1, 0.3]) {
+                viewport.showAll();
+                viewport.zoom(part);
+                drawing.draw(theme);
+                for (const pixels of [7, 41, -90, 300, -3]) {
+                  viewport.pan((pixels * (viewport.to - viewport.from)) / viewport.columns);
+                  drawing.draw(theme);
+                  const moved = drawing.pixels.slice();
+                  for (const lane of lanes) {
+                    found.pictures += lane.picture !== null;
+                    lane.picture = null;
+                  }
+                  drawing.draw(theme);
+                  const ground = (pixel) => pixel === theme.ground || pixel === theme.faint;
+                  moved.forEach((own, i) => {
+                    const other = drawing.pixels[i];
+                    if (ground(own) && ground(other)) return;
+                    found.pixels++;
+                    found.border += ground(own) !== ground(other);
+                    for (const shift of [0, 8, 16]) found.away += Math.abs(((own >> shift) & 255) - ((other >> shift) & 255)) > 24;
+                  });
+                }
+              }
+              return found;
+            }"""
+        )
+        self.assertGreater(found["pictures"], 30)
+        self.assertGreater(found["pixels"], 100_000)
+        # Where a walk over the tasks begins, blocks may be divided at other borders.
+        self.assertLessEqual(found["border"], found["pixels"] / 2000)
+        self.assertLessEqual(found["away"], found["pixels"] / 200)
+
     def test_arrows_join_a_task_and_its_neighbours(self):
         page = self.open_run("a2a3sim")
         row = page.evaluate(
@@ -452,6 +536,8 @@ class Hostile(PageTest):
         page = self.open(page_of(source, "hostile"))
         for name in names:
             self.assertIn(name, page.evaluate("lanescope.run.functions.map((facts) => facts.name)"))
+        # What would turn or break the line that a name stands in is not in it.
+        self.assertNotRegex(page.evaluate("lanescope.run.functions.map((facts) => facts.text).join()"), "[\u2028\u202e]")
         self.assertEqual(page.evaluate("document.images.length"), 0)
         for tab in ["functions", "path", "run", "task"]:
             page.click(f"#tab-{tab}")
@@ -469,8 +555,30 @@ class Hostile(PageTest):
         source.write_text(json.dumps({"version": 1, "tasks": []}))
         page = self.open(page_of(source, "empty"))
         self.assertTrue(page.locator("#empty").is_visible())
+        box = page.locator("#empty").bounding_box()
+        on_top = "([x, y]) => document.elementsFromPoint(x, y).map((element) => element.id)"
+        page.add_style_tag(content="#empty { pointer-events: auto !important }")
+        self.assertEqual(page.evaluate(on_top, [box["x"] + box["width"] / 2, box["y"] + 5])[0], "empty")
         for key in ["c", "n", "f", "0", "w", "?"]:
             page.keyboard.press(key)
+
+    def test_a_page_that_was_cut_or_damaged_says_so(self):
+        whole = page_of(RUNS / "a2a3sim", "a2a3sim").read_text()
+        data = whole.index("<!--", whole.index('<div id="data"')) + 4
+        broken = {
+            "before-the-data": whole[: data - 100],
+            "in-the-data": whole[: data + 2000],
+            "flipped": whole[: data + 3000] + ("A" if whole[data + 3000] != "A" else "B") + whole[data + 3001 :],
+        }
+        for name, text in broken.items():
+            with self.subTest(name):
+                path = RUNS / "pages" / f"{name}.html"
+                path.write_text(text)
+                page = BROWSER.chromium.new_page()
+                page.goto(f"file://{path}")
+                page.wait_for_selector("#loading.failure")
+                self.assertIn("its file is cut short", page.inner_text("#loading"))
+                page.close()
 
 
 class Server(PageTest):

@@ -44,6 +44,7 @@ pub(crate) fn view(arguments: &ViewArguments) -> Result<ExitCode> {
         Ok(())
     })?;
     output::note(format!("wrote {} ({})", to.display(), contents(&written)));
+    warn_of_size(&written);
     if arguments.open {
         let path = to.canonicalize().unwrap_or(to);
         open(path.as_os_str())?;
@@ -60,6 +61,7 @@ fn serve(trace: &Trace, address: std::net::SocketAddr, is_opened: bool) -> Resul
         server.url(),
         contents(&written)
     ));
+    warn_of_size(&written);
     if is_opened {
         open(OsStr::new(&server.url()))?;
     }
@@ -87,6 +89,20 @@ fn contents(written: &Written) -> String {
         "{} tasks, {} edges, {kib} KiB",
         written.tasks, written.edges
     )
+}
+
+/// Pages of fewer tasks open within seconds on any machine.
+const TASKS_OF_A_LARGE_PAGE: u64 = 5_000_000;
+/// What a browser's process takes at most while it opens a page, as `docs/view.md` has it measured.
+const BROWSER_BYTES_PER_TASK: u64 = 90;
+
+fn warn_of_size(written: &Written) {
+    if written.tasks > TASKS_OF_A_LARGE_PAGE {
+        let mib = (written.tasks * BROWSER_BYTES_PER_TASK) >> 20;
+        output::hint(format!(
+            "the browser that opens it needs about {mib} MiB of memory, and longer than a few seconds"
+        ));
+    }
 }
 
 fn beside(source: &Path) -> PathBuf {

@@ -1,22 +1,38 @@
 // Columns of whole numbers, as crates/view/src/columns.rs writes them.
 
-/** The bytes that base64 texts hold, one behind the other. */
-function bytesOf(texts) {
-  const parts = texts.map((text) => {
-    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-    const binary = atob(text);
-    const bytes = new Uint8Array(binary.length);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-    return bytes;
-  });
-  if (parts.length === 1) return parts[0];
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+/** The bytes of a base64 text. */
+function bytesOf(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** What one compressed stream holds, of which `texts` are parts in base64; `length` is how many bytes it should be. */
+async function inflated(texts, length) {
+  const out = new Uint8Array(length);
+  const stream = new DecompressionStream("deflate");
+  const reading = (async () => {
+    const reader = stream.readable.getReader();
+    let at = 0;
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (at + part.value.length > length) throw new Error("there is more data than its facts say");
+      out.set(part.value, at);
+      at += part.value.length;
+    }
+    if (at !== length) throw new Error(`the data ends after ${grouped(at)} of ${grouped(length)} bytes`);
+  })();
+  const writing = (async () => {
+    const writer = stream.writable.getWriter();
+    for (const text of texts) {
+      const bytes = bytesOf(text);
+      for (let at = 0; at < bytes.length; at += 1 << 18) await writer.write(bytes.subarray(at, at + (1 << 18)));
+    }
+    await writer.close();
+  })();
+  await Promise.all([reading, writing]);
+  return out;
 }
 
 class Columns {
@@ -24,6 +40,11 @@ class Columns {
     this.entries = new Map(entries.map((entry) => [entry.name, entry]));
     this.bytes = bytes;
     this.scratch = new Float64Array(0);
+  }
+
+  /** How many bytes all columns have. */
+  static bytes(entries) {
+    return entries.reduce((sum, entry) => sum + entry.bytes, 0);
   }
 
   rows(name) {
@@ -68,7 +89,9 @@ class Columns {
 
   /** The numbers as an array of their own. */
   plain(name, Type) {
-    return Type.from(this.raw(name));
+    const out = new Type(this.rows(name));
+    out.set(this.raw(name));
+    return out;
   }
 
   /** Steps from one row to the next; `firsts` are the rows that begin at 0 again. */
@@ -84,10 +107,35 @@ class Columns {
     }
     return out;
   }
+
+  /** Steps from the numbers of another array, in the direction of `sign`. */
+  beside(name, from, sign) {
+    const raw = this.raw(name);
+    const out = new from.constructor(raw.length);
+    for (let i = 0; i < out.length; i++) out[i] = from[i] + sign * unfold(raw[i]);
+    return out;
+  }
+
+  /** Gives back what only decoding needs. */
+  rest() {
+    this.scratch = new Float64Array(0);
+  }
 }
 
 /** A step in either direction from its folded form. */
 function unfold(folded) {
   if (folded < 2 ** 31) return (folded >>> 1) ^ -(folded & 1);
   return folded % 2 === 0 ? folded / 2 : -(folded + 1) / 2;
+}
+
+/** A property that is made when it is first asked for. */
+function later(object, name, make) {
+  const define = (descriptor) => Object.defineProperty(object, name, { configurable: true, enumerable: true, ...descriptor });
+  define({
+    get: () => {
+      const value = make();
+      define({ value });
+      return value;
+    },
+  });
 }

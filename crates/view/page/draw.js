@@ -17,6 +17,12 @@ class Drawing {
     this.pixels = new Uint32Array(this.image.data.buffer);
     this.line = new Uint32Array(this.canvas.width);
     this.bare = new Uint32Array(this.canvas.width);
+    this.sums = new Float64Array(4 * this.canvas.width);
+  }
+
+  /** How many pixels the lanes are wide. */
+  get columns() {
+    return Math.max(1, this.canvas.width - Math.round(GUTTER * this.ratio));
   }
 
   draw(theme) {
@@ -72,40 +78,50 @@ class Drawing {
     const length = (viewport.to - viewport.from) / columns;
     const first = lane.firstEndingAfter(viewport.from - 1);
     const behind = lane.firstEndingAfter(viewport.to, first);
-    const mip = behind - first > columns / 3 ? lane.mips(paint) : null;
-    if (mip && length >= mip.width) this.means(mip, length, left);
+    if (behind - first > columns / 3) this.means(lane, paint, length, left);
     else this.items(lane, paint, first, length, left, top, height);
   }
 
-  /** Every column the mean of what lies in it. */
-  means(mip, length, left) {
-    const { line, viewport, theme } = this;
-    const level = mip.level(length);
-    const means = mip.levels[level];
-    const width = mip.width * 2 ** level;
-    for (let x = left; x < line.length; x++) {
-      const time = viewport.from + (x - left) * length - mip.origin;
-      const from = Math.max(0, Math.floor(time / width));
-      const to = Math.min(means.length, Math.max(from + 1, Math.ceil((time + length) / width)));
-      if (time + length <= 0) continue;
-      let [cover, red, green, blue] = [0, 0, 0, 0];
-      for (let i = from; i < to; i++) {
-        const mean = means[i];
-        const part = mean >>> 24;
-        cover += part;
-        red += part * (mean & 255);
-        green += part * ((mean >> 8) & 255);
-        blue += part * ((mean >> 16) & 255);
+  /** Every column the mean of what lies in it; a picture that only moved is drawn anew at its edge alone. */
+  means(lane, paint, length, left) {
+    const { line, viewport } = this;
+    const { from } = viewport;
+    const columns = line.length - left;
+    const old = lane.picture;
+    const isLike = old && old.version === paint.version && old.colours.length === columns && Math.abs(old.length - length) < 1e-9 * length;
+    const way = isLike ? (from - old.from) / length : Infinity;
+    const shift = Math.round(way);
+    const colours = old?.colours.length === columns ? old.colours : new Uint32Array(columns);
+    if (Math.abs(way - shift) < 1e-3 && Math.abs(shift) < columns) {
+      colours.copyWithin(Math.max(0, -shift), Math.max(0, shift), Math.min(columns, columns + shift));
+      if (shift > 0) this.meanColours(lane, paint, length, colours, columns - shift, columns);
+      if (shift < 0) this.meanColours(lane, paint, length, colours, 0, -shift);
+    } else this.meanColours(lane, paint, length, colours, 0, columns);
+    lane.picture = { version: paint.version, from, length, colours };
+    for (let x = 0; x < columns; x++) if (colours[x] !== 0) line[left + x] = colours[x];
+  }
+
+  /** Fills some columns; 0 where nothing lies. */
+  meanColours(lane, paint, length, colours, first, behind) {
+    const { ground } = this.theme;
+    const [red, green, blue] = [ground & 255, (ground >> 8) & 255, (ground >> 16) & 255];
+    const sums = this.sums.subarray(0, 4 * (behind - first)).fill(0);
+    lane.measure(paint, this.viewport.from + first * length, length, sums);
+    for (let at = 0, x = first; x < behind; at += 4, x++) {
+      const cover = sums[at];
+      if (cover === 0) {
+        colours[x] = 0;
+        continue;
       }
-      if (!cover) continue;
       // What is there at all stays visible.
-      const part = Math.max(0.22, cover / ((to - from) * 255));
-      const ground = theme.ground;
-      const mix = (own, shift) => {
-        const under = (ground >> shift) & 255;
-        return (under + (own / cover - under) * part) | 0;
-      };
-      line[x] = ((255 << 24) | (mix(blue, 16) << 16) | (mix(green, 8) << 8) | mix(red, 0)) >>> 0;
+      const part = Math.max(0.22, Math.min(1, cover / length));
+      const own = part / cover;
+      const under = 1 - part;
+      colours[x] =
+        (255 << 24) |
+        ((blue * under + sums[at + 3] * own) << 16) |
+        ((green * under + sums[at + 2] * own) << 8) |
+        (red * under + sums[at + 1] * own);
     }
   }
 
@@ -174,14 +190,23 @@ class Drawing {
 
   /** As much of a text as a width has room for; nothing when that is next to nothing. */
   fitting(text, width) {
-    if (!this.textWidths.has(text)) {
-      if (this.textWidths.size > 20000) this.textWidths.clear();
-      this.textWidths.set(text, this.context.measureText(text).width);
-    }
-    const whole = this.textWidths.get(text);
+    const whole = this.widthOf(text);
     if (whole <= width) return text;
-    const letters = Math.floor((width / whole) * text.length) - 1;
-    return letters >= 3 ? `${text.slice(0, letters)}…` : "";
+    for (let letters = Math.min(text.length - 1, Math.floor((width / whole) * text.length)); letters >= 3; letters--) {
+      const cut = `${text.slice(0, letters)}…`;
+      if (this.widthOf(cut) <= width) return cut;
+    }
+    return "";
+  }
+
+  widthOf(text) {
+    let width = this.textWidths.get(text);
+    if (width === undefined) {
+      if (this.textWidths.size > 20000) this.textWidths.clear();
+      width = this.context.measureText(text).width;
+      this.textWidths.set(text, width);
+    }
+    return width;
   }
 
   /** Where records are missing. */
@@ -252,6 +277,7 @@ class Drawing {
 /** Round times, about a hundred pixels apart. */
 function gridOf(viewport) {
   const { run } = viewport;
+  if (!run.groups.length) return { lines: [] };
   const perTick = 1e9 / run.facts.ticks_per_second;
   const [from, to] = [(viewport.from - 1) * perTick, (viewport.to - 1) * perTick];
   const rough = ((to - from) / viewport.plotWidth) * 110;

@@ -9,12 +9,13 @@ const KEYS = [
   [["n", "p"], "next and previous match, or task of the core"],
   [["/"], "search by function or task id: 17, 0x11, t17, r2t17"],
   [["c"], "critical path"],
-  [["["], "lower lanes; ] higher ones, = to fit"],
+  [["[", "]", "="], "lower lanes, higher lanes, lanes that fit"],
   [["1", "…", "9"], "close or open a group of tracks"],
   [["t"], "light or dark"],
   [["Esc"], "forget choice and search"],
   [["drag"], "move; with Shift, or on the ruler and the strip above: zoom into a stretch"],
-  [["Ctrl wheel"], "zoom; with Shift: earlier and later"],
+  [["Ctrl wheel"], "zoom; with Shift alone: earlier and later"],
+  [["double click"], "fit a task"],
 ];
 
 class Input {
@@ -75,7 +76,7 @@ class Input {
     drag.isMoved = true;
     if (drag.chooses) return page.stretch({ from: drag.x, to: x });
     const ticks = ((drag.x - x) * (drag.to - drag.from)) / viewport.plotWidth;
-    viewport.show(drag.from + ticks, drag.to + ticks);
+    viewport.pan(ticks, drag.from, drag.to);
     this.stage.scrollTop = drag.scroll + drag.y - y;
     page.changed();
   }

@@ -33,12 +33,12 @@ class Page {
     const { facts } = run;
     document.getElementById("title").textContent = facts.workload || facts.platform || "Run";
     const used = facts.cores.filter((core) => core.tasks).length;
-    const parts = [facts.workload ? facts.platform : "", `${grouped(run.count)} tasks`, `${used} cores`, run.duration(run.span)];
+    const parts = [facts.workload ? facts.platform : "", numberOf(run.count, "task"), numberOf(used, "core"), run.groups.length ? run.duration(run.span) : ""];
     const summary = document.getElementById("summary");
     summary.textContent = parts.filter(Boolean).join(" · ");
     if (facts.verdict) {
       const { outcome } = facts.verdict;
-      const lost = facts.lost_records ? `, ${grouped(facts.lost_records)} records lost` : "";
+      const lost = facts.lost_records ? `, ${numberOf(facts.lost_records, "record")} lost` : "";
       summary.append(" · ", element("span", { className: outcome }, `${outcome}${lost}`));
     }
     const options = [
@@ -167,7 +167,7 @@ class Page {
 
   phaseName(kind, item) {
     const { facts } = this.run;
-    if (kind === "totals") return `Orchestrator (${grouped(facts.orchestrator.submits)} tasks)`;
+    if (kind === "totals") return `Orchestrator (${numberOf(facts.orchestrator.submits, "task")})`;
     const names = kind === "scheduler" ? facts.scheduler_phases : facts.orchestrator_phases;
     return names[this.paints[kind].classes[item]]?.replace("orch_", "") ?? "unknown";
   }
@@ -179,7 +179,7 @@ class Page {
       const { name } = this.run.counters.columns[this.counter];
       return `${name} · full height: ${rateText(full, unit)} · most: ${rateText(most, unit)}`;
     }
-    return group.isOpen ? "" : `${group.tracks.length} tracks`;
+    return group.isOpen ? "" : numberOf(group.tracks.length, "track");
   }
 
   resize() {
@@ -189,6 +189,7 @@ class Page {
     viewport.height = stage.clientHeight;
     if (!viewport.width || !viewport.height) return;
     this.drawing.resize(viewport.width, viewport.height, ratio);
+    viewport.columns = this.drawing.columns;
     this.overlay.resize(viewport.width, viewport.height, ratio);
     this.overview.resize(viewport.width, 50, ratio);
     this.arrange();
@@ -223,11 +224,12 @@ class Page {
     if (this.isStale) {
       this.isStale = false;
       this.drawing.draw(this.theme);
-      this.overview.draw(this.theme, this.overviewDrag);
+      this.overview.draw(this.theme, this.paints.kernel, this.overviewDrag);
       this.describeWindow();
     }
     const path = this.isPathShown ? this.run.path.rows : null;
     this.overlay.draw(this.theme, { selected: this.selected, hovered: this.hovered, path, pointer: this.pointer, stretch: this.drag });
+    if (this.frames.count === 0) passed("drawn");
     this.frames.count++;
     this.frames.ms.push(performance.now() - began);
     if (this.frames.ms.length > 600) this.frames.ms.shift();
@@ -235,6 +237,7 @@ class Page {
 
   describeWindow() {
     const { run, viewport } = this;
+    if (!run.groups.length) return;
     const [from, to] = [Math.max(0, viewport.from - 1), Math.min(run.span, viewport.to - 1)];
     document.getElementById("window").textContent = `${run.duration(from)} to ${run.duration(to)} · ${run.duration(to - from)} in sight`;
   }
@@ -418,24 +421,32 @@ class Page {
   }
 }
 
-function openPage() {
+/** A moment of the way from the file to the first frame, for whoever measures it. */
+const passed = (moment) => performance.mark(`lanescope ${moment}`);
+
+async function openPage() {
+  passed("parsed");
+  const data = document.getElementById("data");
+  if (!data) throw new Error("its file is cut short");
   const facts = JSON.parse(document.getElementById("facts").textContent);
-  const elements = [...document.querySelectorAll("script.data")];
-  const columns = new Columns(facts.columns, bytesOf(elements.map((part) => part.textContent)));
+  const texts = Array.from(data.childNodes, (part) => part.data);
   // The texts are as large as the run; nothing needs them any more.
-  for (const part of elements) part.remove();
-  const run = new Run(facts, columns);
+  data.remove();
+  const bytes = await inflated(texts, Columns.bytes(facts.columns)).catch((cause) => {
+    throw new Error(`its file is cut short or damaged (${cause.message})`);
+  });
+  passed("inflated");
+  const run = new Run(facts, new Columns(facts.columns, bytes));
+  passed("decoded");
   const page = new Page(run);
   document.getElementById("loading").remove();
   // For scripts in the console, and for tests: the run, and what the page shows of it.
   window.lanescope = page;
 }
 
-try {
-  openPage();
-} catch (error) {
+openPage().catch((error) => {
   const loading = document.getElementById("loading");
   loading.className = "failure";
   loading.textContent = `The run cannot be shown: ${error.message}`;
   throw error;
-}
+});

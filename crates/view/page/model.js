@@ -5,11 +5,14 @@
 class Run {
   constructor(facts, columns) {
     this.facts = facts;
-    this.functions = facts.functions;
+    this.functions = facts.functions.map((own) => ({ ...own, text: shown(own.name) }));
     this.span = facts.span_ticks;
     this.Times = this.span + 2 < 2 ** 32 ? Uint32Array : Float64Array;
     this.readTasks(columns);
-    this.readEdges(columns);
+    later(this, "lead", () => this.readLead(columns));
+    later(this, "successorTable", () => this.readEdges(columns));
+    later(this, "predecessorTable", () => reversed(this.successorTable));
+    this.blockRows = null;
     this.scheduler = this.readPhases(columns, "scheduler", ["phase", "tasks", "hits", "misses"]);
     this.scheduler.round = columns.steps("scheduler_round", Float64Array, this.scheduler.firsts);
     this.orchestrator = this.readPhases(columns, "orchestrator", ["phase", "submit", "id_low", "id_high"]);
@@ -17,6 +20,7 @@ class Run {
     this.readLosses(columns);
     this.readPath(columns);
     this.undrawn = 0;
+    columns.rest();
     this.makeGroups();
   }
 
@@ -25,35 +29,31 @@ class Run {
     const firsts = firstsOf(cores.map((core) => core.tasks));
     const count = firsts[cores.length];
     const start = columns.steps("start", this.Times, firsts);
-    const beside = (name, from, sign) => {
-      const raw = columns.raw(name);
-      const out = new this.Times(count);
-      for (let row = 0; row < count; row++) out[row] = from[row] + sign * unfold(raw[row]);
-      return out;
-    };
-    const end = beside("end", start, 1);
+    const end = columns.beside("end", start, 1);
     this.firsts = firsts;
     this.count = count;
     this.tasks = {
       start,
       end,
-      receive: beside("receive", start, -1),
-      dispatch: beside("dispatch", start, -1),
-      finish: beside("finish", end, 1),
-      token: columns.steps("token", Uint32Array, firsts),
+      dispatch: columns.beside("dispatch", start, -1),
+      finish: columns.beside("finish", end, 1),
       func: columns.plain("func", this.functions.length > 0xffff ? Uint32Array : Uint16Array),
-      idLow: columns.steps("id_low", Uint32Array, firsts),
-      idHigh: columns.steps("id_high", Uint32Array, firsts),
     };
+    // The lanes can be drawn without the rest.
+    later(this.tasks, "receive", () => columns.beside("receive", start, -1));
+    later(this.tasks, "token", () => columns.steps("token", Uint32Array, firsts));
+    later(this.tasks, "idLow", () => columns.steps("id_low", Uint32Array, firsts));
+    later(this.tasks, "idHigh", () => columns.steps("id_high", Uint32Array, firsts));
+  }
+
+  /** The first row of each row's task; `null` when no task has several, as in most runs. */
+  readLead(columns) {
+    if (columns.isAll("lead", 0)) return null;
+    return columns.plain("lead", Uint32Array).map((back, row) => row - back);
   }
 
   readEdges(columns) {
     const { count } = this;
-    // A task with several rows is met at the first of them; most runs have none such.
-    this.lead = null;
-    if (!columns.isAll("lead", 0)) {
-      this.lead = columns.plain("lead", Uint32Array).map((back, row) => row - back);
-    }
     const offsets = new Uint32Array(count + 1);
     if (columns.rows("fanout")) {
       const fanout = columns.raw("fanout");
@@ -66,9 +66,7 @@ class Run {
         for (let i = offsets[row]; i < offsets[row + 1]; i++) targets[i] = row + unfold(raw[i]);
       }
     }
-    this.successorTable = { offsets, targets };
-    this.predecessorTable = null;
-    this.blockRows = null;
+    return { offsets, targets };
   }
 
   readPhases(columns, kind, names) {
@@ -127,10 +125,11 @@ class Run {
     const add = (key, name, tracks) => tracks.length && groups.push({ key, name, tracks, isOpen: true });
     add("orchestrator", "Orchestrator", this.orchestratorTracks());
     add("scheduler", "AICPU scheduler", this.phaseTracks("scheduler"));
-    add("aicore", "AICore · start to end", used.map((core) => this.kernelTrack(core)));
+    const kernels = used.map((core) => this.kernelTrack(core));
+    add("aicore", "AICore · start to end", kernels);
     if (this.counters) {
-      const counted = used.filter((core) => this.hasCounters(core.index));
-      add("counters", "Counters", counted.map((core) => this.counterTrack(core)));
+      const counted = kernels.filter((track) => this.hasCounters(track.core));
+      add("counters", "Counters", counted.map((track) => ({ ...track, kind: "counter", lanes: track.lanes.slice(0, 1), losses: [] })));
     }
     const stays = used.filter((core) => {
       for (let row = this.firsts[core.index]; row < this.firsts[core.index + 1]; row++) {
@@ -156,23 +155,23 @@ class Run {
       track.lanes = [new Lane(start.subarray(first, behind), end.subarray(first, behind), null, first)];
       return track;
     }
-    const isSpan = (row) => start[row] && end[row] >= start[row];
-    const startOf = (row) => start[row] || end[row];
-    const endOf = (row) => (isSpan(row) ? end[row] : startOf(row));
-    return this.dealt(track, first, behind - first, startOf, endOf);
+    const starts = start.slice(first, behind);
+    const ends = end.slice(first, behind);
+    for (let place = 0; place < starts.length; place++) {
+      starts[place] ||= ends[place];
+      if (ends[place] < starts[place]) ends[place] = starts[place];
+    }
+    return this.dealt(track, starts, ends, first);
   }
 
   stayTrack(core) {
     const { dispatch, finish } = this.tasks;
     const [first, behind] = [this.firsts[core.index], this.firsts[core.index + 1]];
-    const startOf = (row) => (finish[row] >= dispatch[row] ? dispatch[row] : 0);
+    const starts = dispatch.slice(first, behind);
+    const ends = finish.subarray(first, behind);
+    for (let place = 0; place < starts.length; place++) if (ends[place] < starts[place]) starts[place] = 0;
     const track = { kind: "stay", core: core.index, name: core.name, losses: [] };
-    return this.dealt(track, first, behind - first, startOf, (row) => finish[row], false);
-  }
-
-  counterTrack(core) {
-    const track = this.kernelTrack(core);
-    return { ...track, kind: "counter", lanes: track.lanes.slice(0, 1), losses: [] };
+    return this.dealt(track, starts, ends, first, false);
   }
 
   hasCounters(core) {
@@ -186,11 +185,11 @@ class Run {
     const phases = this[kind];
     const tracks = [];
     for (let thread = 0; thread + 1 < phases.firsts.length; thread++) {
-      const [first, count] = [phases.firsts[thread], phases.firsts[thread + 1] - phases.firsts[thread]];
+      const [first, behind] = [phases.firsts[thread], phases.firsts[thread + 1]];
       const losses = kind === "scheduler" ? this.lossesOf(thread, true) : [];
-      if (!count && !losses.length) continue;
+      if (first === behind && !losses.length) continue;
       const track = { kind, thread, name: kind === "scheduler" ? `Thread ${thread}` : `Orch ${thread}`, losses };
-      tracks.push(this.dealt(track, first, count, (item) => phases.start[item], (item) => phases.end[item]));
+      tracks.push(this.dealt(track, phases.start.subarray(first, behind), phases.end.subarray(first, behind), first));
     }
     return tracks;
   }
@@ -204,8 +203,8 @@ class Run {
     return [{ kind: "totals", name: "Orchestrator", losses: [], lanes: [lane] }];
   }
 
-  dealt(track, first, count, startOf, endOf, countUndrawn = true) {
-    const { lanes, undrawn } = dealLanes(first, count, startOf, endOf);
+  dealt(track, starts, ends, first, countUndrawn = true) {
+    const { lanes, undrawn } = dealLanes(starts, ends, first);
     if (countUndrawn) this.undrawn += undrawn;
     return { ...track, lanes: lanes.length ? lanes : [new Lane([], [], null, 0)] };
   }
@@ -225,8 +224,9 @@ class Run {
     return low;
   }
 
+  /** Its name, fit to stand in a line with other text. */
   functionName(row) {
-    return this.functions[this.tasks.func[row]].name;
+    return this.functions[this.tasks.func[row]].text;
   }
 
   /** The whole id in digits. */
@@ -281,7 +281,6 @@ class Run {
 
   /** The first rows of the tasks that a row's task waits for. */
   predecessors(row) {
-    this.predecessorTable ??= reversed(this.successorTable);
     const { offsets, targets } = this.predecessorTable;
     const lead = this.leadOf(row);
     return targets.subarray(offsets[lead], offsets[lead + 1]);
@@ -337,6 +336,12 @@ function reversed({ offsets, targets }) {
   return { offsets: back, targets: sources };
 }
 
+/** A name without letters that break a line or turn its direction, for these would move what stands beside it. */
+const shown = (name) => name.replace(/[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+
+/** A number of things. */
+const numberOf = (count, thing) => `${grouped(count)} ${thing}${count === 1 ? "" : "s"}`;
+
 /** A count and what is counted, which is named in the plural. */
 const countText = (count, things) => `${grouped(count)} ${count === 1 ? things.replace("records", "record") : things}`;
 
@@ -344,8 +349,9 @@ const wide = (low, high) => (high ? ((BigInt(high) << 32n) | BigInt(low)).toStri
 
 /** Digits in groups of three. */
 function grouped(number, decimals = 0) {
-  const options = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  return number.toLocaleString("en-US", options).replaceAll(",", "\u202f");
+  const [whole, parts] = number.toFixed(decimals).split(".");
+  const digits = whole.replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return parts ? `${digits}.${parts}` : digits;
 }
 
 /** Four digits and a unit; below a microsecond, whole nanoseconds. */

@@ -5,16 +5,21 @@ class Overlay {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.viewport = viewport;
+    this.isBlank = true;
   }
 
   resize(width, height, ratio) {
     this.ratio = ratio;
+    this.isBlank = true;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
   }
 
   draw(theme, { selected, hovered, path, pointer, stretch }) {
     const { context, viewport } = this;
+    const isBlank = !(selected || hovered || path || pointer || stretch);
+    if (isBlank && this.isBlank) return;
+    this.isBlank = isBlank;
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, viewport.width, viewport.height);
     if (pointer && pointer.x >= GUTTER) {
@@ -141,38 +146,55 @@ class Overview {
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     this.shape = null;
+    this.pictured = null;
   }
 
-  /** For each pixel of the strip, the part of the cores that run a kernel, by type of core. */
-  measure() {
+  /** For each pixel of the strip, how many cores run a kernel, by type of core. */
+  measure(paint) {
     const { run, plotWidth } = this.viewport;
     const columns = Math.floor(plotWidth);
     const shapes = { aic: new Float32Array(columns), aiv: new Float32Array(columns) };
     const tracks = run.groups.find((group) => group.key === "aicore")?.tracks ?? [];
     const perColumn = (run.span + 1) / columns;
+    const sums = new Float64Array(4 * columns);
     for (const track of tracks) {
       const shape = shapes[run.facts.cores[track.core].kind] ?? shapes.aiv;
-      for (const { starts, ends, count } of track.lanes.slice(0, 1)) {
-        for (let place = 0; place < count; place++) {
-          let at = Math.floor((starts[place] - 1) / perColumn);
-          let from = starts[place] - 1;
-          const end = Math.max(ends[place] - 1, from + 1);
-          for (; from < end && at < columns; at++) {
-            const to = Math.min(end, (at + 1) * perColumn);
-            shape[at] += (to - from) / perColumn;
-            from = to;
-          }
-        }
-      }
+      track.lanes[0].measure(paint, 1, perColumn, sums.fill(0));
+      for (let x = 0; x < columns; x++) shape[x] += sums[4 * x] / perColumn;
     }
     let most = 0;
     for (let x = 0; x < columns; x++) most = Math.max(most, shapes.aic[x] + shapes.aiv[x]);
     this.shape = { shapes, columns, most };
   }
 
-  draw(theme, stretch) {
-    if (!this.shape) this.measure();
+  draw(theme, paint, stretch) {
+    if (!this.shape) this.measure(paint);
+    if (this.pictured !== theme) this.picture(theme);
     const { context, viewport, height } = this;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(this.background, 0, 0);
+    if (!viewport.run.groups.length) return;
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    const at = (time) => GUTTER + ((time - 1) / Math.max(1, viewport.run.span)) * viewport.plotWidth;
+    const [from, to] = [Math.max(GUTTER, at(viewport.from)), Math.min(viewport.width, at(viewport.to))];
+    context.fillStyle = theme.veil;
+    context.fillRect(GUTTER, 0, from - GUTTER, height);
+    context.fillRect(to, 0, viewport.width - to, height);
+    context.strokeStyle = theme.accentCss;
+    context.lineWidth = 1.5;
+    context.strokeRect(from + 0.75, 0.75, Math.max(3, to - from - 1.5), height - 1.5);
+    if (stretch) {
+      context.fillStyle = theme.shade;
+      context.fillRect(Math.min(stretch.from, stretch.to), 0, Math.abs(stretch.to - stretch.from), height);
+    }
+  }
+
+  /** What does not change while lanes move. */
+  picture(theme) {
+    this.pictured = theme;
+    this.background = new OffscreenCanvas(this.canvas.width, this.canvas.height);
+    const context = this.background.getContext("2d");
+    const { viewport, height } = this;
     const { shapes, columns, most } = this.shape;
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = theme.groundCss;
@@ -188,24 +210,13 @@ class Overview {
     };
     area((x) => shapes.aic[x] + shapes.aiv[x], theme.aiv);
     area((x) => shapes.aic[x], theme.aic);
-    const at = (time) => GUTTER + ((time - 1) / Math.max(1, viewport.run.span)) * viewport.plotWidth;
-    const [from, to] = [Math.max(GUTTER, at(viewport.from)), Math.min(viewport.width, at(viewport.to))];
-    context.fillStyle = theme.veil;
-    context.fillRect(GUTTER, 0, from - GUTTER, height);
-    context.fillRect(to, 0, viewport.width - to, height);
-    context.strokeStyle = theme.accentCss;
-    context.lineWidth = 1.5;
-    context.strokeRect(from + 0.75, 0.75, Math.max(3, to - from - 1.5), height - 1.5);
-    if (stretch) {
-      context.fillStyle = theme.shade;
-      context.fillRect(Math.min(stretch.from, stretch.to), 0, Math.abs(stretch.to - stretch.from), height);
-    }
     context.fillStyle = theme.raisedCss;
     context.fillRect(0, 0, GUTTER, height);
     context.fillStyle = theme.mutedCss;
     context.font = `11px ${theme.sans}`;
     context.textBaseline = "middle";
     context.textAlign = "right";
+    if (!viewport.run.groups.length) return;
     context.fillText(`at most ${most.toFixed(most < 10 ? 1 : 0)} cores run`, GUTTER - 9, 16);
     context.font = `10px ${theme.sans}`;
     const legend = [

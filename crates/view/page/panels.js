@@ -75,7 +75,7 @@ class Panels {
     const box = element("div", { className: "legend" });
     const most = 24;
     for (const total of this.totals.slice(0, most)) {
-      box.append(element("span", {}, swatch(this.page.functionCss(total.place)), total.name));
+      box.append(element("span", {}, swatch(this.page.functionCss(total.place)), total.text));
     }
     if (this.totals.length > most) box.append(element("span", {}, `and ${this.totals.length - most} more`));
     return element("div", {}, element("h3", {}, "Functions"), box, this.phaseLegend() ?? "");
@@ -244,7 +244,7 @@ class Panels {
         "button",
         { type: "button", className: "row", ariaPressed: String(this.function === total.place) },
         swatch(page.functionCss(total.place)),
-        element("b", { title: total.name }, total.name),
+        element("b", { title: total.text }, total.text),
         element("small", {}, `${grouped(total.count)} × ${total.known ? run.duration(total.sum / total.known) : "unknown"} · ${(share * 100).toFixed(1)} %`),
         element("span", { className: "bar" }, element("i", { style: { width: `${share * 100}%`, background: page.functionCss(total.place) } })),
       );
@@ -265,7 +265,7 @@ class Panels {
     const { run } = this;
     const total = totalOf(this.totals, place);
     const { times, slowest } = runTimes(run, place);
-    const box = element("div", {}, element("h3", {}, `Run times of ${total.name}`));
+    const box = element("div", {}, element("h3", {}, `Run times of ${total.text}`));
     if (!times.length) {
       box.append(element("p", { className: "sub" }, "No run time is known."));
       return box;
@@ -294,7 +294,7 @@ class Panels {
     const plot = drawn("svg", { class: "histogram", viewBox: `0 0 ${width} ${height + 16}`, role: "img", "aria-label": `Histogram of ${times.length} run times` });
     bins.forEach((bin, i) => {
       const high = bin.count ? Math.max(2, (bin.count / most) * (height - 4)) : 0;
-      const text = `${grouped(bin.count)} tasks, ${run.duration(bin.from)} to ${run.duration(bin.to)}`;
+      const text = `${numberOf(bin.count, "task")}, ${run.duration(bin.from)} to ${run.duration(bin.to)}`;
       const group = drawn(
         "g",
         { "data-count": bin.count },

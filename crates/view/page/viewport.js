@@ -16,6 +16,8 @@ class Viewport {
     this.width = 1;
     this.height = 1;
     this.scroll = 0;
+    /** How many pixels of the screen the lanes are wide. */
+    this.columns = 1;
     this.laneHeight = 0;
     this.rows = [];
     this.total = 0;
@@ -51,8 +53,11 @@ class Viewport {
     this.show(at - length * part, at + length * (1 - part));
   }
 
-  pan(ticks) {
-    this.show(this.from + ticks, this.to + ticks);
+  /** Moves by whole pixels, so that what stays in sight stays as it was drawn. */
+  pan(ticks, from = this.from, to = this.to) {
+    const length = (to - from) / this.columns;
+    const moved = Math.round(ticks / length) * length;
+    this.show(from + moved, to + moved);
   }
 
   /** Brings a time into sight without a change of scale, when it is out of sight. */

@@ -23,6 +23,7 @@
 mod base;
 mod columns;
 mod counters;
+mod data;
 mod edges;
 mod error;
 mod facts;

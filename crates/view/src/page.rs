@@ -2,11 +2,10 @@
 
 use crate::base::Base;
 use crate::columns::Columns;
+use crate::data::write_data;
 use crate::facts::{Facts, Parts};
 use crate::losses::Losses;
 use crate::{ViewError, counters, edges, path, phases, tasks};
-use base64::engine::general_purpose::STANDARD;
-use base64::write::EncoderWriter;
 use lanescope_trace::Trace;
 use std::io::{self, Write};
 
@@ -68,8 +67,7 @@ pub fn write(trace: &Trace, out: impl Write) -> Result<Written, ViewError> {
     };
     let facts = Facts::of(trace, base, &parts, &columns);
     let mut out = Counted { out, bytes: 0 };
-    assemble(&facts, &title(trace), &columns, &mut out)
-        .map_err(|source| ViewError::Write { source })?;
+    assemble(&facts, trace, &columns, &mut out).map_err(|source| ViewError::Write { source })?;
     Ok(Written {
         bytes: out.bytes,
         tasks: parts.rows.count().into(),
@@ -83,7 +81,7 @@ pub fn write(trace: &Trace, out: impl Write) -> Result<Written, ViewError> {
 
 fn assemble(
     facts: &Facts<'_>,
-    title: &str,
+    trace: &Trace,
     columns: &Columns,
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -92,7 +90,8 @@ fn assemble(
         let (name, after) = marked.split_once("-->").expect("a mark in the frame ends");
         out.write_all(before.as_bytes())?;
         match name {
-            "title" => out.write_all(escaped(title).as_bytes())?,
+            "title" => out.write_all(escaped(&title(trace)).as_bytes())?,
+            "tasks" => out.write_all(grouped(trace.task_count()).as_bytes())?,
             "style" => write!(out, "<style>\n{STYLE}</style>")?,
             "facts" => write_facts(facts, out)?,
             "data" => write_data(columns, out)?,
@@ -120,44 +119,24 @@ fn write_facts(facts: &Facts<'_>, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// A text in one element may be as long as this makes it; all of them are whole groups of three bytes.
-const BYTES_PER_ELEMENT: usize = 3 << 24;
-
-fn write_data(columns: &Columns, out: &mut impl Write) -> io::Result<()> {
-    let mut pieces = columns.bytes();
-    let mut piece: &[u8] = &[];
-    let mut is_done = false;
-    while !is_done {
-        out.write_all(b"<script type=\"text/plain\" class=\"data\">")?;
-        let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
-        let mut room = BYTES_PER_ELEMENT;
-        while room > 0 {
-            if piece.is_empty() {
-                match pieces.next() {
-                    Some(next) => piece = next,
-                    None => {
-                        is_done = true;
-                        break;
-                    }
-                }
-            }
-            let (now, later) = piece.split_at(piece.len().min(room));
-            encoder.write_all(now)?;
-            room -= now.len();
-            piece = later;
-        }
-        encoder.finish()?;
-        drop(encoder);
-        out.write_all(b"</script>\n")?;
-    }
-    Ok(())
-}
-
 fn title(trace: &Trace) -> String {
     let session = trace.session();
     let names = [session.workload.as_str(), session.platform.as_str()];
     let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
     format!("{} – Lanescope", names.join(" · "))
+}
+
+/// Digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202F}');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn escaped(text: &str) -> String {

@@ -7,10 +7,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::ZlibDecoder;
 use lanescope_trace::synth::Synth;
 use lanescope_trace::{EdgeTable, Functions, Session, Task, Trace, TraceParts};
 use lanescope_view::{ViewError, write};
 use serde_json::Value;
+use std::io::Read;
 
 struct Page {
     text: String,
@@ -26,12 +28,18 @@ impl Page {
         let text = String::from_utf8(page).unwrap();
         let facts = between(&text, "id=\"facts\">", "</script>").unwrap().0;
         let facts = serde_json::from_str(facts).unwrap();
-        let mut bytes = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((data, behind)) = between(rest, "class=\"data\">", "</script>") {
-            bytes.extend(STANDARD.decode(data).unwrap());
+        let mut rest = between(&text, "<div id=\"data\" hidden>", "</div>")
+            .unwrap()
+            .0;
+        let mut stream = Vec::new();
+        while let Some((letters, behind)) = between(rest, "<!--", "-->") {
+            stream.extend(STANDARD.decode(letters).unwrap());
             rest = behind;
         }
+        let mut bytes = Vec::new();
+        ZlibDecoder::new(stream.as_slice())
+            .read_to_end(&mut bytes)
+            .unwrap();
         Self { text, facts, bytes }
     }
 
