@@ -36,7 +36,7 @@ MODEL = """() => {
       finish: us(tasks.finish[row]),
       fanout: Array.from(run.successors(row), (to) => run.idOf(to)),
       counters: run.counters && run.counters.places[row] >= 0
-        ? [run.counters.cycles, ...run.counters.counts].map((column) => column[run.counters.places[row]])
+        ? [run.counters.cycles, ...run.counters.columns.map((_, column) => run.countsOf(column))].map((column) => column[run.counters.places[row]])
         : null,
     })),
     phases: Array.from(scheduler.start, (start, item) => ({

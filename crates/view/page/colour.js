@@ -69,10 +69,14 @@ function faded(packed, ground, part) {
   return ((255 << 24) | (mix(16) << 16) | (mix(8) << 8) | mix(0)) >>> 0;
 }
 
-/** Black or white, whichever reads better on a colour. */
+/** Black or white, whichever reads better on a colour: by the contrast of WCAG, never less than 4.5. */
 function inkOn(packed) {
-  const light = 0.299 * (packed & 255) + 0.587 * ((packed >> 8) & 255) + 0.114 * ((packed >> 16) & 255);
-  return light > 140 ? "#10151c" : "#ffffff";
+  const linear = (shift) => {
+    const value = ((packed >> shift) & 255) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  };
+  const light = 0.2126 * linear(0) + 0.7152 * linear(8) + 0.0722 * linear(16);
+  return light > 0.179 ? "#000000" : "#ffffff";
 }
 
 let paintVersions = 0;

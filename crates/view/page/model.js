@@ -93,8 +93,14 @@ class Run {
       ...counters,
       places: rows,
       cycles: columns.plain("pmu_cycles", Float64Array),
-      counts: counters.columns.map((_, column) => columns.plain(`pmu_${column}`, Uint32Array)),
     };
+    this.counts = counters.columns.map(() => null);
+    this.readCounts = (column) => columns.plain(`pmu_${column}`, Uint32Array);
+  }
+
+  /** The counts of a counter, by place. */
+  countsOf(column) {
+    return (this.counts[column] ??= this.readCounts(column));
   }
 
   /** The critical path: its rows, first to last, and the wait before each, in parts. */
@@ -291,7 +297,7 @@ class Run {
     const place = this.counters?.places[row] ?? -1;
     if (place < 0) return null;
     const cycles = this.counters.cycles[place];
-    return cycles ? (this.counters.counts[column][place] / cycles) * this.counters.columns[column].scale : 0;
+    return cycles ? (this.countsOf(column)[place] / cycles) * this.counters.columns[column].scale : 0;
   }
 
   /** From one known time to a later one, else `null`. */

@@ -187,7 +187,7 @@ class Panels {
     if (place < 0) return null;
     const table = element("table", {}, this.line("cycles", grouped(counters.cycles[place])));
     counters.columns.forEach(({ name, unit }, column) => {
-      table.append(this.line(name, grouped(counters.counts[column][place]), rateText(this.run.rate(row, column), unit)));
+      table.append(this.line(name, grouped(this.run.countsOf(column)[place]), rateText(this.run.rate(row, column), unit)));
     });
     return element("div", {}, element("h3", {}, `Counters · ${counters.name}`), table);
   }

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 const FRAME: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
 /// In the order in which they need one another; together they are one module.
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 12] = [
     include_str!("../page/decode.js"),
     include_str!("../page/colour.js"),
     include_str!("../page/lane.js"),
@@ -25,6 +25,7 @@ const SCRIPTS: [&str; 11] = [
     include_str!("../page/panels.js"),
     include_str!("../page/input.js"),
     include_str!("../page/main.js"),
+    include_str!("../page/open.js"),
 ];
 
 /// What was written.

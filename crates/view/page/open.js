@@ -1,0 +1,31 @@
+// From the file to the first frame: the data is inflated, the run is read, the page is made.
+
+/** A moment of the way from the file to the first frame, for whoever measures it. */
+const passed = (moment) => performance.mark(`lanescope ${moment}`);
+
+async function openPage() {
+  passed("parsed");
+  const data = document.getElementById("data");
+  if (!data) throw new Error("its file is cut short");
+  const facts = JSON.parse(document.getElementById("facts").textContent);
+  const texts = Array.from(data.childNodes, (part) => part.data);
+  // The texts are as large as the run; nothing needs them any more.
+  data.remove();
+  const bytes = await inflated(texts, Columns.bytes(facts.columns)).catch((cause) => {
+    throw new Error(`its file is cut short or damaged (${cause.message})`);
+  });
+  passed("inflated");
+  const run = new Run(facts, new Columns(facts.columns, bytes));
+  passed("decoded");
+  const page = new Page(run);
+  document.getElementById("loading").remove();
+  // For scripts in the console, and for tests: the run, and what the page shows of it.
+  window.lanescope = page;
+}
+
+openPage().catch((error) => {
+  const loading = document.getElementById("loading");
+  loading.className = "failure";
+  loading.textContent = `The run cannot be shown: ${error.message}`;
+  throw error;
+});
