@@ -15,12 +15,34 @@ async function openPage() {
     throw new Error(`its file is cut short or damaged (${cause.message})`);
   });
   passed("inflated");
-  const run = new Run(facts, new Columns(facts.columns, bytes));
+  const columns = new Columns(facts.columns, bytes);
+  const run = new Run(facts, columns);
   passed("decoded");
   const page = new Page(run);
   document.getElementById("loading").remove();
   // For scripts in the console, and for tests: the run, and what the page shows of it.
   window.lanescope = page;
+  readOn(run, columns);
+}
+
+/** Reads what the first frame did without, a column at a time while nothing else is to do: the first choice need not wait for it. */
+function readOn(run, columns) {
+  const waiting = [
+    () => run.tasks.idLow,
+    () => run.tasks.idHigh,
+    () => run.tasks.receive,
+    () => run.tasks.token,
+    () => run.lead,
+    () => run.successorTable,
+    () => run.predecessorTable,
+    () => columns.rest(),
+  ];
+  const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 100));
+  const next = () => {
+    waiting.shift()();
+    if (waiting.length) whenIdle(next);
+  };
+  whenIdle(next);
 }
 
 openPage().catch((error) => {
