@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The page of `lanescope view` in a real browser: what it shows is what is in the capture.
+# The pages of `lanescope view`, `report` and `diff` in a real browser: what they show is what is in the capture.
 # `--images` makes the pictures in docs/images anew; `--speed` prints how fast the page is, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,7 +44,7 @@ for argument in "$@"; do
         *) echo "$(basename "$0"): unknown argument $argument" >&2; exit 2 ;;
     esac
 done
-(cd ci/browser && "$work/venv/bin/python" -B -m unittest -v page_test)
+(cd ci/browser && "$work/venv/bin/python" -B -m unittest -v page_test report_test)
 if [ -n "${is_timed:-}" ]; then
     "$work/venv/bin/python" -B ci/browser/speed.py
 fi

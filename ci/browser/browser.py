@@ -21,10 +21,10 @@ FLAGS = [
 ]
 
 
-def lanescope(*arguments):
-    """Runs the command; its stdout as text."""
+def lanescope(*arguments, code=0):
+    """Runs the command, which is to end with this code; its stdout as text."""
     done = subprocess.run([LANESCOPE, *map(str, arguments)], capture_output=True, check=False)
-    if done.returncode:
+    if done.returncode != code:
         raise AssertionError(f"lanescope {arguments} ended with {done.returncode}: {done.stderr.decode()}")
     return done.stdout.decode()
 
@@ -50,6 +50,12 @@ class Browser:
         self.driver.stop()
 
     def open(self, path, dark=False, width=1440, height=900, prepare=None):
+        """The page of a run, drawn once; see open_still."""
+        page = self.open_still(path, dark, width, height, prepare)
+        page.wait_for_function("window.lanescope && lanescope.frames.count > 0", timeout=120_000)
+        return page
+
+    def open_still(self, path, dark=False, width=1440, height=900, prepare=None):
         """A page of its own, with what it asked of the network and what it complained of."""
         scheme = "dark" if dark else "light"
         context = self.chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -61,7 +67,6 @@ class Browser:
         if prepare:
             prepare(page)
         page.goto(path if "://" in str(path) else f"file://{path}")
-        page.wait_for_function("window.lanescope && lanescope.frames.count > 0", timeout=120_000)
         return page
 
 

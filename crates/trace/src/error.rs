@@ -43,6 +43,12 @@ pub enum TraceError {
         /// The file.
         path: PathBuf,
     },
+    /// The files given for one run only name or join what another file tells.
+    #[error("{}: says nothing of when tasks ran or what they counted", path.display())]
+    OnlyCompanions {
+        /// The first.
+        path: PathBuf,
+    },
     /// A folder holds nothing that can be read.
     #[error(
         "{}: neither {} nor {}, nor another file that can be imported, is in this folder",
@@ -96,9 +102,7 @@ impl TraceError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Malformed { .. } => {
-                Some("a records file is version 1 or 2 of l2_perf_records.json, and whole")
-            }
+            Self::Malformed { .. } => Some("give the whole file, as it was written"),
             Self::Capture { source, .. } => match source {
                 CaptureError::NotACapture { .. } => Some(
                     "give the folder of a run, its capture.lanescope, or a records file that ends \
@@ -112,6 +116,7 @@ impl TraceError {
                 }
                 _ => None,
             },
+            Self::OnlyCompanions { .. } => Some("give the file of the run with it"),
             Self::NoRun { .. } => Some("the run ended before anything was recorded"),
             _ => None,
         }

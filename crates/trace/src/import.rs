@@ -189,7 +189,7 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
     }
     if !formats.iter().any(|(format, _)| format.is_run()) {
         let path = files.first().cloned().unwrap_or_default();
-        return Err(TraceError::NoRun { path });
+        return Err(TraceError::OnlyCompanions { path });
     }
     for (format, path) in formats {
         let read = match format {

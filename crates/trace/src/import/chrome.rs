@@ -179,26 +179,23 @@ impl Events<'_> {
         shows.copied().unwrap_or(Shows::Anything)
     }
 
-    /// A draft's time; none is a second or more before the file's own 0.
-    fn time(&mut self, ns: i128) -> Result<Option<u64>, String> {
-        let time = ns + i128::from(BASE_NS);
-        if time < 1 {
-            let text = "times a second or more before 0, taken as unknown";
+    /// A draft's time; none is a second or more before the file's own 0, or beyond 64 bits of nanoseconds.
+    fn time(&mut self, ns: i128) -> Option<u64> {
+        let time = u64::try_from(ns.saturating_add(i128::from(BASE_NS)));
+        let time = time.ok().filter(|&time| time != 0 && time != u64::MAX);
+        if time.is_none() {
+            let text = "times a second or more before 0, or beyond 64 bits of ns, taken as unknown";
             self.draft.note(1, text);
-            return Ok(None);
         }
-        let time = u64::try_from(time);
-        let time = time.map_err(|_| format!("{ns} ns do not fit 64 bits"))?;
-        Ok(Some(time))
+        time
     }
 
-    fn known_time(&mut self, ns: Option<i128>) -> Result<u64, String> {
-        let time = ns.map(|ns| self.time(ns)).transpose()?;
-        Ok(time.flatten().unwrap_or(0))
+    fn known_time(&mut self, ns: Option<i128>) -> u64 {
+        ns.and_then(|ns| self.time(ns)).unwrap_or(0)
     }
 
     fn flow(&mut self, event: &Event, point: Point) -> Result<(), String> {
-        let Some(at) = self.time(event.ts.units)? else {
+        let Some(at) = self.time(event.ts.units) else {
             return Ok(());
         };
         let track = self.thread(event).track;

@@ -77,7 +77,7 @@ fn a_file_changed_at_random_is_read_or_refused() {
             Err(
                 TraceError::Malformed { .. }
                 | TraceError::UnknownFormat { .. }
-                | TraceError::NoRun { .. }
+                | TraceError::OnlyCompanions { .. }
                 | TraceError::Read { .. },
             ) => {}
             Err(other) => panic!("seed {seed}: {other:?}"),

@@ -100,7 +100,10 @@ fn two_timelines_and_none_are_refused() {
         "{refused}"
     );
     let refused = import::read(std::slice::from_ref(&names)).unwrap_err();
-    assert!(matches!(refused, TraceError::NoRun { .. }), "{refused}");
+    assert!(
+        matches!(refused, TraceError::OnlyCompanions { .. }),
+        "{refused}"
+    );
     let trace = import::read(&[names, records]).unwrap();
     assert_eq!(trace.functions().name(0), Some("QK"));
 }

@@ -156,6 +156,13 @@ fn made_up_records_are_read_whole() {
         assert_eq!(trace.task_count(), tasks, "{name}");
         assert_eq!(trace.edges().len(), edges, "{name}");
         assert!(trace.orchestrator().is_some(), "{name}");
+        // What the converter makes of it has times beyond any clock, and names beyond ASCII.
+        let merged = format!("../../../export/tests/data/swimlane/{name}/merged_swimlane.json");
+        assert_eq!(
+            Trace::open(data(&merged)).unwrap().task_count(),
+            tasks,
+            "{name}"
+        );
     }
 }
 

@@ -22,7 +22,8 @@ impl Events<'_> {
             return Ok(());
         }
         let end_ns = start_ns.saturating_add(dur_ns);
-        let Some((start, end)) = self.time(start_ns)?.zip(self.time(end_ns)?) else {
+        let Some((start, end)) = self.time(start_ns).zip(self.time(end_ns)) else {
+            self.draft.note(1, "slices at an unknown time left out");
             return Ok(());
         };
         if event.is_rounded() {
@@ -37,7 +38,7 @@ impl Events<'_> {
                 self.successors(task_id, event.args.fanout_hint.as_deref())?;
                 let mut around = [0; 3];
                 for (time, ns) in around.iter_mut().zip(event.args.around(start_ns, end_ns)) {
-                    *time = self.known_time(ns)?;
+                    *time = self.known_time(ns);
                 }
                 let [dispatch, receive, finish] = around;
                 self.half_of_core(TaskRecord {
@@ -123,7 +124,7 @@ impl Events<'_> {
             self.leave_out();
             return Ok(());
         };
-        if let Some(at) = self.time(event.ts.units)? {
+        if let Some(at) = self.time(event.ts.units) {
             let track = self.thread(event).track;
             let pushed = self.flows.slice(track, (at, at), task_id);
             self.draft.kept(pushed)?;
@@ -131,7 +132,7 @@ impl Events<'_> {
         let func_id = self.function(event);
         let mut times = [0; 5];
         for (time, told) in times.iter_mut().zip(event.args.times) {
-            *time = self.known_time(told.map(|told| told.units))?;
+            *time = self.known_time(told.map(|told| told.units));
         }
         let [dispatch, receive, start, end, finish] = times;
         self.half_of_core(TaskRecord {
