@@ -10,7 +10,7 @@ const STYLE: &str = "
   --quiet: #a0a4aa; --run: #4fae85; --head: #e0b158; --tail: #dd8c6a; --starved: #4a525b;
   --blocked: #d05c7d; --unknown: #9d93c9; --good: #5fce92; --bad: #ff8a80; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+  max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { margin: .3rem 0; } .quiet { color: var(--quiet); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }

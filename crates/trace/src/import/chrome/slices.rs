@@ -1,11 +1,14 @@
 //! Slices as what their track says they are: tasks, what the scheduler said of them, phases.
 
 use super::super::rows::Half;
-use super::event::{self, Event};
+use super::event::{self, Event, Number};
 use super::{Events, MOST_FUNCTIONS, Shows, core_of, trailing_number};
 use crate::phase::{orchestrator_record, scheduler_record, with_rounds};
 use crate::{OrchestratorPhase, SchedulerPhase};
 use lanescope_abi::{CoreType, TaskRecord};
+
+/// Thread numbers of the reference that are of one core.
+const LANES_OF_CORE: u64 = 10;
 
 impl Events<'_> {
     pub(super) fn slice(&mut self, event: Event) -> Result<(), String> {
@@ -16,8 +19,10 @@ impl Events<'_> {
             core_of(&thread.name),
             trailing_number(&thread.name).unwrap_or(0),
         );
+        let named = named.or_else(|| self.core_of_lane(&event, shows));
         let (start_ns, dur_ns) = (event.ts.units, event.dur.unwrap_or_default().units);
-        if dur_ns < 0 {
+        // A task may be told so, since its times are two records; of anything else it is nonsense.
+        if dur_ns < 0 && shows != Shows::Kernels {
             self.draft.note(1, "slices that end before they begin");
             return Ok(());
         }
@@ -32,7 +37,7 @@ impl Events<'_> {
         }
         match (shows, named, event.args.task_id) {
             (Shows::Kernels, Some((core, core_type)), Some(task_id)) => {
-                let pushed = self.flows.slice(track, (start, end), task_id);
+                let pushed = self.flows.slice(track, (start, end.max(start)), task_id);
                 self.draft.kept(pushed)?;
                 let func_id = self.function(&event);
                 self.successors(task_id, event.args.fanout_hint.as_deref())?;
@@ -104,6 +109,16 @@ impl Events<'_> {
             }
             _ => self.other(&event, track, (start, end)),
         }
+    }
+
+    /// The core of a lane that the reference gives no name: tasks that overlap twice. The first lane has one.
+    fn core_of_lane(&self, event: &Event, shows: Shows) -> Option<(u16, CoreType)> {
+        let Number::Uint(tid) = event.tid else {
+            return None;
+        };
+        let first = (event.pid.clone(), Number::Uint(tid - tid % LANES_OF_CORE));
+        let first = self.threads.get(&first).filter(|_| shows == Shows::Stays);
+        first.and_then(|thread| core_of(&thread.name))
     }
 
     fn half_of_core(&mut self, record: TaskRecord) -> Result<(), String> {
