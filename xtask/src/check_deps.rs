@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "lanescope",
     "lanescope-examples",
     "lanescope-cli",
+    "lanescope-sql",
     "lanescope-conformance",
     "xtask",
 ];
@@ -58,6 +59,7 @@ const SEES_NO_DEVICE: &[&str] = &[
     "lanescope-export",
     "lanescope-report",
     "lanescope-view",
+    "lanescope-sql",
 ];
 const DEVICE_CRATES: &[&str] = &[
     "lanescope-platform",

@@ -14,17 +14,20 @@ pub fn run() -> Result<()> {
     step("tidy", tidy::run)?;
     step("generated files", bindings::check_all)?;
     step("lints", || {
-        check(workspace::cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--features",
-            "lanescope/a2a3,lanescope/a5",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        check(
+            workspace::cargo()
+                .arg("clippy")
+                .args(workspace::whole())
+                .args([
+                    "--all-targets",
+                    "--locked",
+                    "--features",
+                    "lanescope/a2a3,lanescope/a5",
+                    "--",
+                    "-D",
+                    "warnings",
+                ]),
+        )
     })?;
     // The same command the README gives.
     step("tests", || {

@@ -57,7 +57,8 @@ const END_TO_END: &str = "lanescope-conformance";
 fn cargo_test() -> Command {
     let mut cargo = workspace::cargo();
     // All that fails is told, not the first program alone.
-    cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    cargo.arg("test").args(workspace::whole());
+    cargo.args(["--locked", "--no-fail-fast"]);
     cargo.args(["--features", "lanescope/a2a3,lanescope/a5"]);
     cargo.env("LANESCOPE_TEST_BUILDS", workspace::builds());
     cargo

@@ -9,6 +9,7 @@ use lanescope_examples::WorkloadOptions;
 use lanescope_export::tables::Table;
 use lanescope_trace::Chip;
 use lanescope_trace::synth::Synth;
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Dump(DumpArguments),
     /// Show a run in the browser: one page that needs no network
     View(ViewArguments),
+    /// Ask one run or thousands in SQL; takes what lanescope-sql takes, which has to be built
+    Sql(SqlArguments),
     /// Keep other tools' files of one run as a capture
     Import(ImportArguments),
     /// Make up a run of any size and write its capture
@@ -344,6 +347,18 @@ pub(crate) struct SynthArguments {
     /// Folder for the capture; it is made
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub(crate) struct SqlArguments {
+    /// What is asked, and the question: SOURCE… 'SELECT …'; --help tells more
+    #[arg(
+        value_name = "ARGUMENT",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]

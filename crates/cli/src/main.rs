@@ -1,5 +1,6 @@
 //! The `lanescope` command: run a workload, report on a run, export it, look into its tensors,
-//! show it in a browser, measure what collecting costs, make up a run, describe a platform.
+//! show it in a browser, ask it in SQL, measure what collecting costs, make up a run, describe a
+//! platform.
 //!
 //! Data goes to stdout, everything else to stderr behind `lanescope: `. Exit 0: good; 1: it
 //! finished, and data was lost or numbers differ; 2: it could not be done.
@@ -22,6 +23,7 @@ mod reference;
 mod report;
 mod results;
 mod run;
+mod sql;
 mod synth;
 mod view;
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Overhead(arguments) => overhead::overhead(*arguments),
         Command::Dump(arguments) => dump::dump(&arguments),
         Command::View(arguments) => view::view(&arguments),
+        Command::Sql(arguments) => sql::sql(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Synth(arguments) => synth::synth(&arguments),
         Command::Info(arguments) => info::info(&arguments),

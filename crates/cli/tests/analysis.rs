@@ -228,3 +228,39 @@ fn options_of_one_format_are_refused_with_others() {
     assert_eq!(code, 0, "{told}");
     assert_eq!(files(&folder.0.join("a/arrow")).len(), 6);
 }
+
+#[test]
+fn a_question_is_handed_over() {
+    let folder = Folder::new("question");
+    let path = folder.0.join("bin");
+    fs::create_dir(&path).unwrap();
+    // Beside a copy of the command nothing of a build lies.
+    let command = path.join("lanescope");
+    fs::copy(env!("CARGO_BIN_EXE_lanescope"), &command).unwrap();
+    let ask = || {
+        let output = Command::new(&command)
+            .env("PATH", "")
+            .args(["sql", "run", "--format", "csv", "SELECT 1", "--help"])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let data = String::from_utf8(output.stdout).unwrap();
+        (output.status.code().unwrap(), data, told)
+    };
+    let (code, data, told) = ask();
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(
+        told.contains("cargo build --release -p lanescope-sql"),
+        "{told}"
+    );
+    let program = path.join("lanescope-sql");
+    fs::write(&program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(
+        &program,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let (code, data, told) = ask();
+    assert_eq!((code, told.as_str()), (7, ""));
+    assert_eq!(data, "run\n--format\ncsv\nSELECT 1\n--help\n");
+}
