@@ -101,8 +101,9 @@ def order(row):
 
 
 def is_same(one, other):
-    if isinstance(one, float) or isinstance(other, float):
-        return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+    are_numbers = isinstance(one, (int, float)) and isinstance(other, (int, float))
+    if are_numbers and float in (type(one), type(other)):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
     return one == other
 
 
@@ -140,6 +141,7 @@ class Cluster:
         builder = SparkSession.builder.master(url).config("spark.driver.host", "127.0.0.1")
         for key, value in {
             "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
             "spark.executor.cores": "1",
             "spark.executor.memory": "900m",
             "spark.sql.shuffle.partitions": "4",
