@@ -2,7 +2,7 @@
 
 use crate::error::{CaptureError, Result};
 use crate::{Capture, CaptureWriter};
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,17 @@ impl CaptureFile {
     ///
     /// As for [`Capture::from_bytes`].
     pub fn read(&self) -> Result<Capture<'_>> {
-        Capture::from_bytes(&self.map)
+        let mut pass = self.pass();
+        Capture::from_bytes_with(&self.map, |offset| pass.reach(offset))
+    }
+
+    /// A new pass over the file.
+    #[must_use]
+    pub fn pass(&self) -> Pass<'_> {
+        Pass {
+            file: self,
+            given_back: 0,
+        }
     }
 
     /// Where the file is.
@@ -64,6 +74,45 @@ impl CaptureFile {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.map
+    }
+}
+
+/// One reader's way through a file: the pages behind it are given back to the system, so that a file of
+/// any size takes little memory. What was given back can still be read; the system fetches it again.
+#[derive(Clone, Debug)]
+pub struct Pass<'a> {
+    file: &'a CaptureFile,
+    given_back: usize,
+}
+
+/// Bytes behind a reader that stay in memory.
+const KEPT_BYTES: usize = 4 << 20;
+
+impl Pass<'_> {
+    /// Says that what lies before `offset` was read.
+    #[inline]
+    pub fn reach(&mut self, offset: u64) {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        if offset >= self.given_back.saturating_add(KEPT_BYTES) {
+            self.give_back(offset);
+        }
+    }
+
+    #[cold]
+    fn give_back(&mut self, offset: usize) {
+        let end = offset.min(self.file.map.len());
+        let bytes = end.saturating_sub(self.given_back);
+        // SAFETY: the mapping is shared and never written to, so the file holds every byte of it, and
+        // a page that was given back is read from there again.
+        let advised = unsafe {
+            let advice = UncheckedAdvice::DontNeed;
+            self.file
+                .map
+                .unchecked_advise_range(advice, self.given_back, bytes)
+        };
+        // It is advice: a system that does not take it only needs more memory.
+        drop(advised);
+        self.given_back = end;
     }
 }
 

@@ -42,7 +42,7 @@ mod verdict;
 mod writer;
 
 pub use error::{CaptureError, Result};
-pub use file::CaptureFile;
+pub use file::{CaptureFile, Pass};
 pub use format::{BlockHeader, BlockKind, Clock, Edge, FileHeader, PayloadHeader};
 pub use reader::{Block, Capture, Damage};
 pub use run::CaptureRun;

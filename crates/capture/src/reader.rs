@@ -59,13 +59,18 @@ impl<'a> Capture<'a> {
     ///
     /// [`CaptureError::NotACapture`] or [`CaptureError::Version`] when the file header is not ours.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
+        Self::from_bytes_with(bytes, |_| {})
+    }
+
+    /// The same; `passed` hears up to where the bytes were read.
+    pub(crate) fn from_bytes_with(bytes: &'a [u8], passed: impl FnMut(u64)) -> Result<Self> {
         let header = file_header(bytes)?;
         let mut capture = Self {
             header,
             blocks: Vec::new(),
             damage: Vec::new(),
         };
-        capture.scan(bytes);
+        capture.scan(bytes, passed);
         Ok(capture)
     }
 
@@ -93,7 +98,7 @@ impl<'a> Capture<'a> {
         self.damage.iter().map(|damage| damage.bytes).sum()
     }
 
-    fn scan(&mut self, bytes: &'a [u8]) {
+    fn scan(&mut self, bytes: &'a [u8], mut passed: impl FnMut(u64)) {
         let mut offset = FILE_HEADER_BYTES;
         let mut ordinal = 0;
         while offset < bytes.len() {
@@ -113,6 +118,7 @@ impl<'a> Capture<'a> {
             }
             offset += whole_bytes.block;
             ordinal += 1;
+            passed(offset as u64);
         }
     }
 
