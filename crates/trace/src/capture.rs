@@ -22,10 +22,11 @@ use crate::trace::Rows;
 use crate::{Core, EdgeTable, Functions, Note, Session, Trace, TraceError, TraceParts};
 use checked::Checked;
 use lanescope_capture::{
-    BlockKind, Capture, CaptureFile, CaptureRun, FindingKind, Outcome, SessionInfo, Verdict,
+    BlockKind, Capture, CaptureFile, CaptureRun, Edge, FindingKind, Outcome, SessionInfo, Verdict,
 };
 use std::path::Path;
 use std::sync::Arc;
+use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 /// Reads every run of a capture file, in the order in which they began; never an empty list.
 ///
@@ -76,9 +77,9 @@ fn trace_of(
     }
     let mut totals = settings_of(run.session(), settings::ORCHESTRATOR);
     let orchestrator = totals.find_map(|(_, text)| settings::totals(text));
-    let (edges, stray_edges) = edge_table(run)?;
+    let (edges, stray_edges) = edge_table(file, run)?;
     note(&mut notes, stray_edges, "edges that name no task");
-    let checked = Checked::of(run, &session);
+    let checked = Checked::of(file, run, &session);
     let what = "records that name a core the session does not have";
     note(&mut notes, checked.foreign, what);
     note(&mut notes, checked.strange, "records of another run");
@@ -111,7 +112,7 @@ fn trace_of(
         tasks.sort_by_key(order_ticks);
         Rows::Owned(tasks)
     };
-    Ok(Trace::with_rows(parts, rows, collected))
+    Ok(Trace::with_rows(parts, rows, collected, checked.bounds))
 }
 
 /// The settings of a run with this name.
@@ -244,17 +245,12 @@ fn note(notes: &mut Vec<Note>, count: u64, text: &str) {
 }
 
 /// The edges of the run, and how many were left out because they name no task.
-fn edge_table(run: &CaptureRun<'_>) -> Result<(EdgeTable, u64), TraceError> {
-    let blocks: Vec<&[lanescope_capture::Edge]> = run.edges().collect();
-    let pairs = blocks.iter().copied().flatten();
+fn edge_table(file: &CaptureFile, run: &CaptureRun<'_>) -> Result<(EdgeTable, u64), TraceError> {
+    let pairs = items::<Edge>(file, run, BlockKind::Edges);
     let pairs = pairs.map(|edge| (edge.producer, edge.consumer));
-    let task_ids: Vec<u64> = run.task_ids().flatten().copied().collect();
-    if !task_ids.is_empty() {
-        let id = |index: u32| task_ids.get(index as usize).copied();
-        let named = pairs.clone();
-        let named = named.filter_map(|(from, to)| id(from).zip(id(to)));
-        let stray = pairs.count() - named.clone().count();
-        return Ok((EdgeTable::named(named)?, stray as u64));
+    let ids = items::<u64>(file, run, BlockKind::TaskIds).copied();
+    if ids.clone().next().is_some() {
+        return EdgeTable::numbered(ids, pairs);
     }
     let (count, last) = pairs.clone().fold((0_u64, 0), |(count, last), (from, to)| {
         (count + 1, from.max(to).max(last))
@@ -270,4 +266,23 @@ fn edge_table(run: &CaptureRun<'_>) -> Result<(EdgeTable, u64), TraceError> {
         last.saturating_add(1)
     };
     EdgeTable::dense(node_count, pairs)
+}
+
+/// The items of all blocks of a kind, in one pass over the file.
+fn items<'a, T>(
+    file: &'a CaptureFile,
+    run: &'a CaptureRun<'a>,
+    kind: BlockKind,
+) -> impl Iterator<Item = &'a T> + Clone
+where
+    T: FromBytes + Immutable + KnownLayout + 'a,
+{
+    let mut pass = file.pass();
+    let blocks = run.blocks().iter();
+    let blocks = blocks.filter(move |block| block.kind() == kind);
+    blocks.flat_map(move |block| {
+        pass.reach(block.offset);
+        <[T]>::ref_from_bytes(block.payload)
+            .expect("a checked block holds whole items of its kind at a multiple of 8")
+    })
 }

@@ -19,8 +19,17 @@ pub struct EdgeTable {
 enum Ids {
     /// Task ids are 0..n.
     Dense,
+    /// Task ids ascend with their nodes.
+    Ascending(Vec<Run>),
     /// The task id of each node, and back.
     Named(Vec<u64>, HashMap<u64, u32>),
+}
+
+/// Task ids that follow each other, and their nodes: up to where the next run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    task_id: u64,
+    node: u32,
 }
 
 impl Default for EdgeTable {
@@ -108,6 +117,35 @@ impl EdgeTable {
         Ok(table)
     }
 
+    /// Edges between tasks of which the ids are listed, as (place of the producer, place of the consumer).
+    ///
+    /// Pairs that name no task of the list are left out and counted in the second value.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError::TooMany`] when tasks or pairs outgrow 32 bits.
+    pub(crate) fn numbered<I, P>(task_ids: I, pairs: P) -> Result<(Self, u64), TraceError>
+    where
+        I: Iterator<Item = u64> + Clone,
+        P: Iterator<Item = (u32, u32)> + Clone,
+    {
+        let Some((runs, count)) = ascending(task_ids.clone()) else {
+            let task_ids: Vec<u64> = task_ids.collect();
+            let id = |place: u32| task_ids.get(place as usize).copied();
+            let named = pairs.clone();
+            let named = named.filter_map(|(from, to)| id(from).zip(id(to)));
+            let stray = pairs.count() - named.clone().count();
+            return Ok((Self::named(named)?, stray as u64));
+        };
+        let node_count = u32::try_from(count).map_err(|_| too_many("tasks with edges", count))?;
+        let (mut table, stray) = Self::dense(node_count, pairs)?;
+        table.ids = match runs[..] {
+            [] | [Run { task_id: 0, .. }] => Ids::Dense,
+            _ => Ids::Ascending(runs),
+        };
+        Ok((table, stray))
+    }
+
     /// Nodes: tasks that edges may name.
     #[inline]
     #[must_use]
@@ -135,6 +173,13 @@ impl EdgeTable {
             Ids::Dense => u32::try_from(task_id)
                 .ok()
                 .filter(|&node| node < self.node_count()),
+            Ids::Ascending(runs) => {
+                let behind = runs.partition_point(|run| run.task_id <= task_id);
+                let run = runs[..behind].last()?;
+                let end = runs.get(behind).map_or(self.node_count(), |next| next.node);
+                let step = u32::try_from(task_id - run.task_id).ok()?;
+                run.node.checked_add(step).filter(|&node| node < end)
+            }
             Ids::Named(_, nodes) => nodes.get(&task_id).copied(),
         }
     }
@@ -144,6 +189,11 @@ impl EdgeTable {
     pub fn task_id(&self, node: u32) -> u64 {
         match &self.ids {
             Ids::Dense => u64::from(node),
+            Ids::Ascending(runs) => {
+                let behind = runs.partition_point(|run| run.node <= node);
+                let run = runs[behind - 1];
+                run.task_id + u64::from(node - run.node)
+            }
             Ids::Named(task_ids, _) => task_ids[node as usize],
         }
     }
@@ -176,6 +226,25 @@ impl EdgeTable {
             successors.map(move |&to| (self.task_id(from), self.task_id(to)))
         })
     }
+}
+
+/// The runs of ids that ascend, and how many ids there are; `None` where one does not.
+fn ascending(task_ids: impl Iterator<Item = u64>) -> Option<(Vec<Run>, u64)> {
+    let mut runs = Vec::new();
+    let (mut latest, mut count) = (None, 0_u64);
+    for task_id in task_ids {
+        if latest.is_some_and(|latest| latest >= task_id) {
+            return None;
+        }
+        if latest.is_none_or(|latest| latest + 1 != task_id) {
+            // Too many to be numbered is told from the count.
+            let node = u32::try_from(count).unwrap_or(u32::MAX);
+            runs.push(Run { task_id, node });
+        }
+        latest = Some(task_id);
+        count += 1;
+    }
+    Some((runs, count))
 }
 
 fn too_many(what: &'static str, count: u64) -> TraceError {
@@ -212,6 +281,37 @@ mod tests {
         assert_eq!(table.iter().collect::<Vec<_>>(), [(1, 0)]);
         assert_eq!(table.node(3), None);
         assert_eq!(table.successor_ids(99).count(), 0);
+    }
+
+    #[test]
+    fn ids_that_ascend_are_kept_as_runs() {
+        let ids = [3, 4, 5, 1 << 32, (1 << 32) + 1, u64::MAX];
+        let pairs = [(0, 3), (2, 5), (4, 5), (6, 0)];
+        let (table, stray) = EdgeTable::numbered(ids.into_iter(), pairs.into_iter()).unwrap();
+        assert_eq!(stray, 1);
+        assert!(matches!(&table.ids, Ids::Ascending(runs) if runs.len() == 3));
+        for (node, id) in (0..).zip(ids) {
+            assert_eq!((table.node(id), table.task_id(node)), (Some(node), id));
+        }
+        for id in [0, 2, 6, (1 << 32) - 1, (1 << 32) + 2, u64::MAX - 1] {
+            assert_eq!(table.node(id), None, "{id}");
+        }
+        let found: Vec<_> = table.iter().collect();
+        assert_eq!(
+            found,
+            [(3, 1 << 32), (5, u64::MAX), ((1 << 32) + 1, u64::MAX)]
+        );
+    }
+
+    #[test]
+    fn ids_in_any_order_are_named() {
+        let (table, stray) =
+            EdgeTable::numbered([9, 2, 7].into_iter(), [(0, 1), (1, 2)].into_iter()).unwrap();
+        assert_eq!(stray, 0);
+        let found: Vec<_> = table.iter().collect();
+        assert_eq!(found, [(9, 2), (2, 7)]);
+        let dense = EdgeTable::numbered([0, 1, 2].into_iter(), [(0, 1)].into_iter()).unwrap();
+        assert_eq!(dense.0.ids, Ids::Dense);
     }
 
     #[test]

@@ -27,13 +27,11 @@ mod l2_records;
 mod name_map;
 mod pmu_csv;
 mod rows;
-mod scratch;
 pub(crate) mod settings;
-mod sorter;
 mod tensor_dump;
 mod tensors;
 
-use crate::{Trace, TraceError, capture};
+use crate::{Trace, TraceError, capture, scratch};
 pub use l2_records::FILE_NAME as RECORDS_FILE_NAME;
 
 use draft::Draft;

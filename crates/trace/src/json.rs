@@ -29,7 +29,7 @@
 //! # Ok::<(), lanescope_trace::TraceError>(())
 //! ```
 
-mod number;
+pub(crate) mod number;
 mod skip;
 mod text;
 
@@ -326,6 +326,23 @@ impl<R: Read> Reader<R> {
             false => self.end - LONGEST_BYTES,
         };
         Ok(())
+    }
+
+    /// What is at hand, when that is enough for any number or name, or all there is.
+    #[inline]
+    pub(crate) fn at_hand(&self) -> &[u8] {
+        match self.at < self.safe {
+            true => &self.buffer[self.at..self.end],
+            false => &[],
+        }
+    }
+
+    /// Takes bytes of [`Self::at_hand`] that hold so many line ends, and so many bytes behind the last.
+    #[inline]
+    pub(crate) fn take(&mut self, bytes: usize, lines: usize, last_line_bytes: usize) {
+        self.at += bytes;
+        self.lines += lines;
+        self.line_begin = self.passed + (self.at - last_line_bytes) as u64;
     }
 
     /// What is at hand.

@@ -21,6 +21,7 @@
 //! assert_eq!(trace.tasks().next().and_then(|task| task.run_ticks()), Some(50));
 //! ```
 
+mod by_id;
 pub mod capture;
 mod edges;
 mod error;
@@ -33,12 +34,15 @@ mod phase;
 mod pmu;
 pub mod reference;
 mod rows;
+mod scratch;
 mod session;
+mod sorter;
 pub mod synth;
 mod task;
 mod tensor;
 mod trace;
 
+pub use by_id::TasksById;
 pub use edges::EdgeTable;
 pub use error::TraceError;
 pub use functions::Functions;

@@ -18,6 +18,7 @@ mod dependencies;
 mod names;
 mod phases;
 mod tasks;
+mod usual;
 
 use crate::TraceError;
 use crate::json::{Members, Reader};

@@ -2,7 +2,7 @@
 
 use crate::Session;
 use lanescope_abi::record::Record;
-use lanescope_capture::CaptureFile;
+use lanescope_capture::{CaptureFile, Pass};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use zerocopy::FromBytes;
@@ -98,18 +98,26 @@ impl<T: Record> Mapped<T> {
         counts.sum()
     }
 
-    pub(crate) fn records(&self, block: usize) -> &[T] {
-        self.of_block(&self.blocks[block])
+    /// The records of a block; what lies before it was read in this pass.
+    pub(crate) fn records(&self, block: usize, pass: &mut Pass<'_>) -> &[T] {
+        self.of_block(&self.blocks[block], pass)
+    }
+
+    /// A new pass over the file.
+    pub(crate) fn pass(&self) -> Pass<'_> {
+        self.file.pass()
     }
 
     /// The records of a thread, in the order of its lane.
     pub(crate) fn of_thread(&self, thread: u32) -> impl Iterator<Item = &T> {
         let blocks = self.blocks.iter();
         let blocks = blocks.filter(move |block| block.thread == thread);
-        blocks.flat_map(|block| self.of_block(block))
+        let mut pass = self.pass();
+        blocks.flat_map(move |block| self.of_block(block, &mut pass))
     }
 
-    fn of_block(&self, block: &MappedBlock) -> &[T] {
+    fn of_block(&self, block: &MappedBlock, pass: &mut Pass<'_>) -> &[T] {
+        pass.reach(block.offset);
         let start = usize::try_from(block.offset).expect("a mapped file fits the address space");
         let bytes = block.count as usize * size_of::<T>();
         <[T]>::ref_from_bytes(&self.file.bytes()[start..start + bytes])

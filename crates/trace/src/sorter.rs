@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// A row that a [`Sorter`] can keep.
-pub(super) trait Sorted: Copy + FromBytes + IntoBytes + Immutable + KnownLayout {
+pub(crate) trait Sorted: Copy + FromBytes + IntoBytes + Immutable + KnownLayout {
     /// What the rows are sorted by; those of one key keep their order.
     fn key(&self) -> [u64; 3];
 }
@@ -22,7 +22,7 @@ const READ_BYTES: usize = 64 << 10;
 
 /// Takes rows in any order and gives them back sorted; memory does not grow with their number.
 #[derive(Debug)]
-pub(super) struct Sorter<T> {
+pub(crate) struct Sorter<T> {
     folder: PathBuf,
     held: Vec<T>,
     held_most: usize,
@@ -33,7 +33,7 @@ pub(super) struct Sorter<T> {
 
 impl<T: Sorted> Sorter<T> {
     /// A sorter whose scratch file, should it need one, lies in `folder`.
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
             held: Vec::new(),
@@ -45,7 +45,7 @@ impl<T: Sorted> Sorter<T> {
     }
 
     #[cfg(test)]
-    pub(super) fn holding(folder: &Path, held_most: usize) -> Self {
+    pub(crate) fn holding(folder: &Path, held_most: usize) -> Self {
         Self {
             held_most,
             ..Self::new(folder)
@@ -53,11 +53,11 @@ impl<T: Sorted> Sorter<T> {
     }
 
     /// Rows taken so far.
-    pub(super) const fn count(&self) -> u64 {
+    pub(crate) const fn count(&self) -> u64 {
         self.count
     }
 
-    pub(super) fn push(&mut self, row: T) -> io::Result<()> {
+    pub(crate) fn push(&mut self, row: T) -> io::Result<()> {
         self.held.push(row);
         self.count += 1;
         if self.held.len() < self.held_most {
@@ -67,7 +67,7 @@ impl<T: Sorted> Sorter<T> {
         let begin = self.stretches.last().map_or(0, |&(_, end)| end);
         let bytes = self.held.as_bytes();
         if self.scratch.is_none() {
-            self.scratch = Some(super::scratch::unnamed(&self.folder)?);
+            self.scratch = Some(crate::scratch::unnamed(&self.folder)?);
         }
         if let Some(scratch) = &self.scratch {
             scratch.write_all_at(bytes, begin)?;
@@ -78,7 +78,7 @@ impl<T: Sorted> Sorter<T> {
     }
 
     /// The rows, sorted.
-    pub(super) fn finish(mut self) -> io::Result<Rows<T>> {
+    pub(crate) fn finish(mut self) -> io::Result<Rows<T>> {
         self.held.sort_by_key(Sorted::key);
         let mut rows = Rows {
             stretches: Vec::new(),
@@ -99,7 +99,7 @@ impl<T: Sorted> Sorter<T> {
 
 /// Sorted rows on their way out.
 #[derive(Debug)]
-pub(super) struct Rows<T> {
+pub(crate) struct Rows<T> {
     stretches: Vec<Stretch<T>>,
     /// The key of the next row of each stretch that has one; the earlier stretch first.
     next: BinaryHeap<Reverse<([u64; 3], usize)>>,
@@ -139,7 +139,7 @@ impl<T: Sorted> Stretch<T> {
 
 impl<T: Sorted> Rows<T> {
     /// The next row; `None` behind the last.
-    pub(super) fn next(&mut self) -> io::Result<Option<T>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<T>> {
         let Some(Reverse((_, place))) = self.next.pop() else {
             return Ok(None);
         };

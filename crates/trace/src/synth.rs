@@ -6,9 +6,11 @@
 //! before its producer ended. One seed, one run. Memory does not grow with the number of tasks.
 
 use crate::{Core, EdgeTable, Functions, Session, Task, Trace, TraceError, TraceParts};
-use lanescope_abi::{Chip, CoreType, Kind, Token};
+use lanescope_abi::capture::Policy;
+use lanescope_abi::record::Record;
+use lanescope_abi::{Chip, CoreType, Kind, PmuRecord, TaskRecord, Token};
 use lanescope_capture::{
-    CaptureError, CaptureWriter, Edge, FunctionName, RecordBlock, SessionInfo, Verdict,
+    CaptureError, CaptureWriter, Edge, FunctionName, LaneInfo, RecordBlock, SessionInfo, Verdict,
 };
 use std::io::Write;
 use zerocopy::IntoBytes;
@@ -29,6 +31,8 @@ pub struct Synth {
     pub edges_per_task: u32,
     /// Mean kernel time.
     pub mean_run_ns: u64,
+    /// Whether a capture has hardware counters of every task, too.
+    pub pmu: bool,
     /// Another seed, another run.
     pub seed: u64,
 }
@@ -42,6 +46,7 @@ impl Default for Synth {
             cores: None,
             edges_per_task: 1,
             mean_run_ns: 10_000,
+            pmu: false,
             seed: 0,
         }
     }
@@ -129,19 +134,22 @@ impl Synth {
             name: name.to_owned(),
         });
         writer.functions(RUN_ID, &functions)?;
-        let mut lanes = vec![(0_u64, Vec::new()); self.threads() as usize];
+        let mut lanes: Vec<_> = (0..self.threads()).map(Lane::new).collect();
+        let mut pmu_lanes: Vec<_> = (0..self.threads())
+            .map(|thread| Lane::new(self.threads() + thread))
+            .collect();
         for task in self.tasks() {
-            let thread = self.thread(u32::from(task.core));
-            let (sequence, records) = &mut lanes[thread as usize];
-            records.push(task.record());
-            if records.len() == RECORDS_PER_BUFFER {
-                flush(&mut writer, thread, sequence, records)?;
+            let thread = self.thread(u32::from(task.core)) as usize;
+            lanes[thread].push(task.record(), &mut writer)?;
+            if self.pmu {
+                pmu_lanes[thread].push(self.counted(&task), &mut writer)?;
             }
         }
-        for (thread, (sequence, records)) in (0..).zip(&mut lanes) {
-            if !records.is_empty() {
-                flush(&mut writer, thread, sequence, records)?;
-            }
+        for lane in &mut lanes {
+            lane.flush(&mut writer)?;
+        }
+        for lane in &mut pmu_lanes {
+            lane.flush(&mut writer)?;
         }
         let mut edges = Vec::with_capacity(EDGES_PER_BLOCK);
         for (producer, consumer) in self.edges() {
@@ -157,6 +165,37 @@ impl Synth {
         writer.into_inner().map(drop)
     }
 
+    /// The counters of a task, of which each counts a part of its cycles.
+    fn counted(&self, task: &Task) -> PmuRecord {
+        let cycles = (task.end_ticks - task.start_ticks) * CYCLES_PER_TICK;
+        let part = |counter: u64| u32::try_from(cycles * (counter + 1) / 16).unwrap_or(u32::MAX);
+        PmuRecord {
+            task_id: task.task_id,
+            func_id: task.func_id,
+            core: task.core,
+            core_type: task.core_type as u8,
+            token: task.token,
+            run_id: RUN_ID,
+            total_cycles: cycles,
+            counters: std::array::from_fn(|counter| part(counter as u64)),
+            event: PMU_EVENT,
+            ticks: task.finish_ticks,
+            ..PmuRecord::default()
+        }
+    }
+
+    fn lane_info(&self, kind: Kind, record_bytes: u32) -> impl Iterator<Item = LaneInfo> {
+        (0..self.threads()).map(move |thread| LaneInfo {
+            kind,
+            thread,
+            buffers: 1,
+            records_per_buffer: u32::try_from(RECORDS_PER_BUFFER).expect("it is small"),
+            record_bytes,
+            arena_bytes: 0,
+            policy: Policy::default(),
+        })
+    }
+
     fn session_info(&self) -> SessionInfo {
         let cores = 0..self.core_count();
         SessionInfo {
@@ -170,6 +209,12 @@ impl Synth {
             ring_size: 2,
             issue_depth: 2,
             swimlane_level: 4,
+            pmu_event: if self.pmu { PMU_EVENT } else { 0 },
+            lanes: self
+                .lane_info(Kind::TASK, TaskRecord::BYTES)
+                .chain(self.lane_info(Kind::PMU, PmuRecord::BYTES))
+                .take(self.threads() as usize * (1 + usize::from(self.pmu)))
+                .collect(),
             ticks_per_second: self.chip.info().ticks_per_second,
             workload: "synth".to_owned(),
             task_count: Some(u64::from(self.tasks)),
@@ -232,25 +277,56 @@ impl Synth {
 const RECORDS_PER_BUFFER: usize = 1024;
 const EDGES_PER_BLOCK: usize = 1 << 16;
 
-fn flush<W: Write>(
-    writer: &mut CaptureWriter<W>,
-    lane: u32,
-    sequence: &mut u64,
-    records: &mut Vec<lanescope_abi::TaskRecord>,
-) -> Result<(), CaptureError> {
-    let bytes = records.as_bytes();
-    writer.records(&RecordBlock {
-        kind: Kind::TASK,
-        lane,
-        run_id: RUN_ID,
-        sequence: *sequence,
-        record_bytes: lanescope_abi::TaskRecord::BYTES,
-        checksum: RecordBlock::checksum(bytes),
-        bytes,
-    })?;
-    *sequence += 1;
-    records.clear();
-    Ok(())
+/// The event type of made-up counters: use of the pipes, which both chips have.
+const PMU_EVENT: u32 = 2;
+const CYCLES_PER_TICK: u64 = 36;
+
+/// A lane on its way into the capture.
+struct Lane<R> {
+    number: u32,
+    sequence: u64,
+    records: Vec<R>,
+}
+
+impl<R: Record> Lane<R> {
+    fn new(number: u32) -> Self {
+        Self {
+            number,
+            sequence: 0,
+            records: Vec::with_capacity(RECORDS_PER_BUFFER),
+        }
+    }
+
+    fn push(
+        &mut self,
+        record: R,
+        writer: &mut CaptureWriter<impl Write>,
+    ) -> Result<(), CaptureError> {
+        self.records.push(record);
+        match self.records.len() {
+            RECORDS_PER_BUFFER => self.flush(writer),
+            _ => Ok(()),
+        }
+    }
+
+    fn flush(&mut self, writer: &mut CaptureWriter<impl Write>) -> Result<(), CaptureError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.records.as_bytes();
+        writer.records(&RecordBlock {
+            kind: R::KIND,
+            lane: self.number,
+            run_id: RUN_ID,
+            sequence: self.sequence,
+            record_bytes: R::BYTES,
+            checksum: RecordBlock::checksum(bytes),
+            bytes,
+        })?;
+        self.sequence += 1;
+        self.records.clear();
+        Ok(())
+    }
 }
 
 /// How many rounds of dealing the ends of tasks are remembered.

@@ -9,7 +9,7 @@ use crate::{
     Session, Task, TensorRow, TraceError, capture, import,
 };
 use lanescope_abi::TaskRecord;
-use lanescope_capture::{CAPTURE_FILE_NAME, Clock, Verdict};
+use lanescope_capture::{CAPTURE_FILE_NAME, Clock, Pass, Verdict};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -106,6 +106,10 @@ impl Trace {
         let mut tasks = std::mem::take(&mut parts.tasks);
         tasks.sort_by_key(order_ticks);
         parts.session.admit(&tasks);
+        let mut bounds = Bounds::default();
+        for task in &tasks {
+            bounds.task(task);
+        }
         let collected = Collected {
             scheduler: RowsOf::Owned(std::mem::take(&mut parts.scheduler_phases)),
             orchestrator: RowsOf::Owned(std::mem::take(&mut parts.orchestrator_phases)),
@@ -114,18 +118,23 @@ impl Trace {
             tensors: RowsOf::Owned(std::mem::take(&mut parts.tensors)),
             payloads: Payloads::owned(std::mem::take(&mut parts.payloads)),
         };
-        Self::with_rows(parts, Rows::Owned(tasks), collected)
+        Self::with_rows(parts, Rows::Owned(tasks), collected, bounds)
     }
 
-    /// A trace of rows that keep the promises already.
-    pub(crate) fn with_rows(parts: TraceParts, rows: Rows, collected: Collected) -> Self {
+    /// A trace of rows that keep the promises already, and the bounds of its tasks.
+    pub(crate) fn with_rows(
+        parts: TraceParts,
+        rows: Rows,
+        collected: Collected,
+        tasks: Bounds,
+    ) -> Self {
         let mut trace = Self {
             parts,
             rows,
             collected,
             bounds_ticks: None,
         };
-        trace.bounds_ticks = trace.measure_bounds();
+        trace.bounds_ticks = trace.measure_bounds(tasks);
         trace
     }
 
@@ -162,7 +171,7 @@ impl Trace {
         Tasks {
             owned: owned.iter(),
             records: [].iter(),
-            mapped,
+            mapped: mapped.map(|mapped| (mapped, mapped.pass())),
             next_block: 0,
             session: &self.parts.session,
         }
@@ -277,28 +286,55 @@ impl Trace {
         self.bounds_ticks
     }
 
-    fn measure_bounds(&self) -> Option<(u64, u64)> {
-        let tasks = self
-            .tasks()
-            .filter_map(|task| Some((task.first_ticks()?, task.last_ticks()?)));
-        let scheduler = self
-            .threads()
-            .flat_map(|thread| self.scheduler_phases(thread));
-        let orchestrator = self
-            .threads()
-            .flat_map(|thread| self.orchestrator_phases(thread));
-        let counted = self.pmu_rows().map(|row| row.ticks);
-        let points = counted.filter(|&ticks| ticks != 0);
-        let totals = self.parts.orchestrator.iter();
-        let phases = scheduler
-            .map(|phase| (phase.start_ticks, phase.end_ticks))
-            .chain(orchestrator.map(|phase| (phase.start_ticks, phase.end_ticks)))
-            .chain(totals.map(|totals| (totals.start_ticks, totals.end_ticks)))
-            .filter(|&(start, end)| start != 0 && end >= start);
-        tasks
-            .chain(phases)
-            .chain(points.map(|ticks| (ticks, ticks)))
-            .reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
+    fn measure_bounds(&self, tasks: Bounds) -> Option<(u64, u64)> {
+        let mut bounds = tasks;
+        for thread in self.threads() {
+            for phase in self.scheduler_phases(thread) {
+                bounds.span(phase.start_ticks, phase.end_ticks);
+            }
+            for phase in self.orchestrator_phases(thread) {
+                bounds.span(phase.start_ticks, phase.end_ticks);
+            }
+        }
+        if let Some(totals) = &self.parts.orchestrator {
+            bounds.span(totals.start_ticks, totals.end_ticks);
+        }
+        for row in self.pmu_rows() {
+            bounds.span(row.ticks, row.ticks);
+        }
+        (bounds.first <= bounds.last).then_some((bounds.first, bounds.last))
+    }
+}
+
+/// The earliest and the latest known time seen so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    first: u64,
+    last: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            first: u64::MAX,
+            last: 0,
+        }
+    }
+}
+
+impl Bounds {
+    #[inline]
+    pub(crate) fn task(&mut self, task: &Task) {
+        self.first = self.first.min(task.first_ticks().unwrap_or(u64::MAX));
+        self.last = self.last.max(task.last_ticks().unwrap_or(0));
+    }
+
+    /// A span counts when its start is known and it does not run backwards.
+    fn span(&mut self, start: u64, end: u64) {
+        if start != 0 && end >= start {
+            self.first = self.first.min(start);
+            self.last = self.last.max(end);
+        }
     }
 }
 
@@ -334,7 +370,7 @@ impl Default for Rows {
 pub struct Tasks<'a> {
     owned: std::slice::Iter<'a, Task>,
     records: std::slice::Iter<'a, TaskRecord>,
-    mapped: Option<&'a Mapped<TaskRecord>>,
+    mapped: Option<(&'a Mapped<TaskRecord>, Pass<'a>)>,
     next_block: usize,
     session: &'a Session,
 }
@@ -351,11 +387,11 @@ impl Iterator for Tasks<'_> {
             if let Some(record) = self.records.next() {
                 return mapped_task(record, self.session);
             }
-            let mapped = self.mapped?;
+            let (mapped, pass) = self.mapped.as_mut()?;
             if self.next_block == mapped.block_count() {
                 return None;
             }
-            self.records = mapped.records(self.next_block).iter();
+            self.records = mapped.records(self.next_block, pass).iter();
             self.next_block += 1;
         }
     }

@@ -5,7 +5,7 @@ use crate::payload::Payloads;
 use crate::phase::{PhaseLoss, is_known};
 use crate::rows::{Mapped, MappedBlock, Row, RowsOf};
 use crate::task::{mapped_task, order_ticks};
-use crate::trace::{Collected, MAX_THREADS};
+use crate::trace::{Bounds, Collected, MAX_THREADS};
 use crate::{Note, PmuRow, Session, TensorRow};
 use lanescope_abi::record::Record;
 use lanescope_abi::{Kind, PhaseRecord, PmuRecord, TaskRecord, TensorRecord};
@@ -21,20 +21,25 @@ pub(super) struct Checked {
     /// Of another run.
     pub(super) strange: u64,
     pub(super) disordered: u64,
+    /// Of the rows that can be placed.
+    pub(super) bounds: Bounds,
 }
 
 impl Checked {
-    pub(super) fn of(run: &CaptureRun<'_>, session: &Session) -> Self {
+    pub(super) fn of(file: &CaptureFile, run: &CaptureRun<'_>, session: &Session) -> Self {
         let mut checked = Self {
             blocks: Vec::new(),
             foreign: 0,
             strange: 0,
             disordered: 0,
+            bounds: Bounds::default(),
         };
+        let mut pass = file.pass();
         let run_id = run.session().run_id;
         let mut latest = vec![0; session.cores.len()];
         let blocks = run.record_blocks(Kind::TASK);
         for (block, records) in blocks.zip(run.task_records()) {
+            pass.reach(block.offset);
             checked.blocks.push(mapped_block(block, 0));
             for record in records {
                 checked.row(record, run_id, &mut latest, session);
@@ -49,6 +54,7 @@ impl Checked {
             return;
         };
         self.strange += u64::from(record.run_id != run_id);
+        self.bounds.task(&task);
         let latest = &mut latest[usize::from(task.core)];
         match order_ticks(&task) {
             0 => {}
@@ -74,6 +80,7 @@ pub(super) fn collected(
     notes: &mut Vec<Note>,
 ) -> Collected {
     let mut lanes = Lanes {
+        file,
         run,
         session,
         notes,
@@ -103,6 +110,7 @@ fn mapped<R: Row>(file: &Arc<CaptureFile>, blocks: &LaneBlocks<'_, R::Record>) -
 }
 
 struct Lanes<'a, 'run> {
+    file: &'a CaptureFile,
     run: &'a CaptureRun<'run>,
     session: &'a Session,
     notes: &'a mut Vec<Note>,
@@ -135,7 +143,9 @@ impl<'run> Lanes<'_, 'run> {
 
     fn check<R: Row>(&mut self, blocks: &LaneBlocks<'_, R::Record>, run_id: fn(&R::Record) -> u32) {
         let (mut senseless, mut strange) = (0, 0);
+        let mut pass = self.file.pass();
         for (block, records) in blocks {
+            pass.reach(block.offset);
             for record in *records {
                 senseless += u64::from(R::of(record, block.thread, self.session).is_none());
                 strange += u64::from(run_id(record) != self.run.session().run_id);
@@ -156,7 +166,9 @@ impl<'run> Lanes<'_, 'run> {
         let mut losses = Vec::new();
         let (mut unknown, mut strange, mut disordered) = (0, 0, 0);
         let mut next: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut pass = self.file.pass();
         for (block, records) in blocks {
+            pass.reach(block.offset);
             let next = next.entry(block.thread).or_default();
             for record in *records {
                 unknown += u64::from(!is_known(record.phase));

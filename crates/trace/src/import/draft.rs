@@ -5,8 +5,8 @@
 
 use super::edges::EdgeDraft;
 use super::rows::{ByTime, Counted, Dumped, Half, Kernels, Phase};
-use super::sorter::Sorter;
 use crate::Orchestrator;
+use crate::sorter::Sorter;
 use crate::trace::MAX_THREADS;
 use lanescope_abi::{Chip, CoreType, PhaseRecord, PmuRecord, TaskRecord};
 use std::collections::{BTreeMap, BTreeSet};

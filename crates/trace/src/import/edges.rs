@@ -1,6 +1,6 @@
 //! Edges between tasks of any id, numbered as a capture wants them, without a table of all ids in memory.
 
-use super::sorter::{Sorted, Sorter};
+use crate::sorter::{Sorted, Sorter};
 use lanescope_capture::{CaptureError, CaptureWriter, Edge};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -161,7 +161,7 @@ fn unique(
     writer: &mut CaptureWriter<impl Write>,
 ) -> Result<std::fs::File, WriteError> {
     let mut rows = ids.finish()?;
-    let file = super::scratch::unnamed(folder)?;
+    let file = crate::scratch::unnamed(folder)?;
     let mut out = io::BufWriter::with_capacity(1 << 20, file);
     let mut block: Vec<u64> = Vec::with_capacity(IDS_PER_BLOCK);
     let (mut latest, mut count) = (None, 0_u64);

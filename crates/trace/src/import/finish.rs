@@ -3,9 +3,10 @@
 use super::draft::{BASE_NS, Draft, RUN_ID, Unit};
 use super::edges::WriteError;
 use super::rows::{ById, ByTime, Half};
-use super::sorter::{Rows, Sorter};
+
 use super::tensors;
 use crate::import::settings;
+use crate::sorter::{Rows, Sorter};
 use lanescope_abi::record::Record;
 use lanescope_abi::{Chip, CoreType, Kind, PhaseRecord, PmuRecord, TaskRecord, TensorRecord};
 use lanescope_capture::{CaptureWriter, FunctionName, LaneInfo, RecordBlock, SessionInfo};

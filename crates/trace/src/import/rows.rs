@@ -1,6 +1,6 @@
 //! What the sorters of a draft keep: records with what they are sorted by.
 
-use super::sorter::Sorted;
+use crate::sorter::Sorted;
 use crate::task::order_ticks_of;
 use lanescope_abi::{PhaseRecord, PmuRecord, TaskRecord, TensorRecord};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};

@@ -4,7 +4,7 @@ use super::draft::{DraftCore, RUN_ID};
 use super::edges::WriteError;
 use super::finish::Lane;
 use super::rows::Dumped;
-use super::sorter::Rows;
+use crate::sorter::Rows;
 use lanescope_abi::{ArenaMark, Checksum, CoreType, LINE_BYTES, TensorRecord};
 use lanescope_capture::{CaptureWriter, PayloadBlock, PayloadHeader, RecordBlock};
 use std::fs::File;

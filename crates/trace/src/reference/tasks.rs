@@ -1,6 +1,7 @@
 //! The task rows of a document.
 
 use super::Dependencies;
+use super::usual::{LINES, UsualRow};
 use crate::TraceError;
 use crate::json::{Members, Number, Reader};
 use lanescope_abi::CoreType;
@@ -223,13 +224,39 @@ impl TaskTable {
         let mut members = Members::default();
         reader.begin_array()?;
         while reader.element(&mut members)? {
-            let row = table.row(reader)?;
+            let row = match table.usual_row(reader)? {
+                Some(row) => row,
+                None => table.row(reader)?,
+            };
             table.rows.push(row);
         }
         if u32::try_from(table.rows.len()).is_err() {
             return Err(too_many("task rows", table.rows.len()));
         }
         Ok(table)
+    }
+
+    /// The row that comes, when it is written as the reference does.
+    fn usual_row<R: Read>(
+        &mut self,
+        reader: &mut Reader<R>,
+    ) -> Result<Option<TaskRow>, TraceError> {
+        let first_successor = self.count()?;
+        let Some(usual) = UsualRow::read(reader.at_hand(), &mut self.successors) else {
+            return Ok(None);
+        };
+        reader.take(usual.bytes, LINES, usual.last_line_bytes);
+        let kind = if usual.is_cube { IS_CUBE } else { 0 };
+        Ok(Some(TaskRow {
+            times: usual.times.map(|time| time.value),
+            id_bits: usual.task_id,
+            func_id: usual.func_id,
+            first_successor,
+            successor_count: self.count()? - first_successor,
+            core: usual.core,
+            whole: 0,
+            flags: HAS_DISPATCH | HAS_FINISH | kind,
+        }))
     }
 
     fn row<R: Read>(&mut self, reader: &mut Reader<R>) -> Result<TaskRow, TraceError> {
