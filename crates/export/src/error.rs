@@ -1,6 +1,6 @@
 //! What can go wrong while a trace is exported.
 
-use lanescope_trace::Chip;
+use lanescope_trace::{Chip, TraceError};
 
 /// A trace could not be exported.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum ExportError {
         #[source]
         source: std::io::Error,
     },
+    /// The trace could not be read in the order of the format.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// A time does not fit the format's clock.
     #[error("{ticks} ticks of {ticks_per_second} a second do not fit 63 bits of nanoseconds")]
     TimeOutOfRange {

@@ -11,13 +11,20 @@
 //! base: 0. The verdict and loss marks have no place in it, nor have phases that the reference does not
 //! know: waits for the host and copying of tensors.
 //!
+//! # Memory
+//!
+//! The file has its tasks by id: they are sorted in a scratch file ([`Trace::tasks_by_id`]), phases are read
+//! as they are written, so memory does not grow with either.
+//!
 //! # Errors
 //!
-//! [`ExportError::Write`], and [`ExportError::NoTasks`] since the reference writes no file then.
+//! [`ExportError::Write`], [`ExportError::Trace`] when the scratch file fails, and [`ExportError::NoTasks`]
+//! since the reference writes no file then.
 
 mod encode;
 
 use crate::ExportError;
+use encode::{Facts, Source};
 use lanescope_trace::{Chip, Orchestrator, OrchestratorPhase, SchedulerPhase, Task, Trace};
 use std::borrow::Cow;
 use std::io::Write;
@@ -96,27 +103,68 @@ impl PhaseRow {
 ///
 /// As in the module's text.
 pub fn write(trace: &Trace, out: impl Write) -> Result<(), ExportError> {
-    Records::of(trace).write(out)
+    encode::encode(trace, out)
 }
 
-impl<'a> Records<'a> {
-    /// The records of a trace.
-    #[must_use]
-    pub fn of(trace: &'a Trace) -> Self {
-        let session = trace.session();
-        let phases = phases_of(trace);
-        let threads_of = |thread| trace.scheduler_phases(thread);
-        let mut scheduled = trace.threads().flat_map(threads_of);
+impl Records<'_> {
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// As in the module's text.
+    pub fn write(mut self, out: impl Write) -> Result<(), ExportError> {
+        // The reference sorts by task id alone, unstably; a task's rows are in no defined order.
+        self.tasks.sort_by_key(|row| (row.task_id, row.core_id));
+        encode::encode(&self, out)
+    }
+}
+
+impl Source for Records<'_> {
+    fn facts(&self) -> Facts {
+        let starts = self.tasks.iter();
+        let times = starts.map(|row| (row.start_ticks, row.dispatch_ticks));
+        Facts {
+            ticks_per_second: self.ticks_per_second,
+            first_ticks: Facts::first_ticks(times),
+            has_tasks: !self.tasks.is_empty(),
+            threads: self.phases.len(),
+            max_threads: self.max_threads,
+            pops: self.pops,
+            orchestrator: self.orchestrator,
+            core_to_thread: self.core_to_thread.clone(),
+        }
+    }
+
+    fn tasks(
+        &self,
+        mut take: impl FnMut(&TaskRow<'_>) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        self.tasks.iter().try_for_each(&mut take)
+    }
+
+    fn phases(&self, thread: usize) -> impl Iterator<Item = PhaseRow> {
+        self.phases.get(thread).into_iter().flatten().copied()
+    }
+}
+
+impl Source for Trace {
+    fn facts(&self) -> Facts {
+        let session = self.session();
+        let chip = session.chip.unwrap_or(Chip::A2a3);
+        let threads_of = |thread| self.scheduler_phases(thread);
+        let mut scheduled = self.threads().flat_map(threads_of);
         let threads = session.cores.iter().map(|core| core.thread);
         let is_assigned = threads.clone().any(|thread| thread.is_some());
-        let chip = session.chip.unwrap_or(Chip::A2a3);
-        Self {
+        let times = self.tasks();
+        let times = times.map(|task| (task.start_ticks, task.dispatch_ticks));
+        Facts {
             ticks_per_second: session.ticks_per_second,
-            tasks: trace.tasks().map(|task| task_row(trace, &task)).collect(),
-            phases,
+            first_ticks: Facts::first_ticks(times),
+            has_tasks: self.task_count() > 0,
+            threads: self.threads().len(),
             max_threads: chip.info().max_threads as usize,
             pops: scheduled.any(|phase| phase.pops.is_some()),
-            orchestrator: trace.orchestrator().copied(),
+            orchestrator: self.orchestrator().copied(),
             core_to_thread: is_assigned.then(|| {
                 threads
                     .map(|thread| thread.and_then(|thread| i32::try_from(thread).ok()))
@@ -126,33 +174,32 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Writes the file.
-    ///
-    /// # Errors
-    ///
-    /// As in the module's text.
-    pub fn write(mut self, out: impl Write) -> Result<(), ExportError> {
-        if self.tasks.is_empty() {
-            return Err(ExportError::NoTasks {
-                format: "records-json",
-            });
+    fn tasks(
+        &self,
+        mut take: impl FnMut(&TaskRow<'_>) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        let mut fanout = Vec::new();
+        for task in self.tasks_by_id()? {
+            let task = task?;
+            fanout.clear();
+            fanout.extend(self.edges().successor_ids(task.task_id));
+            take(&task_row(&task, &fanout))?;
         }
-        // The reference sorts by task id alone, unstably; a task's rows are in no defined order.
-        self.tasks.sort_by_key(|row| (row.task_id, row.core_id));
-        encode::encode(&self, out)
+        Ok(())
+    }
+
+    fn phases(&self, thread: usize) -> impl Iterator<Item = PhaseRow> {
+        let thread = u32::try_from(thread).unwrap_or(u32::MAX);
+        let scheduler = self.scheduler_phases(thread);
+        let named = scheduler.filter(|phase| phase.phase < PhaseRow::FIRST_ORCHESTRATOR);
+        let orchestrator = self.orchestrator_phases(thread);
+        let orchestrator = orchestrator.map(|phase| orchestrator_row(&phase));
+        named.map(|phase| scheduler_row(&phase)).chain(orchestrator)
     }
 }
 
-fn task_row<'a>(trace: &Trace, task: &Task) -> TaskRow<'a> {
-    let edges = trace.edges();
-    let node = edges.node(task.task_id);
-    let count = node.map_or(0, |node| edges.successors(node).len());
-    let fanout_count = i64::try_from(count).unwrap_or(i64::MAX);
-    // Rows of one task have its whole list each; what is not written is not kept.
-    let fanout = match fanout_count {
-        0..=encode::MAX_FANOUT => edges.successor_ids(task.task_id).collect(),
-        _ => Vec::new(),
-    };
+/// Rows of one task have its whole list each.
+fn task_row<'a>(task: &Task, fanout: &'a [u64]) -> TaskRow<'a> {
     TaskRow {
         task_id: task.task_id,
         func_id: task.func_id,
@@ -162,21 +209,9 @@ fn task_row<'a>(trace: &Trace, task: &Task) -> TaskRow<'a> {
         end_ticks: task.end_ticks,
         dispatch_ticks: task.dispatch_ticks,
         finish_ticks: task.finish_ticks,
-        fanout_count,
-        fanout: Cow::Owned(fanout),
+        fanout_count: i64::try_from(fanout.len()).unwrap_or(i64::MAX),
+        fanout: Cow::Borrowed(fanout),
     }
-}
-
-fn phases_of(trace: &Trace) -> Vec<Vec<PhaseRow>> {
-    let rows = |thread| {
-        let scheduler = trace.scheduler_phases(thread);
-        let named = scheduler.filter(|phase| phase.phase < PhaseRow::FIRST_ORCHESTRATOR);
-        let orchestrator = trace.orchestrator_phases(thread);
-        let orchestrator = orchestrator.map(|phase| orchestrator_row(&phase));
-        let rows = named.map(|phase| scheduler_row(&phase));
-        rows.chain(orchestrator).collect()
-    };
-    trace.threads().map(rows).collect()
 }
 
 fn scheduler_row(phase: &SchedulerPhase) -> PhaseRow {

@@ -42,6 +42,41 @@ impl<W: Write> Text<W> {
         self.bytes.extend_from_slice(&digits[first..]);
     }
 
+    #[inline]
+    pub(crate) fn int(&mut self, value: i64) {
+        if value < 0 {
+            self.bytes.push(b'-');
+        }
+        self.uint(value.unsigned_abs());
+    }
+
+    /// A double with three digits behind the point, rounded as C's `%.3f` does.
+    #[inline]
+    pub(crate) fn thousandths(&mut self, value: f64) {
+        // Below this the product is off by less than 2^-10.
+        if (0.0..1e9).contains(&value) && value.is_sign_positive() {
+            let scaled = value * 1000.0;
+            let nearest = (scaled + 0.5).trunc();
+            // Away from the middle between two, the nearest of the product is that of the value.
+            if (scaled - nearest).abs() < 0.49 {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "checked to be in 0..=10^12"
+                )]
+                let thousandths = nearest as u64;
+                self.uint(thousandths / 1000);
+                let rest = thousandths % 1000;
+                let digit = |digit: u64| b'0' + u8::try_from(digit).expect("a digit");
+                let digits = [rest / 100, rest / 10 % 10, rest % 10].map(digit);
+                self.bytes.push(b'.');
+                self.bytes.extend_from_slice(&digits);
+                return;
+            }
+        }
+        self.raw(&format!("{value:.3}"));
+    }
+
     /// A JSON string, quotes and all.
     pub(crate) fn json_string(&mut self, text: &str) {
         self.bytes.push(b'"');
@@ -170,6 +205,39 @@ mod tests {
             "18446744073709551.615"
         );
         assert_eq!(microseconds(3_000_000, 1), "0.333333333");
+    }
+
+    #[test]
+    fn thousandths_are_rounded_as_the_formatting_of_the_language_does() {
+        let mut state = 1_u64;
+        let mut values = vec![
+            0.0,
+            -0.0,
+            -1.5,
+            0.0005,
+            0.0625,
+            0.1875,
+            1e9,
+            999_999_999.999_5,
+        ];
+        for _ in 0..200_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            // Of all sizes; every second one in the middle between two thousandths, or beside it.
+            let places = state >> 58;
+            #[expect(clippy::cast_precision_loss, reason = "any double will do")]
+            let value = ((state >> 12) >> places) as f64;
+            values.extend([
+                value / 16.0,
+                value / 2000.0,
+                value / 1e3,
+                (value / 2e3).next_up(),
+            ]);
+        }
+        for value in values {
+            assert_eq!(text(|text| text.thousandths(value)), format!("{value:.3}"));
+        }
     }
 
     #[test]

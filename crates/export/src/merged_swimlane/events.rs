@@ -113,32 +113,23 @@ impl<W: Write> Events<W> {
     /// An arrow; `name` is written as it is.
     #[inline]
     pub(super) fn flow(&mut self, id: u64, name: &str, from: &End, to: &End) -> io::Result<()> {
-        for (end, phase, behind) in [
-            (from, "\",\n      \"ph\": \"s\",\n      \"pid\": ", ""),
-            (
-                to,
-                "\",\n      \"ph\": \"f\",\n      \"pid\": ",
-                ",\n      \"bp\": \"e\"",
-            ),
-        ] {
-            let text = self.begin()?;
-            text.raw("\n      \"cat\": \"flow\",\n      \"id\": ");
-            text.whole(id);
-            text.raw(",\n      \"name\": \"");
-            text.raw(name);
-            text.raw(phase);
-            text.digit(end.pid);
-            text.raw(",\n      \"tid\": ");
-            text.whole(end.tid);
-            text.raw(",\n      \"ts\": ");
-            text.number(end.at);
-            text.raw(behind);
-            if let Some(slice) = end.slice {
-                text.raw(",\n      \"bind_id\": ");
-                text.whole(slice);
-            }
-            text.raw("\n    }");
-        }
+        let text = self.begin()?;
+        let begin = text.bytes.len();
+        text.raw("\n      \"cat\": \"flow\",\n      \"id\": ");
+        text.whole(id);
+        text.raw(",\n      \"name\": \"");
+        text.raw(name);
+        let same = begin..text.bytes.len();
+        text.raw("\",\n      \"ph\": \"s\",\n      \"pid\": ");
+        text.end(from);
+        text.slice_of(from);
+        text.raw("\n    },\n    {");
+        text.bytes.extend_from_within(same);
+        text.raw("\",\n      \"ph\": \"f\",\n      \"pid\": ");
+        text.end(to);
+        text.raw(",\n      \"bp\": \"e\"");
+        text.slice_of(to);
+        text.raw("\n    }");
         Ok(())
     }
 
@@ -186,7 +177,7 @@ impl Text {
 
     #[inline]
     pub(super) fn whole(&mut self, number: u64) {
-        self.raw(itoa::Buffer::new().format(number));
+        number::whole(&mut self.bytes, number);
     }
 
     /// A number of one digit.
@@ -217,6 +208,24 @@ impl Text {
         number::write(&mut self.bytes, number);
         self.recent.swap(0, 1);
         self.recent[0] = Some((number, begin..self.bytes.len()));
+    }
+
+    /// Where an arrow ends: behind the key of its process.
+    #[inline]
+    fn end(&mut self, end: &End) {
+        self.digit(end.pid);
+        self.raw(",\n      \"tid\": ");
+        self.whole(end.tid);
+        self.raw(",\n      \"ts\": ");
+        number::write(&mut self.bytes, end.at);
+    }
+
+    #[inline]
+    fn slice_of(&mut self, end: &End) {
+        if let Some(slice) = end.slice {
+            self.raw(",\n      \"bind_id\": ");
+            self.whole(slice);
+        }
     }
 
     #[inline]

@@ -33,7 +33,6 @@ fn thousandths(out: &mut Vec<u8>, value: f64) -> bool {
     if !is_exact {
         return false;
     }
-    out.extend_from_slice(itoa::Buffer::new().format(thousandths / 1000).as_bytes());
     let rest = u8::try_from(thousandths % 1000 / 10).expect("below 100");
     let digits = [
         b'.',
@@ -41,14 +40,52 @@ fn thousandths(out: &mut Vec<u8>, value: f64) -> bool {
         b'0' + rest % 10,
         b'0' + u8::try_from(thousandths % 10).expect("below 10"),
     ];
-    let count = match digits {
+    let unused = match digits {
         [.., b'0', b'0'] => 2,
-        [.., b'0'] => 3,
-        _ => 4,
+        [.., b'0'] => 1,
+        _ => 0,
     };
-    out.extend_from_slice(&digits[..count]);
+    whole(out, thousandths / 1000);
+    out.extend_from_slice(&digits);
+    out.truncate(out.len() - unused);
     true
 }
+
+/// Appends a whole number: as many bytes as any number has, of which those behind it are taken away again,
+/// since copying a known number of bytes is one instruction.
+#[inline]
+pub(super) fn whole(out: &mut Vec<u8>, number: u64) {
+    const MOST: usize = 20;
+    let mut text = [0; MOST];
+    let count = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let (mut rest, mut at) = (number, count);
+    while rest >= 100 {
+        let pair = PAIRS[(rest % 100) as usize];
+        rest /= 100;
+        text[at - 2] = pair[0];
+        text[at - 1] = pair[1];
+        at -= 2;
+    }
+    let pair = PAIRS[rest as usize];
+    text[at - 1] = pair[1];
+    if at > 1 {
+        text[0] = pair[0];
+    }
+    let begin = out.len();
+    out.extend_from_slice(&text);
+    out.truncate(begin + count);
+}
+
+/// The two digits of every number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0_u8;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
 
 fn other(out: &mut Vec<u8>, value: f64) {
     let size = value.abs();
@@ -109,6 +146,23 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(repr(value), expected);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_have_all_their_digits() {
+        let mut number = 1_u64;
+        let mut numbers = vec![0, u64::MAX];
+        while let Some(next) = number.checked_mul(7) {
+            numbers.extend([number, number - 1]);
+            number = next;
+        }
+        numbers.extend((0..20).map(|power| 10_u64.pow(power)));
+        numbers.extend((1..20).map(|power| 10_u64.pow(power) - 1));
+        for number in numbers {
+            let mut out = b"t".to_vec();
+            whole(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("t{number}"));
         }
     }
 

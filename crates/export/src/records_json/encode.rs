@@ -1,187 +1,286 @@
 //! The text of the file: key order, line breaks and number formats are part of the format.
 
-use super::{PhaseRow, Records, TaskRow};
+use super::{PhaseRow, TaskRow};
 use crate::ExportError;
+use crate::text::Text;
 use lanescope_trace::{Orchestrator, OrchestratorPhase, SchedulerPhase};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 /// The longest fan-out list a record can hold.
-pub(super) const MAX_FANOUT: i64 = 128;
+const MAX_FANOUT: i64 = 128;
 
-pub(super) fn encode(records: &Records<'_>, out: impl Write) -> Result<(), ExportError> {
+/// What a file is made of.
+pub(super) trait Source {
+    /// What must be known before the first row.
+    fn facts(&self) -> Facts;
+
+    /// The task records, by task id and core.
+    fn tasks(
+        &self,
+        take: impl FnMut(&TaskRow<'_>) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError>;
+
+    /// The phase records of an AICPU thread, scheduler and orchestrator mixed.
+    fn phases(&self, thread: usize) -> impl Iterator<Item = PhaseRow>;
+}
+
+/// What must be known before the first row.
+pub(super) struct Facts {
+    pub(super) ticks_per_second: u64,
+    /// Of the tasks.
+    pub(super) first_ticks: Option<u64>,
+    pub(super) has_tasks: bool,
+    /// AICPU threads that may have phases.
+    pub(super) threads: usize,
+    /// How many phase arrays to write.
+    pub(super) max_threads: usize,
+    pub(super) pops: bool,
+    pub(super) orchestrator: Option<Orchestrator>,
+    pub(super) core_to_thread: Option<Vec<i32>>,
+}
+
+impl Facts {
+    /// The earliest of every start, even 0, and every known dispatch of pairs of the two.
+    pub(super) fn first_ticks(times: impl Iterator<Item = (u64, u64)>) -> Option<u64> {
+        let first = times.map(|(start, dispatch)| match dispatch {
+            0 => start,
+            dispatch => start.min(dispatch),
+        });
+        first.min()
+    }
+}
+
+pub(super) fn encode(source: &impl Source, out: impl Write) -> Result<(), ExportError> {
+    let facts = source.facts();
+    if !facts.has_tasks {
+        return Err(ExportError::NoTasks {
+            format: "records-json",
+        });
+    }
     let mut encoder = Encoder {
-        records,
-        base_ticks: base_ticks(records),
-        out: BufWriter::with_capacity(256 << 10, out),
+        source,
+        base_ticks: 0,
+        has_phases: false,
+        has_orchestrator_phases: false,
+        facts,
+        text: Text::new(out),
     };
-    encoder.document().map_err(|source| ExportError::Write {
+    encoder.look_at_phases();
+    encoder.document()?;
+    encoder.text.finish().map(drop).map_err(write_failed)
+}
+
+fn write_failed(source: io::Error) -> ExportError {
+    ExportError::Write {
         format: "records-json",
         source,
-    })
+    }
 }
 
-/// The earliest of: every start, even 0; every known dispatch; every known start of a phase and of
-/// the orchestrator.
-fn base_ticks(records: &Records<'_>) -> u64 {
-    let starts = records.tasks.iter().map(|row| row.start_ticks);
-    let dispatches = records.tasks.iter().map(|row| row.dispatch_ticks);
-    let phases = records.phases.iter().flatten().map(|row| row.start_ticks);
-    let totals = records.orchestrator.iter().map(|totals| totals.start_ticks);
-    let known = dispatches.chain(phases).chain(totals);
-    let base = starts.chain(known.filter(|&ticks| ticks != 0)).min();
-    base.unwrap_or(0)
-}
-
-struct Encoder<'a, W: Write> {
-    records: &'a Records<'a>,
+struct Encoder<'a, S, W: Write> {
+    source: &'a S,
+    facts: Facts,
+    /// The earliest of: every start, even 0; every known dispatch; every known start of a phase and of
+    /// the orchestrator.
     base_ticks: u64,
-    out: BufWriter<W>,
+    has_phases: bool,
+    has_orchestrator_phases: bool,
+    text: Text<W>,
 }
 
-impl<W: Write> Encoder<'_, W> {
-    fn document(&mut self) -> io::Result<()> {
-        let records = self.records;
-        let has_phases = records.phases.iter().any(|rows| !rows.is_empty());
-        let version = 1 + u8::from(has_phases || records.orchestrator.is_some());
-        write!(self.out, "{{\n  \"version\": {version},\n  \"tasks\": [")?;
-        for (place, row) in records.tasks.iter().enumerate() {
-            self.separate(place)?;
-            self.task(row)?;
+impl<S: Source, W: Write> Encoder<'_, S, W> {
+    /// Finds what the phases say of the whole file.
+    fn look_at_phases(&mut self) {
+        let mut first = self.facts.first_ticks;
+        let mut see = |ticks: u64| {
+            if ticks != 0 {
+                first = Some(first.map_or(ticks, |first| first.min(ticks)));
+            }
+        };
+        for thread in 0..self.facts.threads {
+            for row in self.source.phases(thread) {
+                self.has_phases = true;
+                self.has_orchestrator_phases |= is_of_orchestrator(&row);
+                see(row.start_ticks);
+            }
         }
-        self.out.write_all(b"\n  ]")?;
+        if let Some(totals) = &self.facts.orchestrator {
+            see(totals.start_ticks);
+        }
+        self.base_ticks = first.unwrap_or(0);
+    }
+
+    fn document(&mut self) -> Result<(), ExportError> {
+        let version = 1 + u64::from(self.has_phases || self.facts.orchestrator.is_some());
+        self.text.raw("{\n  \"version\": ");
+        self.text.uint(version);
+        self.text.raw(",\n  \"tasks\": [");
+        let source = self.source;
+        let mut is_first = true;
+        source.tasks(|row| {
+            self.text.raw(if is_first { "\n" } else { ",\n" });
+            is_first = false;
+            self.task(row);
+            self.text.pass_on().map_err(write_failed)
+        })?;
+        self.text.raw("\n  ]");
         if version == 2 {
             self.phases("aicpu_scheduler_phases", false)?;
-            if let Some(totals) = &records.orchestrator {
-                self.orchestrator(totals)?;
+            if let Some(totals) = self.facts.orchestrator {
+                self.orchestrator(&totals);
             }
-            let mut rows = records.phases.iter().flatten();
-            if rows.any(|row| row.phase >= PhaseRow::FIRST_ORCHESTRATOR) {
+            if self.has_orchestrator_phases {
                 self.phases("aicpu_orchestrator_phases", true)?;
             }
         }
-        if let Some(core_to_thread) = &records.core_to_thread {
-            self.out.write_all(b",\n  \"core_to_thread\": ")?;
-            self.list(core_to_thread)?;
+        if let Some(threads) = &self.facts.core_to_thread {
+            self.text.raw(",\n  \"core_to_thread\": [");
+            for (place, thread) in threads.iter().enumerate() {
+                self.text.raw(if place == 0 { "" } else { ", " });
+                self.text.int((*thread).into());
+            }
+            self.text.raw("]");
         }
-        self.out.write_all(b"\n}\n")?;
-        self.out.flush()
+        self.text.raw("\n}\n");
+        Ok(())
     }
 
-    fn task(&mut self, row: &TaskRow<'_>) -> io::Result<()> {
+    fn task(&mut self, row: &TaskRow<'_>) {
         let (start_us, end_us) = (self.at_us(row.start_ticks), self.at_us(row.end_ticks));
         let known_us = |ticks| match ticks {
             0 => 0.0,
             ticks => self.at_us(ticks),
         };
         let (dispatch_us, finish_us) = (known_us(row.dispatch_ticks), known_us(row.finish_ticks));
-        let core_type = if row.core_type == 0 { "aic" } else { "aiv" };
-        write!(
-            self.out,
-            "    {{\n      \"task_id\": {},\n      \"func_id\": {},\n      \"core_id\": {},\n      \
-             \"core_type\": \"{core_type}\",\n      \"ring_id\": {},\n      \
-             \"start_time_us\": {start_us:.3},\n      \"end_time_us\": {end_us:.3},\n      \
-             \"duration_us\": {:.3},\n      \"dispatch_time_us\": {dispatch_us:.3},\n      \
-             \"finish_time_us\": {finish_us:.3},\n      \"fanout\": ",
-            row.task_id,
-            row.func_id,
-            row.core_id,
-            ring_id(row.task_id),
-            end_us - start_us,
-        )?;
-        match row.fanout_count {
-            0..=MAX_FANOUT => self.list(&row.fanout)?,
-            _ => self.list::<u64>(&[])?,
+        let text = &mut self.text;
+        text.raw("    {\n      \"task_id\": ");
+        text.uint(row.task_id);
+        text.raw(",\n      \"func_id\": ");
+        text.uint(row.func_id.into());
+        text.raw(",\n      \"core_id\": ");
+        text.uint(row.core_id.into());
+        text.raw(match row.core_type {
+            0 => ",\n      \"core_type\": \"aic\",\n      \"ring_id\": ",
+            _ => ",\n      \"core_type\": \"aiv\",\n      \"ring_id\": ",
+        });
+        text.int(ring_id(row.task_id).into());
+        text.raw(",\n      \"start_time_us\": ");
+        text.thousandths(start_us);
+        text.raw(",\n      \"end_time_us\": ");
+        text.thousandths(end_us);
+        text.raw(",\n      \"duration_us\": ");
+        text.thousandths(end_us - start_us);
+        text.raw(",\n      \"dispatch_time_us\": ");
+        text.thousandths(dispatch_us);
+        text.raw(",\n      \"finish_time_us\": ");
+        text.thousandths(finish_us);
+        text.raw(",\n      \"fanout\": [");
+        if (0..=MAX_FANOUT).contains(&row.fanout_count) {
+            for (place, id) in row.fanout.iter().enumerate() {
+                text.raw(if place == 0 { "" } else { ", " });
+                text.uint(*id);
+            }
         }
-        let count = row.fanout_count;
-        write!(self.out, ",\n      \"fanout_count\": {count}\n    }}")
+        text.raw("],\n      \"fanout_count\": ");
+        text.int(row.fanout_count);
+        text.raw("\n    }");
     }
 
     /// One array per AICPU thread, empty ones included, of the scheduler's or orchestrator's phases.
-    fn phases(&mut self, key: &str, of_orchestrator: bool) -> io::Result<()> {
-        write!(self.out, ",\n  \"{key}\": [")?;
-        let records = self.records;
-        for thread in 0..records.max_threads.max(records.phases.len()) {
-            self.separate(thread)?;
-            self.out.write_all(b"    [")?;
-            let rows = records.phases.get(thread).into_iter().flatten();
-            let rows =
-                rows.filter(|row| (row.phase >= PhaseRow::FIRST_ORCHESTRATOR) == of_orchestrator);
+    fn phases(&mut self, key: &str, of_orchestrator: bool) -> Result<(), ExportError> {
+        self.text.raw(",\n  \"");
+        self.text.raw(key);
+        self.text.raw("\": [");
+        let source = self.source;
+        for thread in 0..self.facts.max_threads.max(self.facts.threads) {
+            self.text
+                .raw(if thread == 0 { "\n    [" } else { ",\n    [" });
+            let rows = source.phases(thread);
+            let rows = rows.filter(|row| is_of_orchestrator(row) == of_orchestrator);
             for (place, row) in rows.enumerate() {
-                self.separate(place)?;
+                self.text.raw(if place == 0 { "\n" } else { ",\n" });
                 match of_orchestrator {
-                    true => self.orchestrator_phase(row)?,
-                    false => self.scheduler_phase(row)?,
+                    true => self.orchestrator_phase(&row),
+                    false => self.scheduler_phase(&row),
                 }
+                self.text.pass_on().map_err(write_failed)?;
             }
-            self.out.write_all(b"\n    ]")?;
+            self.text.raw("\n    ]");
         }
-        self.out.write_all(b"\n  ]")
+        self.text.raw("\n  ]");
+        Ok(())
     }
 
-    fn scheduler_phase(&mut self, row: &PhaseRow) -> io::Result<()> {
+    fn scheduler_phase(&mut self, row: &PhaseRow) {
         let (start_us, end_us) = (self.at_us(row.start_ticks), self.at_us(row.end_ticks));
         let phase = SchedulerPhase {
             phase: row.phase,
             ..SchedulerPhase::default()
         };
         let name = phase.name();
-        write!(
-            self.out,
-            "      {{\"start_time_us\": {start_us:.3}, \"end_time_us\": {end_us:.3}, \
-             \"phase\": \"{name}\", \"loop_iter\": {}, \"tasks_processed\": {}",
-            row.loop_iter, row.value,
-        )?;
-        if self.records.pops && name == "dispatch" {
+        let text = &mut self.text;
+        text.raw("      {\"start_time_us\": ");
+        text.thousandths(start_us);
+        text.raw(", \"end_time_us\": ");
+        text.thousandths(end_us);
+        text.raw(", \"phase\": \"");
+        text.raw(name);
+        text.raw("\", \"loop_iter\": ");
+        text.uint(row.loop_iter);
+        text.raw(", \"tasks_processed\": ");
+        text.uint(row.value);
+        if self.facts.pops && name == "dispatch" {
             let (hits, misses) = row.pops;
-            write!(self.out, ", \"pop_hit\": {hits}, \"pop_miss\": {misses}")?;
+            text.raw(", \"pop_hit\": ");
+            text.uint(hits);
+            text.raw(", \"pop_miss\": ");
+            text.uint(misses);
         }
-        self.out.write_all(b"}")
+        text.raw("}");
     }
 
-    fn orchestrator_phase(&mut self, row: &PhaseRow) -> io::Result<()> {
+    fn orchestrator_phase(&mut self, row: &PhaseRow) {
         let (start_us, end_us) = (self.at_us(row.start_ticks), self.at_us(row.end_ticks));
         let phase = OrchestratorPhase {
             phase: row.phase,
             ..OrchestratorPhase::default()
         };
-        write!(
-            self.out,
-            "      {{\"phase\": \"{}\", \"start_time_us\": {start_us:.3}, \
-             \"end_time_us\": {end_us:.3}, \"submit_idx\": {}, \"task_id\": {}}}",
-            phase.name(),
-            row.loop_iter,
-            row.value,
-        )
+        let text = &mut self.text;
+        text.raw("      {\"phase\": \"");
+        text.raw(phase.name());
+        text.raw("\", \"start_time_us\": ");
+        text.thousandths(start_us);
+        text.raw(", \"end_time_us\": ");
+        text.thousandths(end_us);
+        text.raw(", \"submit_idx\": ");
+        text.uint(row.loop_iter);
+        text.raw(", \"task_id\": ");
+        text.uint(row.value);
+        text.raw("}");
     }
 
-    fn orchestrator(&mut self, totals: &Orchestrator) -> io::Result<()> {
+    fn orchestrator(&mut self, totals: &Orchestrator) {
         let (start_us, end_us) = (self.at_us(totals.start_ticks), self.at_us(totals.end_ticks));
-        write!(
-            self.out,
-            ",\n  \"aicpu_orchestrator\": {{\n    \"start_time_us\": {start_us:.3},\n    \
-             \"end_time_us\": {end_us:.3},\n    \"submit_count\": {},\n    \"phase_us\": {{",
-            totals.submit_count,
-        )?;
+        self.text
+            .raw(",\n  \"aicpu_orchestrator\": {\n    \"start_time_us\": ");
+        self.text.thousandths(start_us);
+        self.text.raw(",\n    \"end_time_us\": ");
+        self.text.thousandths(end_us);
+        self.text.raw(",\n    \"submit_count\": ");
+        self.text.int(totals.submit_count);
+        self.text.raw(",\n    \"phase_us\": {");
         let phases = Orchestrator::PHASES.iter().zip(totals.phase_ticks);
         for (place, (name, ticks)) in phases.enumerate() {
-            self.separate(place)?;
-            write!(self.out, "      \"{name}\": {:.3}", self.us(ticks))?;
+            let us = self.us(ticks);
+            self.text.raw(match place {
+                0 => "\n      \"",
+                _ => ",\n      \"",
+            });
+            self.text.raw(name);
+            self.text.raw("\": ");
+            self.text.thousandths(us);
         }
-        self.out.write_all(b"\n    }\n  }")
-    }
-
-    /// The line break before an element of a list, and the comma before all but the first.
-    fn separate(&mut self, place: usize) -> io::Result<()> {
-        self.out.write_all(if place == 0 { b"\n" } else { b",\n" })
-    }
-
-    fn list<T: std::fmt::Display>(&mut self, items: &[T]) -> io::Result<()> {
-        self.out.write_all(b"[")?;
-        for (place, item) in items.iter().enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(self.out, "{comma}{item}")?;
-        }
-        self.out.write_all(b"]")
+        self.text.raw("\n    }\n  }");
     }
 
     /// Microseconds since the base; times before it wrap, as they do in the reference.
@@ -195,8 +294,12 @@ impl<W: Write> Encoder<'_, W> {
         reason = "the reference computes in doubles, and so must this"
     )]
     fn us(&self, ticks: u64) -> f64 {
-        ticks as f64 / self.records.ticks_per_second as f64 * 1_000_000.0
+        ticks as f64 / self.facts.ticks_per_second as f64 * 1_000_000.0
     }
+}
+
+fn is_of_orchestrator(row: &PhaseRow) -> bool {
+    row.phase >= PhaseRow::FIRST_ORCHESTRATOR
 }
 
 /// The upper half of the id, printed as a signed number.
