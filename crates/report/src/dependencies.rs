@@ -13,11 +13,9 @@ pub(crate) struct Node {
     pub(crate) end: u64,
     /// The run time of its longest row.
     pub(crate) run: u64,
-    /// The latest end of a producer that ended before `start`.
-    pub(crate) latest: u64,
-    /// That producer.
+    /// The producer that ended last of those that ended before `start`.
     from: u32,
-    indegree: u32,
+    has_producer: bool,
     /// Whether one of its rows lacks a time.
     is_open: bool,
     /// Whether the end of one of its producers is not known.
@@ -49,6 +47,8 @@ pub(crate) struct Dependencies<'a> {
     pub(crate) dangling: u64,
     /// Edges whose producer ended after their consumer had started.
     pub(crate) backward: u64,
+    /// Whether every edge leads to a later node.
+    is_ordered: bool,
 }
 
 const NO_NODE: u32 = u32::MAX;
@@ -69,6 +69,7 @@ impl<'a> Dependencies<'a> {
             alone: 0,
             dangling: 0,
             backward: 0,
+            is_ordered: true,
         }
     }
 
@@ -111,8 +112,10 @@ impl<'a> Dependencies<'a> {
             let Node { end, is_open, .. } = self.nodes[producer];
             let number = u32::try_from(producer).expect("nodes are numbered in 32 bits");
             for &consumer in self.edges.successors(number) {
+                self.is_ordered &= consumer > number;
+                let latest = self.latest(consumer);
                 let node = &mut self.nodes[consumer as usize];
-                node.indegree += 1;
+                node.has_producer = true;
                 let is_dangling = end == 0 && !is_open || node.end == 0 && !node.is_open;
                 self.dangling += u64::from(is_dangling);
                 if end == 0 || is_open {
@@ -120,24 +123,36 @@ impl<'a> Dependencies<'a> {
                 } else if node.end != 0 && end > node.start {
                     node.is_early = true;
                     self.backward += 1;
-                } else if end > node.latest {
-                    (node.latest, node.from) = (end, number);
+                } else if end > latest {
+                    node.from = number;
                 }
             }
         }
     }
 
+    /// The latest end of a producer that ended before the task of a node had started; 0 without any.
+    #[inline]
+    fn latest(&self, node: u32) -> u64 {
+        match self.nodes[node as usize].from {
+            NO_NODE => 0,
+            from => self.nodes[from as usize].end,
+        }
+    }
+
     /// When the task of a node had everything it needed.
     #[inline]
-    pub(crate) fn ready(&self, node: u32) -> Ready {
-        let node = &self.nodes[node as usize];
+    pub(crate) fn ready(&self, number: u32) -> Ready {
+        let node = &self.nodes[number as usize];
         match node {
             Node { is_early: true, .. } => Ready::Never,
             Node {
                 is_unsure: true, ..
             } => Ready::Unknown,
-            Node { indegree: 0, .. } => Ready::FromTheBegin,
-            _ => Ready::At(node.latest),
+            Node {
+                has_producer: false,
+                ..
+            } => Ready::FromTheBegin,
+            _ => Ready::At(self.latest(number)),
         }
     }
 
@@ -168,18 +183,34 @@ impl<'a> Dependencies<'a> {
     /// The longest chain of run times over the edges, and how many tasks no chain holds because they
     /// depend on themselves.
     pub(crate) fn floor(&self) -> (u64, u64) {
-        let mut waits_for: Vec<u32> = self.nodes.iter().map(|node| node.indegree).collect();
         let mut before = vec![0_u64; self.nodes.len()];
-        let roots = (0..).zip(&waits_for).filter(|(_, waits)| **waits == 0);
-        let mut order: Vec<u32> = roots.map(|(node, _)| node).collect();
-        let (mut place, mut longest) = (0, self.alone);
-        while let Some(&node) = order.get(place) {
-            place += 1;
+        let mut longest = self.alone;
+        let mut lengthen = |node: u32| {
             let length = before[node as usize].saturating_add(self.nodes[node as usize].run);
             longest = longest.max(length);
             for &consumer in self.edges.successors(node) {
+                let before = &mut before[consumer as usize];
+                *before = length.max(*before);
+            }
+        };
+        if self.is_ordered {
+            (0..self.edges.node_count()).for_each(lengthen);
+            return (longest, 0);
+        }
+        let mut waits_for = vec![0_u32; self.nodes.len()];
+        for node in 0..self.edges.node_count() {
+            for &consumer in self.edges.successors(node) {
+                waits_for[consumer as usize] += 1;
+            }
+        }
+        let roots = (0..).zip(&waits_for).filter(|(_, waits)| **waits == 0);
+        let mut order: Vec<u32> = roots.map(|(node, _)| node).collect();
+        let mut place = 0;
+        while let Some(&node) = order.get(place) {
+            place += 1;
+            lengthen(node);
+            for &consumer in self.edges.successors(node) {
                 let consumer_index = consumer as usize;
-                before[consumer_index] = before[consumer_index].max(length);
                 waits_for[consumer_index] -= 1;
                 if waits_for[consumer_index] == 0 {
                     order.push(consumer);

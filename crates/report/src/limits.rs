@@ -9,7 +9,7 @@
 //! - else the *dependencies*: all that could run runs.
 
 use crate::dependencies::{Dependencies, Ready};
-use crate::sorted::sort;
+use crate::sorted::Sorted;
 use lanescope_trace::{CoreType, Session, Task};
 
 /// Ticks of the makespan by what limited them.
@@ -40,7 +40,7 @@ pub(crate) struct Idle {
 pub(crate) struct Moments {
     first: u64,
     /// Ticks since the first, then 3 bits: core type and [`Change`].
-    moments: Vec<u64>,
+    moments: Sorted,
     waiting: [i64; 2],
     cores: [i64; 2],
     unknown: u64,
@@ -64,9 +64,10 @@ impl Moments {
             cores[place(core.core_type)] += 1;
         }
         let room = usize::try_from(rows).unwrap_or(0).saturating_mul(3);
+        let largest = (last - first) << 3 | 7;
         Some(Self {
             first,
-            moments: Vec::with_capacity(room),
+            moments: Sorted::new(largest, room),
             waiting: [0; 2],
             cores,
             unknown: 0,
@@ -112,14 +113,13 @@ impl Moments {
     }
 
     /// Goes through the moments in order.
-    pub(crate) fn sweep(mut self, last: u64) -> Limits {
-        sort(&mut self.moments);
+    pub(crate) fn sweep(self, last: u64) -> Limits {
         let mut limits = Limits {
             unknown: self.unknown,
             ..Limits::default()
         };
         let (mut waiting, mut running, mut at) = (self.waiting, [0_i64; 2], 0);
-        for &moment in &self.moments {
+        self.moments.each(|moment| {
             let now = moment >> 3;
             if now > at {
                 limits.add(now - at, waiting, running, self.cores);
@@ -135,7 +135,7 @@ impl Moments {
                 START => running[core_type] += 1,
                 _ => running[core_type] -= 1,
             }
-        }
+        });
         limits.add(last - self.first - at, waiting, running, self.cores);
         limits
     }

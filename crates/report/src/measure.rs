@@ -1,4 +1,4 @@
-//! One pass over the tasks, then the quantiles.
+//! One pass over the tasks, then the quantiles; beside it, where there are edges, what these say.
 
 use crate::column::Column;
 use crate::dependencies::Dependencies;
@@ -13,10 +13,16 @@ use crate::report::{
 use crate::{collectors, found};
 use lanescope_trace::{CoreType, DeviceInfo, Session, Task, Trace, Verdict};
 use std::collections::HashMap;
+use std::thread::ScopedJoinHandle;
 
 pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     let mut tally = Tally::new(trace);
-    tally.tasks(trace, progress);
+    let (limits, critical_path) = std::thread::scope(|scope| {
+        // The two passes share nothing, and each is half of the work.
+        let held_up = (!trace.edges().is_empty()).then(|| scope.spawn(|| held_up(trace)));
+        tally.tasks(trace, progress);
+        held_up.map_or((None, None), joined)
+    });
     let scale = Scale {
         ticks_per_second: trace.session().ticks_per_second.max(1),
     };
@@ -25,10 +31,6 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     let (parts, gaps) = match tally.bounds {
         Some(bounds) => tally.occupation.end(bounds),
         None => (vec![Parts::default(); tally.cores.len()], Ranking::new()),
-    };
-    let (limits, critical_path) = match tally.bounds {
-        Some(bounds) => held_up(trace, tally.dependencies, &tally.search, bounds),
-        None => (None, None),
     };
     let session = trace.session();
     let cores = core_reports(session, &tally.cores, &parts, makespan, scale);
@@ -57,34 +59,50 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     }
 }
 
-/// What the edges say: a second pass over the tasks, when there is any edge.
-fn held_up(
-    trace: &Trace,
-    mut dependencies: Dependencies<'_>,
-    search: &PathSearch,
-    bounds: (u64, u64),
-) -> (Option<Limits>, Option<CriticalPath>) {
-    if !dependencies.are_known() {
-        return (None, None);
-    }
-    dependencies.follow();
-    let mut rows = PathRows::new(search, &dependencies);
-    let mut moments = Moments::new(trace.session(), bounds, trace.task_count());
+/// What the edges say: two passes over the tasks of its own.
+fn held_up(trace: &Trace) -> (Option<Limits>, Option<CriticalPath>) {
+    let mut dependencies = Dependencies::new(trace.edges());
+    let mut search = PathSearch::default();
     for task in trace.tasks() {
-        if let Some(moments) = &mut moments {
-            moments.row(&task, &dependencies);
-        }
-        if let Some(rows) = &mut rows {
-            rows.row(&task, &dependencies);
-        }
+        dependencies.row(&task);
+        search.row(&task);
     }
-    let path = rows.map(|rows| rows.path(bounds, &dependencies));
-    drop(dependencies);
-    (moments.map(|moments| moments.sweep(bounds.1)), path)
+    let Some(bounds) = search.bounds() else {
+        return (None, None);
+    };
+    dependencies.follow();
+    let dependencies = &dependencies;
+    std::thread::scope(|scope| {
+        let floor = scope.spawn(|| dependencies.floor());
+        let mut rows = PathRows::new(&search, dependencies);
+        let mut moments = Moments::new(trace.session(), bounds, trace.task_count());
+        for task in trace.tasks() {
+            if let Some(moments) = &mut moments {
+                moments.row(&task, dependencies);
+            }
+            if let Some(rows) = &mut rows {
+                rows.row(&task, dependencies);
+            }
+        }
+        let limits = moments.map(|moments| moments.sweep(bounds.1));
+        let floor = joined(floor);
+        (
+            limits,
+            rows.map(|rows| rows.path(bounds, dependencies, floor)),
+        )
+    })
+}
+
+/// What a thread found; its panic goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    match thread.join() {
+        Ok(found) => found,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
 /// What one pass over the tasks finds.
-struct Tally<'a> {
+struct Tally {
     functions: Vec<FunctionTally>,
     /// Where the functions with small ids are; most have small ids.
     small_ids: Vec<u32>,
@@ -92,8 +110,6 @@ struct Tally<'a> {
     cores: Vec<CoreTally>,
     bounds: Option<(u64, u64)>,
     occupation: Occupation,
-    dependencies: Dependencies<'a>,
-    search: PathSearch,
     slowest: Ranking<Task>,
 }
 
@@ -119,8 +135,8 @@ const NO_PLACE: u32 = u32::MAX;
 /// Tasks between two calls of the progress function.
 const PROGRESS_TASKS: u64 = 1 << 18;
 
-impl<'a> Tally<'a> {
-    fn new(trace: &'a Trace) -> Self {
+impl Tally {
+    fn new(trace: &Trace) -> Self {
         Self {
             functions: Vec::new(),
             small_ids: Vec::new(),
@@ -128,8 +144,6 @@ impl<'a> Tally<'a> {
             cores: vec![CoreTally::default(); trace.session().cores.len()],
             bounds: None,
             occupation: Occupation::new(trace),
-            dependencies: Dependencies::new(trace.edges()),
-            search: PathSearch::default(),
             slowest: Ranking::new(),
         }
     }
@@ -156,10 +170,6 @@ impl<'a> Tally<'a> {
         core.tasks += 1;
         core.busy = core.busy.saturating_add(run.unwrap_or(0));
         self.occupation.row(task);
-        if self.dependencies.are_known() {
-            self.dependencies.row(task);
-            self.search.row(task);
-        }
         if let Some(run) = run {
             self.slowest.offer(run, *task);
         }

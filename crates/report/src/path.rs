@@ -89,38 +89,53 @@ impl CriticalPath {
             return None;
         }
         let mut search = PathSearch::default();
-        let mut bounds: Option<(u64, u64)> = None;
         for task in trace.tasks() {
             dependencies.row(&task);
             search.row(&task);
-            if let (Some(from), Some(to)) = (task.first_ticks(), task.last_ticks()) {
-                let (first, last) = bounds.unwrap_or((from, to));
-                bounds = Some((first.min(from), last.max(to)));
-            }
         }
         dependencies.follow();
         let mut rows = PathRows::new(&search, &dependencies)?;
         for task in trace.tasks() {
             rows.row(&task, &dependencies);
         }
-        Some(rows.path(bounds?, &dependencies))
+        let floor = dependencies.floor();
+        Some(rows.path(search.bounds()?, &dependencies, floor))
     }
 }
 
-/// Looks for the task that ended last.
-#[derive(Debug, Default)]
+/// Looks for the task that ended last, and for the makespan.
+#[derive(Debug)]
 pub(crate) struct PathSearch {
     last: Option<Task>,
+    first_ticks: u64,
+    last_ticks: u64,
+}
+
+impl Default for PathSearch {
+    fn default() -> Self {
+        Self {
+            last: None,
+            first_ticks: u64::MAX,
+            last_ticks: 0,
+        }
+    }
 }
 
 impl PathSearch {
     #[inline]
     pub(crate) fn row(&mut self, task: &Task) {
+        self.first_ticks = self.first_ticks.min(task.first_ticks().unwrap_or(u64::MAX));
+        self.last_ticks = self.last_ticks.max(task.last_ticks().unwrap_or(0));
         if task.run_ticks().is_some()
             && self.last.is_none_or(|last| task.end_ticks > last.end_ticks)
         {
             self.last = Some(*task);
         }
+    }
+
+    /// The first and the last known time of any task.
+    pub(crate) fn bounds(&self) -> Option<(u64, u64)> {
+        (self.first_ticks <= self.last_ticks).then_some((self.first_ticks, self.last_ticks))
     }
 }
 
@@ -170,6 +185,7 @@ impl PathRows {
         self,
         (first, last): (u64, u64),
         dependencies: &Dependencies<'_>,
+        (floor_ticks, in_circles): (u64, u64),
     ) -> CriticalPath {
         let rows: Vec<Task> = match self.chain.is_empty() {
             true => vec![self.last],
@@ -182,7 +198,6 @@ impl PathRows {
             let wait = PathWait::of(from, producer, &task);
             steps.push(PathStep { task, wait });
         }
-        let (floor_ticks, in_circles) = dependencies.floor();
         CriticalPath {
             tail_ticks: last - self.last.end_ticks,
             steps,
