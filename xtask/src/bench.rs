@@ -2,6 +2,7 @@
 
 use crate::build;
 use crate::selection::Selection;
+use crate::sizes;
 use crate::workspace;
 use anyhow::{Context, Result, ensure};
 use std::process::Stdio;
@@ -10,6 +11,10 @@ use std::process::Stdio;
 pub struct Arguments {
     /// Only benches whose name contains this
     filter: Option<String>,
+    /// Instead: every export, report and comparison on made-up runs of so many tasks [default: 10 k,
+    /// 100 k, 1 M and 10 M]; the largest takes 20 GB of disk
+    #[arg(long, value_name = "TASKS", num_args = 0.., value_delimiter = ',', conflicts_with = "filter")]
+    sizes: Option<Vec<u64>>,
 }
 
 /// A bench prints one such line per row: `row: name | target | measured | ratio`.
@@ -28,7 +33,14 @@ const BENCHES: &[(&str, &str)] = &[
     ("lanescope-conformance", "observer"),
 ];
 
+const SIZES: &[u64] = &[10_000, 100_000, 1_000_000, 10_000_000];
+
 pub fn run(arguments: &Arguments) -> Result<()> {
+    match arguments.sizes.as_deref() {
+        Some([]) => return sizes::run(SIZES),
+        Some(given) => return sizes::run(given),
+        None => {}
+    }
     let selections = ["a2a3sim", "a5sim"]
         .map(|platform| Selection::parse(platform, None, "release"))
         .into_iter()

@@ -20,6 +20,7 @@ mod programs;
 mod randomised;
 mod run;
 mod selection;
+mod sizes;
 mod stress;
 mod test;
 mod tidy;

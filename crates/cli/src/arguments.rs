@@ -337,6 +337,9 @@ pub(crate) struct SynthArguments {
     #[arg(long, value_name = "E", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(..=i64::from(Synth::MAX_EDGES)))]
     pub(crate) edges: u32,
+    /// Make up hardware counters of every task, too
+    #[arg(long)]
+    pub(crate) pmu: bool,
     /// The chip whose counter and threads to use
     #[arg(long, value_name = "CHIP", default_value = "a2a3", value_parser = chip)]
     pub(crate) chip: Chip,

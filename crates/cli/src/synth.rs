@@ -15,6 +15,7 @@ pub(crate) fn synth(arguments: &SynthArguments) -> Result<ExitCode> {
         cores: arguments.cores,
         edges_per_task: arguments.edges,
         mean_run_ns: arguments.mean_run_ns,
+        pmu: arguments.pmu,
         seed: arguments.seed,
     };
     let folder = &arguments.out;
