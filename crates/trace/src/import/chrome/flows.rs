@@ -1,7 +1,7 @@
 //! Flows as edges: what stands on each track is sorted by time, and a flow belongs to the slice it lies in.
 
 use super::super::draft::Draft;
-use super::super::sorter::{Sorted, Sorter};
+use crate::sorter::{Sorted, Sorter};
 use std::io;
 use std::path::Path;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
