@@ -40,6 +40,16 @@ const STEPS: &[Step] = &[
         Output::Stdout,
     ),
     step(
+        "export parquet",
+        "export {run} --format parquet -o {parquet}",
+        Output::Folder("parquet"),
+    ),
+    step(
+        "export arrow",
+        "export {run} --format arrow -o {arrow}",
+        Output::Folder("arrow"),
+    ),
+    step(
         "export records-json",
         "export {run} --format records-json -o {records}",
         Output::File("records"),
