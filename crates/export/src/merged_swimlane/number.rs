@@ -66,7 +66,7 @@ pub(super) fn whole(out: &mut Vec<u8>, number: u64) {
         text[at - 1] = pair[1];
         at -= 2;
     }
-    let pair = PAIRS[rest as usize];
+    let pair = PAIRS[(rest % 100) as usize];
     text[at - 1] = pair[1];
     if at > 1 {
         text[0] = pair[0];
