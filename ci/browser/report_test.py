@@ -1,13 +1,11 @@
 """Pages of reports and comparisons, in a real browser: the numbers shown are those of the JSON."""
 
 import json
-import os
 import unittest
 
 from browser import RUNS, Browser, lanescope
 
 PLATFORMS = ["a2a3sim", "a5sim"]
-IMAGES = os.environ.get("LANESCOPE_IMAGES")
 
 # Every table by the heading above it, as texts.
 TABLES = """() => Object.fromEntries(Array.from(document.querySelectorAll("table"), (table) => {
@@ -119,9 +117,6 @@ class Reports(PageTest):
                 verdict = report["verdict"]
                 collected = f"{grouped(verdict['collected'])} of {grouped(verdict['total'])} records"
                 self.assertIn(f"{verdict['outcome']}: {collected}", text)
-                if IMAGES:
-                    page.screenshot(path=f"{IMAGES}/report-{platform}.png", clip={
-                        "x": 0, "y": 0, "width": 1440, "height": 900})
 
     def check_functions(self, report, table):
         expected = [
