@@ -1,11 +1,16 @@
-//! Every format of one made-up run with losses and unknown times says what the trace says.
+//! Every format of one made-up run with losses and unknown times says what the trace says; golden files come
+//! out byte for byte.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod chrome;
 #[cfg(feature = "columns")]
 mod columns;
 mod csv;
+mod golden_collectors;
+mod merged_swimlane;
 mod mermaid;
+mod npy;
+mod records_json;
 
 use lanescope_trace::synth::Synth;
 use lanescope_trace::{

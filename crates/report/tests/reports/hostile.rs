@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../../capture/tests/support/mod.rs"]
-mod support;
-
+use crate::support::{Parts, change, two_runs};
 use lanescope_abi::hash::FIELDS;
 use lanescope_capture::format::BlockKind;
 use lanescope_export::perfetto::{self, Arguments, Options};
@@ -14,7 +12,6 @@ use lanescope_stress::{Effort, Numbers, Tried};
 use lanescope_trace::{FindingKind, Outcome, Trace};
 use std::io;
 use std::path::{Path, PathBuf};
-use support::{Parts, change, two_runs};
 
 /// Numbers that a field of a text or a record may hold to do harm.
 const NUMBERS: [&str; 10] = [

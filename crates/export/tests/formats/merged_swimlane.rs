@@ -1,5 +1,4 @@
 //! What the reference's converter wrote for given files is reproduced byte for byte.
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use lanescope_export::merged_swimlane::{self, Written};
 use lanescope_trace::Trace;
