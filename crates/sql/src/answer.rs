@@ -27,9 +27,17 @@ pub(crate) async fn print(rows: SendableRecordBatchStream, format: AnswerFormat)
             writeln!(stdout, "{}", pretty_format_batches(&batches)?)?;
         }
         AnswerFormat::Csv => {
-            let mut writer = csv::Writer::new(&mut stdout);
-            writer.write(&empty)?;
-            each(rows, |batch| Ok(writer.write(&batch)?)).await?;
+            let mut text = Vec::new();
+            csv::Writer::new(&mut text).write(&empty)?;
+            stdout.write_all(&text)?;
+            each(rows, |batch| {
+                // By way of memory: of a fault of stdout this writer would keep the text alone.
+                text.clear();
+                let rows = csv::WriterBuilder::new().with_header(false);
+                rows.build(&mut text).write(&batch)?;
+                Ok(stdout.write_all(&text)?)
+            })
+            .await?;
         }
         AnswerFormat::Json => {
             let builder = WriterBuilder::new().with_explicit_nulls(true);

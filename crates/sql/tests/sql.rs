@@ -159,6 +159,24 @@ fn an_answer_has_its_columns_and_says_what_is_not_known() {
 }
 
 #[test]
+fn a_reader_that_has_gone_away_is_no_fault() {
+    let runs = Runs::new("gone");
+    for format in ["csv", "json"] {
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_lanescope-sql"))
+            .args(["a", "SELECT a.* FROM tasks a, tasks b", "--format", format])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .current_dir(&runs.0)
+            .spawn()
+            .unwrap();
+        drop(asked.stdout.take());
+        let output = asked.wait_with_output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
 fn the_listing_names_what_every_source_has() {
     let runs = Runs::new("listing");
     let listing = runs.answer(&["--tables"]);
