@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::support::{Parts, change, two_runs};
+use crate::support::{self, Parts, change, two_runs};
 use lanescope_abi::hash::FIELDS;
 use lanescope_capture::format::BlockKind;
 use lanescope_export::perfetto::{self, Arguments, Options};
