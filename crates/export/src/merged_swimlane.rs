@@ -13,12 +13,14 @@
 //!
 //! # Memory
 //!
-//! The document, some 20 bytes a task and 4 a successor; the output is streamed.
+//! The document, some 20 bytes a task and 4 a successor, and a few blocks of 2 MiB for each thread; the output
+//! is streamed.
 //!
 //! # Errors
 //!
 //! [`ExportError::Write`].
 
+mod blocks;
 mod events;
 mod flows;
 mod lanes;
@@ -27,16 +29,22 @@ mod phases;
 mod plan;
 mod rows;
 mod slices;
+mod stretches;
 mod threads;
 
 use crate::{ExportError, records_json};
+use blocks::{Blocks, Stopped};
 use events::Events;
+use flows::LastSteps;
 use lanescope_trace::reference::{Document, Names};
 use lanescope_trace::{Trace, TraceError};
 use plan::Plan;
 use slices::Labels;
 use std::io::{self, Read, Seek, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::thread;
+use stretches::{Section, Stretch, Stretches};
 
 /// The name the file has in an output folder.
 pub const FILE_NAME: &str = "merged_swimlane.json";
@@ -52,26 +60,42 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Writes a document.
+/// More threads than this do not help: one writes what they make.
+const MOST_THREADS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
+/// Writes a document, with as many threads as there are processors, up to 8.
 ///
 /// # Errors
 ///
 /// As in the module's text.
 pub fn write(document: &Document, names: &Names, out: impl Write) -> Result<Written, ExportError> {
-    let plan = Plan::of(document);
+    let processors = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    write_with(processors.min(MOST_THREADS), document, names, out)
+}
+
+/// Writes a document with so many threads; the bytes are the same for any number.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn write_with(
+    threads: NonZeroUsize,
+    document: &Document,
+    names: &Names,
+    out: impl Write,
+) -> Result<Written, ExportError> {
     let swimlane = Swimlane {
         document,
         names,
-        plan: &plan,
-        labels: Labels::default(),
-        events: Events::new(out),
-        slices: 0,
-        flows: 0,
+        plan: &Plan::of(document),
+        steps: &LastSteps::of(document),
     };
-    swimlane.write().map_err(|source| ExportError::Write {
-        format: "merged-swimlane",
-        source,
-    })
+    swimlane
+        .write(threads.get(), out)
+        .map_err(|source| ExportError::Write {
+            format: "merged-swimlane",
+            source,
+        })
 }
 
 /// The document a trace would have, by way of the records file it would have: `scratch` takes that.
@@ -104,15 +128,22 @@ pub enum DocumentError {
     Trace(#[from] TraceError),
 }
 
-/// One conversion: the order of these steps is the order of the file.
-struct Swimlane<'a, W: Write> {
+/// One conversion.
+#[derive(Clone, Copy)]
+struct Swimlane<'a> {
     document: &'a Document,
     names: &'a Names,
     plan: &'a Plan,
+    steps: &'a LastSteps,
+}
+
+/// What makes the text of stretches.
+struct Maker<'a> {
+    swimlane: Swimlane<'a>,
     labels: Labels,
-    events: Events<W>,
-    slices: u64,
-    flows: u64,
+    events: Events,
+    /// The number of the next slice or arrow.
+    number: u64,
 }
 
 /// The four processes of the file.
@@ -121,40 +152,61 @@ const AICPU: u8 = 2;
 const SCHEDULER: u8 = 3;
 const ORCHESTRATOR: u8 = 4;
 
-impl<W: Write> Swimlane<'_, W> {
-    fn write(mut self) -> io::Result<Written> {
-        self.process(AICORE, "AICore View", 4)?;
-        if self.plan.has_aicpu_view {
-            self.process(AICPU, "AICPU View", 3)?;
-        }
-        self.aicore_view()?;
-        if self.plan.has_aicpu_view {
-            self.aicpu_view()?;
-        }
-        self.dependencies_on_aicore()?;
-        if !self.document.scheduler.is_empty() {
-            self.scheduler()?;
-        }
-        if !self.document.orchestrator_phases.is_empty() || self.document.orchestrator.is_some() {
-            self.orchestrator()?;
-        }
-        if self.plan.has_aicpu_view {
-            self.dependencies_on_aicpu()?;
-            if !self.document.scheduler.is_empty() {
-                self.dispatches()?;
+impl Swimlane<'_> {
+    fn write(self, threads: usize, mut out: impl Write) -> io::Result<Written> {
+        let stretches = Stretches::of(&self, threads);
+        let make = |stretches: &mut dyn Iterator<Item = &Stretch>, blocks: Blocks| {
+            let mut maker = Maker {
+                swimlane: self,
+                labels: Labels::default(),
+                events: Events::new(blocks),
+                number: 0,
+            };
+            for stretch in stretches {
+                maker.stretch(stretch)?;
             }
-        }
-        if !self.document.orchestrator_phases.is_empty() && !self.document.scheduler.is_empty() {
-            self.submissions()?;
-        }
+            Ok(())
+        };
+        let bytes = blocks::write(&stretches.all, threads, make, &mut out)?;
+        out.write_all(events::TAIL.as_bytes())?;
+        out.flush()?;
         Ok(Written {
-            slices: self.slices,
-            flows: self.flows,
-            bytes: self.events.finish()?,
+            slices: stretches.slices,
+            flows: stretches.flows,
+            bytes: bytes + events::TAIL.len() as u64,
         })
     }
+}
 
-    fn process(&mut self, pid: u8, name: &str, sort_index: u8) -> io::Result<()> {
+impl Maker<'_> {
+    fn stretch(&mut self, stretch: &Stretch) -> Result<(), Stopped> {
+        self.number = stretch.first;
+        let part = stretch.part.clone();
+        match stretch.section {
+            Section::Processes => self.processes()?,
+            Section::AicoreView => self.aicore_view(part)?,
+            Section::AicpuView => self.aicpu_view(part)?,
+            Section::AicoreDependencies => self.dependencies_on_aicore(part)?,
+            Section::Scheduler(thread) => self.scheduler(thread, part)?,
+            Section::Orchestrator => self.orchestrator()?,
+            Section::OrchestratorSteps(thread) => self.orchestrator_steps(thread, part)?,
+            Section::AicpuDependencies => self.dependencies_on_aicpu(part)?,
+            Section::Dispatches => self.dispatches(part)?,
+            Section::Submissions => self.submissions(part)?,
+        }
+        self.events.end_stretch()
+    }
+
+    fn processes(&mut self) -> Result<(), Stopped> {
+        self.events.begin_file();
+        self.process(AICORE, "AICore View", 4)?;
+        if self.swimlane.plan.has_aicpu_view {
+            self.process(AICPU, "AICPU View", 3)?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, pid: u8, name: &str, sort_index: u8) -> Result<(), Stopped> {
         self.events.metadata("process_name", pid, None, |args| {
             args.key("name");
             args.text(name);
@@ -166,7 +218,7 @@ impl<W: Write> Swimlane<'_, W> {
             })
     }
 
-    fn thread_name(&mut self, pid: u8, tid: u64, name: &str) -> io::Result<()> {
+    fn thread_name(&mut self, pid: u8, tid: u64, name: &str) -> Result<(), Stopped> {
         self.events.metadata("thread_name", pid, Some(tid), |args| {
             args.key("name");
             args.text(name);

@@ -90,10 +90,15 @@ pub struct Members {
 impl<R: Read> Reader<R> {
     /// Reads from any source; `path` is only what errors call it.
     pub fn new(source: R, path: &Path) -> Self {
+        Self::with_buffer(source, path, BUFFER_BYTES)
+    }
+
+    /// The same with so many bytes at hand, more than twice the [longest](LONGEST_BYTES) number.
+    pub(crate) fn with_buffer(source: R, path: &Path, bytes: usize) -> Self {
         Self {
             source,
             path: path.to_owned(),
-            buffer: vec![0; BUFFER_BYTES],
+            buffer: vec![0; bytes],
             at: 0,
             end: 0,
             passed: 0,
@@ -335,6 +340,11 @@ impl<R: Read> Reader<R> {
             true => &self.buffer[self.at..self.end],
             false => &[],
         }
+    }
+
+    /// How many bytes of the document are before [`Self::at_hand`].
+    pub(crate) fn position(&self) -> u64 {
+        self.passed + self.at as u64
     }
 
     /// Takes bytes of [`Self::at_hand`] that hold so many line ends, and so many bytes behind the last.

@@ -8,7 +8,7 @@
 //!
 //! # Memory
 //!
-//! 72 bytes a task and a phase, 8 a successor; the text is streamed.
+//! 72 bytes a task and a phase, 8 a successor; the text is streamed, 4 MiB of it at a time.
 //!
 //! # Errors
 //!
@@ -17,6 +17,7 @@
 mod dependencies;
 mod names;
 mod phases;
+mod stretches;
 mod tasks;
 mod usual;
 
@@ -30,6 +31,9 @@ pub use dependencies::Dependencies;
 pub use names::Names;
 pub use phases::{OrchestratorStep, PhaseName, SchedulerStep, Summary};
 pub use tasks::{TaskId, TaskRow, TaskTable};
+
+/// Text at hand, which several threads share.
+const BUFFER_BYTES: usize = 4 << 20;
 
 /// Everything the file holds that its own tools look at.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +78,7 @@ impl Document {
             "aicpu_orchestrator_phases",
             "core_to_thread",
         ];
-        let mut reader = Reader::new(source, path);
+        let mut reader = Reader::with_buffer(source, path, BUFFER_BYTES);
         let mut members = Members::default();
         let mut document = Self::default();
         let mut has_tasks = false;

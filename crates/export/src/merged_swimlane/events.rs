@@ -1,20 +1,20 @@
 //! The text of events: indentation and key order are part of the format.
 
+use super::blocks::{Blocks, Stopped};
 use super::number;
 use lanescope_trace::json::Number;
 use lanescope_trace::reference::TaskId;
-use std::io::{self, Write};
 use std::ops::Range;
 
-const BUFFER_BYTES: usize = 64 << 10;
-/// Room kept for one event; a longer one makes the buffer grow.
-const EVENT_BYTES: usize = 4 << 10;
+/// What stands before the first event.
+const HEAD: &str = "{\n  \"traceEvents\": [";
+/// What stands behind the last.
+pub(super) const TAIL: &str = "\n  ]\n}";
 
 /// Writes events one by one.
-pub(super) struct Events<W> {
-    out: W,
+pub(super) struct Events {
+    blocks: Blocks,
     text: Text,
-    written: u64,
     is_first: bool,
 }
 
@@ -37,17 +37,28 @@ pub(super) struct Place {
     pub(super) duration: Number,
 }
 
-impl<W: Write> Events<W> {
-    pub(super) fn new(out: W) -> Self {
-        let mut text = Text::default();
-        text.bytes.reserve(BUFFER_BYTES + EVENT_BYTES);
-        text.raw("{\n  \"traceEvents\": [");
+impl Events {
+    pub(super) fn new(blocks: Blocks) -> Self {
+        let text = Text {
+            bytes: blocks.empty(),
+            ..Text::default()
+        };
         Self {
-            out,
+            blocks,
             text,
-            written: 0,
-            is_first: true,
+            is_first: false,
         }
+    }
+
+    /// Begins the file: the next event is its first.
+    pub(super) fn begin_file(&mut self) {
+        self.text.raw(HEAD);
+        self.is_first = true;
+    }
+
+    /// Hands on what is left of a stretch.
+    pub(super) fn end_stretch(&mut self) -> Result<(), Stopped> {
+        self.hand_on(true)
     }
 
     pub(super) fn metadata(
@@ -56,7 +67,7 @@ impl<W: Write> Events<W> {
         pid: u8,
         tid: Option<u64>,
         args: impl FnOnce(&mut Args<'_>),
-    ) -> io::Result<()> {
+    ) -> Result<(), Stopped> {
         let text = self.begin()?;
         text.args(args);
         text.raw(",\n      \"cat\": \"__metadata\",\n      \"name\": \"");
@@ -81,7 +92,7 @@ impl<W: Write> Events<W> {
         place: &Place,
         args: impl FnOnce(&mut Args<'_>),
         name: impl FnOnce(&mut Text),
-    ) -> io::Result<()> {
+    ) -> Result<(), Stopped> {
         let text = self.begin()?;
         text.args(args);
         text.raw(",\n      \"cat\": \"");
@@ -112,7 +123,13 @@ impl<W: Write> Events<W> {
 
     /// An arrow; `name` is written as it is.
     #[inline]
-    pub(super) fn flow(&mut self, id: u64, name: &str, from: &End, to: &End) -> io::Result<()> {
+    pub(super) fn flow(
+        &mut self,
+        id: u64,
+        name: &str,
+        from: &End,
+        to: &End,
+    ) -> Result<(), Stopped> {
         let text = self.begin()?;
         let begin = text.bytes.len();
         text.raw("\n      \"cat\": \"flow\",\n      \"id\": ");
@@ -133,18 +150,10 @@ impl<W: Write> Events<W> {
         Ok(())
     }
 
-    /// Ends the file and says how long it is.
-    pub(super) fn finish(mut self) -> io::Result<u64> {
-        self.text.raw("\n  ]\n}");
-        self.flush()?;
-        self.out.flush()?;
-        Ok(self.written)
-    }
-
     #[inline]
-    fn begin(&mut self) -> io::Result<&mut Text> {
-        if self.text.bytes.len() >= BUFFER_BYTES {
-            self.flush()?;
+    fn begin(&mut self) -> Result<&mut Text, Stopped> {
+        if self.text.bytes.len() >= Blocks::BYTES {
+            self.hand_on(false)?;
         }
         self.text
             .raw(if self.is_first { "\n    {" } else { ",\n    {" });
@@ -153,11 +162,9 @@ impl<W: Write> Events<W> {
         Ok(&mut self.text)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.text.bytes)?;
-        self.written += self.text.bytes.len() as u64;
-        self.text.bytes.clear();
-        Ok(())
+    fn hand_on(&mut self, ends_stretch: bool) -> Result<(), Stopped> {
+        let bytes = std::mem::replace(&mut self.text.bytes, self.blocks.empty());
+        self.blocks.hand_on(bytes, ends_stretch)
     }
 }
 

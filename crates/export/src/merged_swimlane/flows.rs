@@ -2,112 +2,98 @@
 
 use super::events::End;
 use super::{
-    AICORE, AICPU, ORCHESTRATOR, SCHEDULER, Swimlane, core_track, orchestrator_track,
-    scheduler_track,
+    AICORE, AICPU, Maker, ORCHESTRATOR, SCHEDULER, Stopped, Swimlane, core_track,
+    orchestrator_track, scheduler_track,
 };
 use lanescope_trace::json::Number;
 use lanescope_trace::reference::{Document, TaskId, TaskRow};
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::ops::Range;
 
 /// An arrow leaves a slice this long before its end, so that a viewer finds the slice.
 const BEFORE_END_US: f64 = 0.01;
 
-impl<W: Write> Swimlane<'_, W> {
-    /// From every row of a task to every row of each successor.
-    pub(super) fn dependencies_on_aicore(&mut self) -> io::Result<()> {
-        let (tasks, plan) = (&self.document.tasks, self.plan);
-        for (place, row) in (0_u32..).zip(&tasks.rows) {
-            let from = End {
-                pid: AICORE,
-                tid: core_track(row.core),
-                at: before(row.end()),
-                slice: Some(plan.aicore_slice(place)),
-            };
-            for successor in tasks.places(row).flat_map(|at| plan.rows.of_successor(at)) {
-                let consumer = &tasks.rows[successor as usize];
-                let to = End {
-                    pid: AICORE,
-                    tid: core_track(consumer.core),
-                    at: consumer.start(),
-                    slice: Some(plan.aicore_slice(successor)),
-                };
-                let name = self.dependency(row.end(), consumer.start());
-                self.flow(name, &from, &to)?;
-            }
-        }
-        Ok(())
+/// A row at its place, and when its arrow leaves or ends there.
+type Tip<'a> = (u32, &'a TaskRow, Number);
+
+impl<'a> Swimlane<'a> {
+    /// From every row of a task to every row of each successor, end to start.
+    #[inline]
+    pub(super) fn aicore_arrows(
+        self,
+        part: Range<usize>,
+    ) -> impl Iterator<Item = (Tip<'a>, Tip<'a>)> {
+        self.rows(part).flat_map(move |(place, row)| {
+            self.successors(row)
+                .map(move |(at, to)| ((place, row, row.end()), (at, to, to.start())))
+        })
     }
 
-    /// The same between finish and dispatch, where both are known.
-    pub(super) fn dependencies_on_aicpu(&mut self) -> io::Result<()> {
-        let (tasks, plan) = (&self.document.tasks, self.plan);
-        for (place, row) in (0_u32..).zip(&tasks.rows) {
-            let Some(finish) = row.finish().filter(is_known) else {
-                continue;
-            };
-            let from = self.aicpu_end(place, row, before(finish));
-            for successor in tasks.places(row).flat_map(|at| plan.rows.of_successor(at)) {
-                let consumer = &tasks.rows[successor as usize];
-                let Some(dispatch) = consumer.dispatch().filter(is_known) else {
-                    continue;
-                };
-                let to = self.aicpu_end(successor, consumer, dispatch);
-                let name = self.dependency(finish, dispatch);
-                self.flow(name, &from, &to)?;
-            }
-        }
-        Ok(())
+    /// The same from finish to dispatch, where both are known.
+    #[inline]
+    pub(super) fn aicpu_arrows(
+        self,
+        part: Range<usize>,
+    ) -> impl Iterator<Item = (Tip<'a>, Tip<'a>)> {
+        let finished = self.rows(part).filter_map(|(place, row)| {
+            let finish = row.finish().filter(is_known)?;
+            Some((place, row, finish))
+        });
+        finished.flat_map(move |from| {
+            self.successors(from.1).filter_map(move |(at, to)| {
+                let dispatch = to.dispatch().filter(is_known)?;
+                Some((from, (at, to, dispatch)))
+            })
+        })
     }
 
-    /// From the scheduler to the core and to the AICPU's view of it.
-    pub(super) fn dispatches(&mut self) -> io::Result<()> {
-        for (place, row) in (0_u32..).zip(&self.document.tasks.rows) {
-            let Some(from) = self.dispatch_end(row) else {
-                continue;
-            };
-            let to = End {
-                pid: AICORE,
-                tid: core_track(row.core),
-                at: row.start(),
-                slice: None,
-            };
-            self.flow("dispatch", &from, &to)?;
-            let to = self.aicpu_end(place, row, from.at);
-            self.flow("dispatch", &from, &to)?;
-        }
-        Ok(())
+    /// Rows whose dispatch is known, and where it is on the scheduler thread.
+    pub(super) fn dispatched(
+        self,
+        part: Range<usize>,
+    ) -> impl Iterator<Item = (u32, &'a TaskRow, End)> {
+        self.rows(part)
+            .filter_map(move |(place, row)| Some((place, row, self.dispatch_end(row)?)))
     }
 
-    /// From the orchestrator's last step for a task to its dispatch.
-    pub(super) fn submissions(&mut self) -> io::Result<()> {
-        let steps = LastSteps::of(self.document);
-        for row in &self.document.tasks.rows {
-            let Some(to) = self.dispatch_end(row) else {
-                continue;
-            };
-            if let Some((name, from)) = steps.of_task(row.id()) {
-                self.flow(name, &from, &to)?;
-            }
-        }
-        Ok(())
+    /// Dispatches of tasks that the orchestrator submitted: the arrow's name, where it leaves and ends.
+    pub(super) fn submitted(
+        self,
+        part: Range<usize>,
+    ) -> impl Iterator<Item = (&'static str, End, End)> {
+        self.dispatched(part).filter_map(move |(_, row, to)| {
+            let (name, from) = self.steps.of_task(row.id())?;
+            Some((name, from, to))
+        })
     }
 
-    fn flow(&mut self, name: &str, from: &End, to: &End) -> io::Result<()> {
-        self.events.flow(self.flows, name, from, to)?;
-        self.flows += 1;
-        Ok(())
+    #[inline]
+    fn successors(self, row: &TaskRow) -> impl Iterator<Item = (u32, &'a TaskRow)> {
+        let tasks = &self.document.tasks;
+        let places = tasks.places(row);
+        places
+            .flat_map(move |at| self.plan.rows.of_successor(at))
+            .map(move |successor| (successor, &tasks.rows[successor as usize]))
     }
 
     /// The name of an arrow; recorded dependencies also tell which were not kept.
-    fn dependency(&self, produced: Number, consumed: Number) -> &'static str {
+    fn dependency(self, produced: Number, consumed: Number) -> &'static str {
         match self.document.has_dependencies && produced.value > consumed.value {
             true => "hb_violation",
             false => "dependency",
         }
     }
 
-    fn aicpu_end(&self, place: u32, row: &TaskRow, at: Number) -> End {
+    fn aicore_end(self, place: u32, row: &TaskRow, at: Number) -> End {
+        End {
+            pid: AICORE,
+            tid: core_track(row.core),
+            at,
+            slice: Some(self.plan.aicore_slice(place)),
+        }
+    }
+
+    fn aicpu_end(self, place: u32, row: &TaskRow, at: Number) -> End {
         let slice = self.plan.aicpu_slice(place);
         End {
             pid: AICPU,
@@ -118,7 +104,7 @@ impl<W: Write> Swimlane<'_, W> {
     }
 
     /// Where a row's dispatch is on its scheduler thread, when both are known.
-    fn dispatch_end(&self, row: &TaskRow) -> Option<End> {
+    fn dispatch_end(self, row: &TaskRow) -> Option<End> {
         let at = row.dispatch().filter(is_known)?;
         let thread = (*self.plan.threads.get(usize::from(row.core))?)?;
         Some(End {
@@ -127,6 +113,57 @@ impl<W: Write> Swimlane<'_, W> {
             at,
             slice: None,
         })
+    }
+}
+
+impl Maker<'_> {
+    pub(super) fn dependencies_on_aicore(&mut self, part: Range<usize>) -> Result<(), Stopped> {
+        let swimlane = self.swimlane;
+        for ((place, row, end), (at, successor, start)) in swimlane.aicore_arrows(part) {
+            let from = swimlane.aicore_end(place, row, before(end));
+            let to = swimlane.aicore_end(at, successor, start);
+            self.flow(swimlane.dependency(end, start), &from, &to)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn dependencies_on_aicpu(&mut self, part: Range<usize>) -> Result<(), Stopped> {
+        let swimlane = self.swimlane;
+        for ((place, row, finish), (at, successor, dispatch)) in swimlane.aicpu_arrows(part) {
+            let from = swimlane.aicpu_end(place, row, before(finish));
+            let to = swimlane.aicpu_end(at, successor, dispatch);
+            self.flow(swimlane.dependency(finish, dispatch), &from, &to)?;
+        }
+        Ok(())
+    }
+
+    /// From the scheduler to the core and to the AICPU's view of it.
+    pub(super) fn dispatches(&mut self, part: Range<usize>) -> Result<(), Stopped> {
+        let swimlane = self.swimlane;
+        for (place, row, from) in swimlane.dispatched(part) {
+            let to = End {
+                slice: None,
+                ..swimlane.aicore_end(place, row, row.start())
+            };
+            self.flow("dispatch", &from, &to)?;
+            let to = swimlane.aicpu_end(place, row, from.at);
+            self.flow("dispatch", &from, &to)?;
+        }
+        Ok(())
+    }
+
+    /// From the orchestrator's last step for a task to its dispatch.
+    pub(super) fn submissions(&mut self, part: Range<usize>) -> Result<(), Stopped> {
+        for (name, from, to) in self.swimlane.submitted(part) {
+            self.flow(name, &from, &to)?;
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, name: &str, from: &End, to: &End) -> Result<(), Stopped> {
+        self.events.flow(self.number, name, from, to)?;
+        self.number += 1;
+        Ok(())
     }
 }
 
@@ -140,7 +177,7 @@ fn is_known(time: &Number) -> bool {
 }
 
 /// The orchestrator's steps that arrows leave from, by task.
-struct LastSteps {
+pub(super) struct LastSteps {
     /// The last `orch_fanin` of each.
     fanin: HashMap<TaskId, End>,
     /// The first `orch_params` of each.
@@ -148,7 +185,7 @@ struct LastSteps {
 }
 
 impl LastSteps {
-    fn of(document: &Document) -> Self {
+    pub(super) fn of(document: &Document) -> Self {
         let mut steps = Self {
             fanin: HashMap::new(),
             params: HashMap::new(),

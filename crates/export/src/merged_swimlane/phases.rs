@@ -1,107 +1,113 @@
 //! What the scheduler and the orchestrator did.
 
 use super::events::{Args, Place};
-use super::{ORCHESTRATOR, SCHEDULER, Swimlane, orchestrator_track, scheduler_track};
+use super::{Maker, ORCHESTRATOR, SCHEDULER, Stopped, orchestrator_track, scheduler_track};
 use lanescope_trace::json::Number;
 use lanescope_trace::reference::Summary;
-use std::io::{self, Write};
+use std::ops::Range;
 
-impl<W: Write> Swimlane<'_, W> {
-    /// Name and slices of each thread, those without phases included.
-    pub(super) fn scheduler(&mut self) -> io::Result<()> {
-        self.process(SCHEDULER, "AICPU Scheduler", 2)?;
-        for (thread, steps) in (0_u64..).zip(&self.document.scheduler) {
-            let tid = scheduler_track(thread);
-            self.thread_name(SCHEDULER, tid, &format!("Sched_{thread}"))?;
-            for step in steps {
-                let place = Place {
-                    pid: SCHEDULER,
-                    tid,
-                    start: step.start,
-                    duration: step.duration(),
-                };
-                self.events.slice(
-                    "scheduler",
-                    Some(scheduler_colour(step.name())),
-                    None,
-                    &place,
-                    |args| {
-                        args.key("phase");
-                        args.text(step.name());
-                        args.key("loop_iter").signed(step.loop_iter);
-                        args.key("tasks_processed").signed(step.tasks_processed);
-                    },
-                    |text| {
-                        text.escaped(step.name());
-                        text.raw("(");
-                        text.signed(step.tasks_processed);
-                        text.raw(")");
-                    },
-                )?;
+impl Maker<'_> {
+    /// Name and slices of a thread; the first thread's are behind the name of all.
+    pub(super) fn scheduler(&mut self, thread: usize, part: Range<usize>) -> Result<(), Stopped> {
+        let steps = &self.swimlane.document.scheduler[thread];
+        let tid = scheduler_track(thread as u64);
+        if part.start == 0 {
+            if thread == 0 {
+                self.process(SCHEDULER, "AICPU Scheduler", 2)?;
             }
+            self.thread_name(SCHEDULER, tid, &format!("Sched_{thread}"))?;
+        }
+        for step in &steps[part] {
+            let place = Place {
+                pid: SCHEDULER,
+                tid,
+                start: step.start,
+                duration: step.duration(),
+            };
+            self.events.slice(
+                "scheduler",
+                Some(scheduler_colour(step.name())),
+                None,
+                &place,
+                |args| {
+                    args.key("phase");
+                    args.text(step.name());
+                    args.key("loop_iter").signed(step.loop_iter);
+                    args.key("tasks_processed").signed(step.tasks_processed);
+                },
+                |text| {
+                    text.escaped(step.name());
+                    text.raw("(");
+                    text.signed(step.tasks_processed);
+                    text.raw(")");
+                },
+            )?;
         }
         Ok(())
     }
 
-    /// The orchestrator's phases, else its totals as one slice.
-    pub(super) fn orchestrator(&mut self) -> io::Result<()> {
-        let named = self.names.orchestrator.as_deref();
+    /// The orchestrator's name and its threads', without threads its totals as one slice.
+    pub(super) fn orchestrator(&mut self) -> Result<(), Stopped> {
+        let swimlane = self.swimlane;
+        let named = swimlane.names.orchestrator.as_deref();
         let name = named
             .filter(|name| !name.is_empty())
             .unwrap_or("Orchestrator");
         self.process(ORCHESTRATOR, &format!("AICPU {name}"), 1)?;
-        if !self.document.orchestrator_phases.is_empty() {
-            return self.orchestrator_steps();
-        }
-        let Some(summary) = &self.document.orchestrator else {
-            return Ok(());
-        };
-        self.thread_name(ORCHESTRATOR, orchestrator_track(0), name)?;
-        self.summary(summary)
-    }
-
-    fn orchestrator_steps(&mut self) -> io::Result<()> {
-        let threads = (0_u64..).zip(&self.document.orchestrator_phases);
-        for (thread, _) in threads.clone() {
-            let tid = orchestrator_track(thread);
+        for thread in 0..swimlane.document.orchestrator_phases.len() {
+            let tid = orchestrator_track(thread as u64);
             self.thread_name(ORCHESTRATOR, tid, &format!("Orch_{thread}"))?;
         }
-        for (thread, steps) in threads {
-            for step in steps {
-                let place = Place {
-                    pid: ORCHESTRATOR,
-                    tid: orchestrator_track(thread),
-                    start: step.start,
-                    duration: step.end.minus(step.start),
-                };
-                let phase = step.name();
-                self.events.slice(
-                    "orchestrator",
-                    Some(orchestrator_colour(phase)),
-                    None,
-                    &place,
-                    |args| {
-                        args.key("phase");
-                        args.text(phase);
-                        args.key("submit_idx").signed(step.submit_index);
-                        args.key("task_id").id(step.task_id);
-                    },
-                    |text| {
-                        text.escaped(phase.strip_prefix("orch_").unwrap_or(phase));
-                        text.raw("(");
-                        match step.task_id.is_negative {
-                            true => text.signed(step.submit_index),
-                            false => text.display(step.task_id),
-                        }
-                        text.raw(")");
-                    },
-                )?;
+        match &swimlane.document.orchestrator {
+            Some(summary) if swimlane.document.orchestrator_phases.is_empty() => {
+                self.thread_name(ORCHESTRATOR, orchestrator_track(0), name)?;
+                self.summary(summary)
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Slices of a thread.
+    pub(super) fn orchestrator_steps(
+        &mut self,
+        thread: usize,
+        part: Range<usize>,
+    ) -> Result<(), Stopped> {
+        let steps = &self.swimlane.document.orchestrator_phases[thread];
+        for step in &steps[part] {
+            let place = Place {
+                pid: ORCHESTRATOR,
+                tid: orchestrator_track(thread as u64),
+                start: step.start,
+                duration: step.end.minus(step.start),
+            };
+            let phase = step.name();
+            self.events.slice(
+                "orchestrator",
+                Some(orchestrator_colour(phase)),
+                None,
+                &place,
+                |args| {
+                    args.key("phase");
+                    args.text(phase);
+                    args.key("submit_idx").signed(step.submit_index);
+                    args.key("task_id").id(step.task_id);
+                },
+                |text| {
+                    text.escaped(phase.strip_prefix("orch_").unwrap_or(phase));
+                    text.raw("(");
+                    match step.task_id.is_negative {
+                        true => text.signed(step.submit_index),
+                        false => text.display(step.task_id),
+                    }
+                    text.raw(")");
+                },
+            )?;
         }
         Ok(())
     }
 
-    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+    fn summary(&mut self, summary: &Summary) -> Result<(), Stopped> {
         let place = Place {
             pid: ORCHESTRATOR,
             tid: orchestrator_track(0),

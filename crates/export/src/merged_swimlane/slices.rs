@@ -1,11 +1,12 @@
 //! The slices of tasks: one on the core, one between dispatch and finish.
 
 use super::events::{Place, Text};
-use super::{AICORE, AICPU, Swimlane, core_track};
+use super::{AICORE, AICPU, Maker, Stopped, Swimlane, core_track};
 use lanescope_trace::CoreType;
+use lanescope_trace::json::Number;
 use lanescope_trace::reference::{Names, TaskRow};
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::ops::Range;
 
 /// Function names, escaped, by function id.
 #[derive(Default)]
@@ -37,25 +38,47 @@ impl Labels {
     }
 }
 
-impl<W: Write> Swimlane<'_, W> {
+impl<'a> Swimlane<'a> {
+    /// Rows of a part with their places.
+    pub(super) fn rows(self, part: Range<usize>) -> impl Iterator<Item = (u32, &'a TaskRow)> {
+        let first = u32::try_from(part.start).expect("rows are counted in 32 bits");
+        (first..).zip(&self.document.tasks.rows[part])
+    }
+
+    /// Rows of a part that have a slice in the AICPU's view, with their places, dispatch and finish.
+    pub(super) fn spans(
+        self,
+        part: Range<usize>,
+    ) -> impl Iterator<Item = (u32, &'a TaskRow, Number, Number)> {
+        self.rows(part).filter_map(|(place, row)| {
+            let (dispatch, finish) = row.aicpu_span()?;
+            Some((place, row, dispatch, finish))
+        })
+    }
+}
+
+impl Maker<'_> {
     /// Names of the cores, then one slice for each row.
-    pub(super) fn aicore_view(&mut self) -> io::Result<()> {
-        for &(core, core_type) in &self.plan.cores.all {
-            self.thread_name(AICORE, core_track(core), &core_name(core, core_type))?;
+    pub(super) fn aicore_view(&mut self, part: Range<usize>) -> Result<(), Stopped> {
+        let swimlane = self.swimlane;
+        if part.start == 0 {
+            for &(core, core_type) in &swimlane.plan.cores.all {
+                self.thread_name(AICORE, core_track(core), &core_name(core, core_type))?;
+            }
         }
-        let tasks = &self.document.tasks;
-        for row in &tasks.rows {
+        let tasks = &swimlane.document.tasks;
+        for row in &tasks.rows[part] {
             let place = Place {
                 pid: AICORE,
                 tid: core_track(row.core),
                 start: row.start(),
                 duration: row.duration(),
             };
-            let name = self.labels.of(row.func_id, self.names);
+            let name = self.labels.of(row.func_id, swimlane.names);
             self.events.slice(
                 "event",
                 None,
-                Some(self.slices),
+                Some(self.number),
                 &place,
                 |args| {
                     event_hint(args.key("event-hint"), row);
@@ -71,37 +94,30 @@ impl<W: Write> Swimlane<'_, W> {
                 },
                 |text| task_name(text, name, row),
             )?;
-            self.slices += 1;
+            self.number += 1;
         }
         Ok(())
     }
 
     /// Names of the cores' first two lanes, then one slice for each row that has a span.
-    pub(super) fn aicpu_view(&mut self) -> io::Result<()> {
-        let counts = self.plan.lane_counts.iter();
-        for (&(core, core_type), &lanes) in self.plan.cores.all.iter().zip(counts) {
-            let name = core_name(core, core_type);
-            self.thread_name(AICPU, core_track(core), &name)?;
-            if lanes > 1 {
-                self.thread_name(AICPU, core_track(core) + 1, &name)?;
-            }
+    pub(super) fn aicpu_view(&mut self, part: Range<usize>) -> Result<(), Stopped> {
+        let swimlane = self.swimlane;
+        if part.start == 0 {
+            self.lane_names()?;
         }
-        for (place, row) in (0_u32..).zip(&self.document.tasks.rows) {
-            let Some((dispatch, finish)) = row.aicpu_span() else {
-                continue;
-            };
+        for (place, row, dispatch, finish) in swimlane.spans(part) {
             let duration = finish.minus(dispatch);
             let place = Place {
                 pid: AICPU,
-                tid: core_track(row.core) + u64::from(self.plan.aicpu_slice(place).lane),
+                tid: core_track(row.core) + u64::from(swimlane.plan.aicpu_slice(place).lane),
                 start: dispatch,
                 duration,
             };
-            let name = self.labels.of(row.func_id, self.names);
+            let name = self.labels.of(row.func_id, swimlane.names);
             self.events.slice(
                 "event",
                 None,
-                Some(self.slices),
+                Some(self.number),
                 &place,
                 |args| {
                     event_hint(args.key("event-hint"), row);
@@ -112,7 +128,19 @@ impl<W: Write> Swimlane<'_, W> {
                 },
                 |text| task_name(text, name, row),
             )?;
-            self.slices += 1;
+            self.number += 1;
+        }
+        Ok(())
+    }
+
+    fn lane_names(&mut self) -> Result<(), Stopped> {
+        let plan = self.swimlane.plan;
+        for (&(core, core_type), &lanes) in plan.cores.all.iter().zip(&plan.lane_counts) {
+            let name = core_name(core, core_type);
+            self.thread_name(AICPU, core_track(core), &name)?;
+            if lanes > 1 {
+                self.thread_name(AICPU, core_track(core) + 1, &name)?;
+            }
         }
         Ok(())
     }

@@ -5,7 +5,8 @@ use lanescope_trace::Trace;
 use lanescope_trace::reference::{Dependencies, Document, Names};
 use lanescope_trace::synth::Synth;
 use serde_json::Value;
-use std::io::Cursor;
+use std::io::{self, Cursor, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 fn data(name: &str) -> PathBuf {
@@ -30,6 +31,13 @@ fn exported(document: &Document, names: &Names) -> (String, Written) {
     let written = merged_swimlane::write(document, names, &mut out).unwrap();
     assert_eq!(written.bytes, out.len() as u64);
     (String::from_utf8(out).unwrap(), written)
+}
+
+fn exported_with(threads: usize, document: &Document, out: impl Write) -> Result<Written, String> {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let names = Names::default();
+    let written = merged_swimlane::write_with(threads, document, &names, out);
+    written.map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -205,6 +213,78 @@ fn a_trace_gives_what_its_records_file_gives() {
     // All but the orchestrator's: its steps that the trace cannot hold are the only difference.
     for (found, expected) in lines.take(1000) {
         assert_eq!(found, expected);
+    }
+}
+
+/// More rows than one thread takes at a time.
+fn long_document() -> Document {
+    let synth = Synth {
+        tasks: 9000,
+        ..Synth::default()
+    };
+    let scratch = Cursor::new(Vec::new());
+    merged_swimlane::document_of(&synth.trace().unwrap(), scratch, Path::new("synth")).unwrap()
+}
+
+#[test]
+fn any_number_of_threads_writes_the_same() {
+    let document = long_document();
+    let (expected, written) = exported(&document, &Names::default());
+    for threads in [1, 2, 3, 7] {
+        let mut out = Vec::new();
+        assert_eq!(exported_with(threads, &document, &mut out), Ok(written));
+        assert!(out == expected.as_bytes(), "{threads} threads");
+    }
+    // Slices are numbered in the order of the file, and so are arrows, both ends of each.
+    let numbers = expected.lines().filter_map(|line| {
+        let number = line.strip_prefix("      \"id\": ")?.strip_suffix(',')?;
+        Some(number.parse::<u64>().unwrap())
+    });
+    let slices = 0..document.tasks.rows.len() as u64;
+    let aicpu = slices.end..written.slices;
+    let arrows = (0..written.flows).flat_map(|arrow| [arrow, arrow]);
+    let (mut of_slices, mut of_arrows) = (slices.chain(aicpu), arrows);
+    let mut is_slice = expected.lines().filter_map(|line| match line.trim_start() {
+        "\"cat\": \"event\"," => Some(true),
+        "\"cat\": \"flow\"," => Some(false),
+        _ => None,
+    });
+    for number in numbers {
+        let next = match is_slice.next() {
+            Some(true) => of_slices.next(),
+            _ => of_arrows.next(),
+        };
+        assert_eq!(next, Some(number));
+    }
+    assert_eq!((of_slices.next(), of_arrows.next()), (None, None));
+}
+
+/// Takes so many bytes.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::Error::other("the disk is full"));
+        }
+        let count = bytes.len().min(self.0);
+        self.0 -= count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_fails_ends_all_threads() {
+    let document = long_document();
+    for room in [0, 100, 3 << 20] {
+        for threads in [1, 3] {
+            let error = exported_with(threads, &document, Full(room)).unwrap_err();
+            assert!(error.contains("merged-swimlane"), "{error}");
+        }
     }
 }
 

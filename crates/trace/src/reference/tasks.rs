@@ -1,7 +1,8 @@
 //! The task rows of a document.
 
 use super::Dependencies;
-use super::usual::{LINES, UsualRow};
+use super::stretches::RowReaders;
+use super::usual::UsualRow;
 use crate::TraceError;
 use crate::json::{Members, Number, Reader};
 use lanescope_abi::CoreType;
@@ -220,15 +221,21 @@ impl TaskTable {
     }
 
     pub(super) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Self, TraceError> {
+        Self::read_with(reader, &mut RowReaders::new())
+    }
+
+    pub(super) fn read_with<R: Read>(
+        reader: &mut Reader<R>,
+        readers: &mut RowReaders,
+    ) -> Result<Self, TraceError> {
         let mut table = Self::default();
         let mut members = Members::default();
         reader.begin_array()?;
         while reader.element(&mut members)? {
-            let row = match table.usual_row(reader)? {
-                Some(row) => row,
-                None => table.row(reader)?,
-            };
-            table.rows.push(row);
+            if !readers.read(&mut table, reader)? {
+                let row = table.row(reader)?;
+                table.rows.push(row);
+            }
         }
         if u32::try_from(table.rows.len()).is_err() {
             return Err(too_many("task rows", table.rows.len()));
@@ -236,18 +243,15 @@ impl TaskTable {
         Ok(table)
     }
 
-    /// The row that comes, when it is written as the reference does.
-    fn usual_row<R: Read>(
-        &mut self,
-        reader: &mut Reader<R>,
-    ) -> Result<Option<TaskRow>, TraceError> {
+    /// Adds the row at the begin of `text` and says how many bytes it has, when it is written as the
+    /// reference does.
+    pub(super) fn usual_row(&mut self, text: &[u8]) -> Result<Option<usize>, TraceError> {
         let first_successor = self.count()?;
-        let Some(usual) = UsualRow::read(reader.at_hand(), &mut self.successors) else {
+        let Some(usual) = UsualRow::read(text, &mut self.successors) else {
             return Ok(None);
         };
-        reader.take(usual.bytes, LINES, usual.last_line_bytes);
         let kind = if usual.is_cube { IS_CUBE } else { 0 };
-        Ok(Some(TaskRow {
+        self.rows.push(TaskRow {
             times: usual.times.map(|time| time.value),
             id_bits: usual.task_id,
             func_id: usual.func_id,
@@ -256,7 +260,27 @@ impl TaskTable {
             core: usual.core,
             whole: 0,
             flags: HAS_DISPATCH | HAS_FINISH | kind,
-        }))
+        });
+        Ok(Some(usual.bytes))
+    }
+
+    /// Adds usual rows that were read apart.
+    pub(super) fn append(&mut self, further: &Self) -> Result<(), TraceError> {
+        let first = self.count()?;
+        self.successors.extend_from_slice(&further.successors);
+        self.count()?;
+        self.rows.extend(further.rows.iter().map(|row| TaskRow {
+            first_successor: first + row.first_successor,
+            ..*row
+        }));
+        Ok(())
+    }
+
+    /// Takes all rows out; their room stays.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.successors.clear();
+        self.negative.clear();
     }
 
     fn row<R: Read>(&mut self, reader: &mut Reader<R>) -> Result<TaskRow, TraceError> {

@@ -17,8 +17,6 @@ pub(super) struct UsualRow {
     pub(super) times: [Number; 5],
     /// Bytes of the row.
     pub(super) bytes: usize,
-    /// Bytes behind its last line end.
-    pub(super) last_line_bytes: usize,
 }
 
 /// Line ends in a row.
@@ -86,7 +84,6 @@ impl Cursor<'_> {
         self.whole()?;
         self.pass(b"\n    }")?;
         row.bytes = self.at;
-        row.last_line_bytes = b"    }".len();
         Some(row)
     }
 
