@@ -58,9 +58,15 @@ impl CaptureFile {
     /// A new pass over the file.
     #[must_use]
     pub fn pass(&self) -> Pass<'_> {
+        self.pass_from(0)
+    }
+
+    /// A new pass over what lies behind `offset`.
+    #[must_use]
+    pub fn pass_from(&self, offset: u64) -> Pass<'_> {
         Pass {
             file: self,
-            given_back: 0,
+            given_back: usize::try_from(offset).unwrap_or(usize::MAX),
         }
     }
 

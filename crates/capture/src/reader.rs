@@ -6,6 +6,8 @@ use crate::format::{
     MAX_JSON_BYTES, MAX_PAYLOAD_BYTES, padding_bytes,
 };
 use std::mem::offset_of;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use zerocopy::{FromBytes, IntoBytes};
 
 const FILE_HEADER_BYTES: usize = size_of::<FileHeader>();
@@ -99,26 +101,39 @@ impl<'a> Capture<'a> {
     }
 
     fn scan(&mut self, bytes: &'a [u8], mut passed: impl FnMut(u64)) {
-        let mut offset = FILE_HEADER_BYTES;
-        let mut ordinal = 0;
-        while offset < bytes.len() {
-            let rest = &bytes[offset..];
-            let (header, whole_bytes) = match intact_header(rest, ordinal) {
-                Ok(found) => found,
-                Err(reason) => return self.leave_out(offset, rest.len(), reason),
-            };
-            let payload = &rest[BLOCK_HEADER_BYTES..][..whole_bytes.payload];
-            match intact_payload(&header, payload) {
-                Ok(()) => self.blocks.push(Block {
-                    header,
-                    offset: offset as u64,
-                    payload,
-                }),
-                Err(reason) => self.leave_out(offset, whole_bytes.block, reason),
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut headers = Headers {
+            bytes,
+            offset: FILE_HEADER_BYTES,
+            ordinal: 0,
+        };
+        while headers.offset < bytes.len() {
+            let (stretch, cut) = headers.stretch();
+            self.take_intact(&stretch, threads);
+            if let Some(reason) = cut {
+                let offset = headers.offset;
+                return self.leave_out(offset, bytes.len() - offset, reason);
             }
-            offset += whole_bytes.block;
-            ordinal += 1;
-            passed(offset as u64);
+            passed(headers.offset as u64);
+        }
+    }
+
+    /// Takes the blocks whose payloads are intact.
+    fn take_intact(&mut self, stretch: &[Block<'a>], threads: usize) {
+        let mut faults = payload_faults(stretch, threads).into_iter().peekable();
+        for (place, block) in stretch.iter().enumerate() {
+            match faults.next_if(|(at, _)| *at == place) {
+                None => self.blocks.push(*block),
+                Some((_, reason)) => {
+                    let payload_bytes = block.header.payload_bytes;
+                    let padded_bytes = payload_bytes + padding_bytes(payload_bytes);
+                    self.damage.push(Damage {
+                        offset: block.offset,
+                        bytes: BLOCK_HEADER_BYTES as u64 + padded_bytes,
+                        reason,
+                    });
+                }
+            }
         }
     }
 
@@ -129,6 +144,74 @@ impl<'a> Capture<'a> {
             reason,
         });
     }
+}
+
+/// The way from header to header.
+struct Headers<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    ordinal: u64,
+}
+
+/// Payloads are checked as soon as the headers of so many bytes were read, while their pages are there.
+const STRETCH_BYTES: usize = 8 << 20;
+
+impl<'a> Headers<'a> {
+    /// The next blocks, and why there are no more where the file is not intact behind them.
+    fn stretch(&mut self) -> (Vec<Block<'a>>, Option<String>) {
+        let mut blocks = Vec::new();
+        let end = self.offset.saturating_add(STRETCH_BYTES);
+        while self.offset < self.bytes.len().min(end) {
+            let rest = &self.bytes[self.offset..];
+            let (header, bytes) = match intact_header(rest, self.ordinal) {
+                Ok(found) => found,
+                Err(reason) => return (blocks, Some(reason)),
+            };
+            blocks.push(Block {
+                header,
+                offset: self.offset as u64,
+                payload: &rest[BLOCK_HEADER_BYTES..][..bytes.payload],
+            });
+            self.offset += bytes.block;
+            self.ordinal += 1;
+        }
+        (blocks, None)
+    }
+}
+
+/// Fewer bytes than this are checked sooner than a thread is started.
+const FEW_BYTES: usize = 1 << 20;
+
+/// The blocks whose payloads are not intact, by place, and why; each thread takes block after block.
+fn payload_faults(blocks: &[Block<'_>], threads: usize) -> Vec<(usize, String)> {
+    let next = AtomicUsize::new(0);
+    let check = || {
+        let mut faults = Vec::new();
+        loop {
+            // Blocks do not change: all that counts is that each is taken once.
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(block) = blocks.get(place) else {
+                return faults;
+            };
+            if let Err(reason) = intact_payload(&block.header, block.payload) {
+                faults.push((place, reason));
+            }
+        }
+    };
+    let bytes: usize = blocks.iter().map(|block| block.payload.len()).sum();
+    let helpers = (threads - 1).min(bytes / FEW_BYTES).min(blocks.len());
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(check)).collect();
+        let mut faults = check();
+        for helper in helpers {
+            match helper.join() {
+                Ok(more) => faults.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        faults.sort_unstable();
+        faults
+    })
 }
 
 fn file_header(bytes: &[u8]) -> Result<FileHeader> {
@@ -251,4 +334,35 @@ fn intact_payload(header: &BlockHeader, payload: &[u8]) -> std::result::Result<(
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_come_in_order_from_many_threads() {
+        let payload = vec![7_u8; 64 << 10];
+        let length = u32::try_from(payload.len()).expect("64 KiB");
+        let block = |ordinal: u64| Block {
+            header: BlockHeader {
+                kind: 0x7777,
+                ordinal,
+                count: 1,
+                record_bytes: length,
+                payload_bytes: length.into(),
+                payload_checksum: crc32c::crc32c(&payload) ^ u32::from(ordinal % 5 == 3),
+                ..BlockHeader::default()
+            },
+            offset: 0,
+            payload: &payload,
+        };
+        let blocks: Vec<_> = (0..80).map(block).collect();
+        let expected: Vec<_> = (3..80).step_by(5).collect();
+        for threads in [1, 4] {
+            let faults = payload_faults(&blocks, threads).into_iter();
+            let places: Vec<usize> = faults.map(|(place, _)| place).collect();
+            assert_eq!(places, expected, "{threads} threads");
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod column;
 pub mod compare;
 mod dependencies;
 mod found;
+mod held_up;
 mod html;
 mod limits;
 mod measure;
@@ -39,6 +40,7 @@ mod report;
 mod sorted;
 pub mod tensor;
 mod text;
+mod threads;
 
 pub use path::{CriticalPath, PathStep, PathWait};
 pub use report::{

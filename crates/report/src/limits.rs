@@ -9,8 +9,10 @@
 //! - else the *dependencies*: all that could run runs.
 
 use crate::dependencies::{Dependencies, Ready};
-use crate::sorted::Sorted;
+use crate::sorted::{Lower, Sorted};
+use crate::threads::in_threads;
 use lanescope_trace::{CoreType, Session, Task};
+use std::ops::Range;
 
 /// Ticks of the makespan by what limited them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,17 +37,17 @@ pub(crate) struct Idle {
     pub(crate) without_waiting: u128,
 }
 
-/// Collects the moments at which something changes.
+/// Collects the moments at which something changes, of a stretch of the rows.
 #[derive(Debug)]
-pub(crate) struct Moments {
+pub(crate) struct Moments<L> {
     first: u64,
-    /// Ticks since the first, then 3 bits: core type and [`Change`].
-    moments: Sorted,
+    /// Ticks since the first, then 3 bits: core type and change.
+    moments: Sorted<L>,
     waiting: [i64; 2],
-    cores: [i64; 2],
     unknown: u64,
 }
 
+// Lower bits of a moment; [`CHANGES`] is in their order.
 const READY: u64 = 0;
 const START_AFTER_WAIT: u64 = 1;
 const START: u64 = 2;
@@ -53,25 +55,25 @@ const END: u64 = 3;
 /// Longer makespans leave no room for the bits.
 const MOST_TICKS: u64 = u64::MAX >> 3;
 
-impl Moments {
-    /// `None` when the makespan is too long to be swept.
-    pub(crate) fn new(session: &Session, (first, last): (u64, u64), rows: u64) -> Option<Self> {
-        if last - first > MOST_TICKS {
-            return None;
-        }
-        let mut cores = [0; 2];
-        for core in &session.cores {
-            cores[place(core.core_type)] += 1;
-        }
-        let room = usize::try_from(rows).unwrap_or(0).saturating_mul(3);
-        let largest = (last - first) << 3 | 7;
-        Some(Self {
-            first,
-            moments: Sorted::new(largest, room),
+/// Whether a makespan is short enough to be swept.
+pub(crate) const fn can_sweep((first, last): (u64, u64)) -> bool {
+    last - first <= MOST_TICKS
+}
+
+/// The largest moment of a makespan that can be swept.
+pub(crate) const fn largest_moment((first, last): (u64, u64)) -> u64 {
+    (last - first) << 3 | 7
+}
+
+impl<L: Lower> Moments<L> {
+    /// For a makespan of which `L` holds the moments, and about as many rows.
+    pub(crate) fn new(bounds: (u64, u64), rows: usize) -> Self {
+        Self {
+            first: bounds.0,
+            moments: Sorted::new(largest_moment(bounds), rows.saturating_mul(3)),
             waiting: [0; 2],
-            cores,
             unknown: 0,
-        })
+        }
     }
 
     /// Takes a row.
@@ -111,51 +113,134 @@ impl Moments {
         let moment = (at - self.first) << 3 | (core_type as u64) << 2 | change;
         self.moments.push(moment);
     }
+}
 
-    /// Goes through the moments in order.
-    pub(crate) fn sweep(self, last: u64) -> Limits {
-        let mut limits = Limits {
-            unknown: self.unknown,
-            ..Limits::default()
-        };
-        let (mut waiting, mut running, mut at) = (self.waiting, [0_i64; 2], 0);
-        self.moments.each(|moment| {
-            let now = moment >> 3;
-            if now > at {
-                limits.add(now - at, waiting, running, self.cores);
-                at = now;
-            }
-            let core_type = (moment >> 2 & 1) as usize;
-            match moment & 3 {
-                READY => waiting[core_type] += 1,
-                START_AFTER_WAIT => {
-                    waiting[core_type] -= 1;
-                    running[core_type] += 1;
-                }
-                START => running[core_type] += 1,
-                _ => running[core_type] -= 1,
-            }
+/// Goes through the moments of all stretches in order, each thread through a part of the makespan.
+pub(crate) fn sweep<L: Lower>(
+    stretches: Vec<Moments<L>>,
+    session: &Session,
+    (first, last): (u64, u64),
+    threads: usize,
+) -> Limits {
+    let mut state = State::default();
+    for core in &session.cores {
+        state.cores[place(core.core_type)] += 1;
+    }
+    let mut limits = Limits::default();
+    for stretch in &stretches {
+        limits.unknown += stretch.unknown;
+        state.counts[0] += stretch.waiting[0];
+        state.counts[1] += stretch.waiting[1];
+    }
+    let moments: Vec<_> = stretches
+        .into_iter()
+        .map(|stretch| stretch.moments)
+        .collect();
+    let count = moments.first().map_or(0, Sorted::part_count);
+    let each = count.div_ceil(threads).max(1);
+    let cuts = (0..count).step_by(each);
+    let cuts: Vec<_> = cuts.map(|begin| begin..(begin + each).min(count)).collect();
+    // What holds at a cut is the sum of all changes before it, in whatever order.
+    let changes = in_threads(cuts.clone(), |cut| State::changed(&moments, cut));
+    let mut begun = Vec::with_capacity(cuts.len());
+    for (cut, changes) in cuts.into_iter().zip(changes) {
+        begun.push((cut, state));
+        state.at = state.at.max(changes.at);
+        state.change(&changes.counts);
+    }
+    for swept in in_threads(begun, |(cut, state)| state.sweep(&moments, cut)) {
+        limits.join(&swept);
+    }
+    limits.add(last - first - state.at, &state);
+    limits
+}
+
+/// What holds from a moment on.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// Ticks since the first.
+    at: u64,
+    counts: Counts,
+    cores: [i64; 2],
+}
+
+/// How many tasks of each core type wait, then how many run.
+type Counts = [i64; 4];
+
+/// What a moment changes, by its lower 3 bits: a look-up, since no processor foresees which it is.
+const CHANGES: [Counts; 8] = [
+    // AIC: ready, start after a wait, start, end.
+    [1, 0, 0, 0],
+    [-1, 0, 1, 0],
+    [0, 0, 1, 0],
+    [0, 0, -1, 0],
+    // AIV.
+    [0, 1, 0, 0],
+    [0, -1, 0, 1],
+    [0, 0, 0, 1],
+    [0, 0, 0, -1],
+];
+
+impl State {
+    /// What the moments of some parts change, together, and the latest of them.
+    fn changed<L: Lower>(moments: &[Sorted<L>], parts: Range<usize>) -> Self {
+        let mut changes = Self::default();
+        Sorted::each_unsorted(moments, parts, |moment| {
+            changes.at = changes.at.max(moment >> 3);
+            changes.change(&CHANGES[(moment & 7) as usize]);
         });
-        limits.add(last - self.first - at, waiting, running, self.cores);
+        changes
+    }
+
+    #[inline]
+    fn change(&mut self, changes: &Counts) {
+        for (count, change) in self.counts.iter_mut().zip(changes) {
+            *count += change;
+        }
+    }
+
+    /// Goes through the moments of some parts in order.
+    fn sweep<L: Lower>(mut self, moments: &[Sorted<L>], parts: Range<usize>) -> Limits {
+        let mut limits = Limits::default();
+        Sorted::each(moments, parts, |moment| {
+            // Often no tick has passed, and as often one has: to count none is sooner done than to ask.
+            let now = moment >> 3;
+            limits.add(now - self.at, &self);
+            self.at = now;
+            self.change(&CHANGES[(moment & 7) as usize]);
+        });
         limits
     }
 }
 
 impl Limits {
+    fn join(&mut self, other: &Self) {
+        self.dependencies += other.dependencies;
+        self.cores += other.cores;
+        self.scheduler += other.scheduler;
+        self.nothing_ran += other.nothing_ran;
+        for (idle, more) in self.idle.iter_mut().zip(&other.idle) {
+            idle.beside_waiting += more.beside_waiting;
+            idle.without_waiting += more.without_waiting;
+        }
+        self.unknown += other.unknown;
+    }
+
+    /// Counts ticks in which a state held.
     #[inline]
-    fn add(&mut self, ticks: u64, waiting: [i64; 2], running: [i64; 2], cores: [i64; 2]) {
+    fn add(&mut self, ticks: u64, state: &State) {
         let mut is_idle_beside_waiting = false;
         for core_type in 0..2 {
-            let idle = (cores[core_type] - running[core_type]).max(0);
-            let wanted = idle.min(waiting[core_type].max(0));
+            let idle = (state.cores[core_type] - state.counts[core_type + 2]).max(0);
+            let wanted = idle.min(state.counts[core_type].max(0));
             is_idle_beside_waiting |= wanted > 0;
             let ticks = u128::from(ticks);
             self.idle[core_type].beside_waiting += ticks * u128::from(wanted.unsigned_abs());
             let rest = (idle - wanted).unsigned_abs();
             self.idle[core_type].without_waiting += ticks * u128::from(rest);
         }
-        let runs = running.iter().any(|&count| count > 0);
-        let waits = waiting.iter().any(|&count| count > 0);
+        let waits = state.counts[0] > 0 || state.counts[1] > 0;
+        let runs = state.counts[2] > 0 || state.counts[3] > 0;
         self.nothing_ran += if runs { 0 } else { ticks };
         let limit = if is_idle_beside_waiting || !waits && !runs {
             &mut self.scheduler

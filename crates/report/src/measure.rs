@@ -1,34 +1,44 @@
 //! One pass over the tasks, then the quantiles; beside it, where there are edges, what these say.
 
 use crate::column::Column;
-use crate::dependencies::Dependencies;
-use crate::limits::{Limits, Moments};
+use crate::held_up::held_up;
 use crate::occupation::{Occupation, Parts};
-use crate::path::{CriticalPath, PathRows, PathSearch};
 use crate::ranking::Ranking;
 use crate::report::{
     CoreReport, CoreTypeReport, DeviceReport, FunctionReport, PartsReport, Report, SCHEMA,
     SessionReport, Spread, Stragglers, VerdictReport,
 };
+use crate::threads::joined;
 use crate::{collectors, found};
 use lanescope_trace::{CoreType, DeviceInfo, Session, Task, Trace, Verdict};
 use std::collections::HashMap;
-use std::thread::ScopedJoinHandle;
 
 pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
-    let mut tally = Tally::new(trace);
-    let (limits, critical_path) = std::thread::scope(|scope| {
-        // The two passes share nothing, and each is half of the work.
-        let held_up = (!trace.edges().is_empty()).then(|| scope.spawn(|| held_up(trace)));
-        tally.tasks(trace, progress);
-        held_up.map_or((None, None), joined)
-    });
     let scale = Scale {
         ticks_per_second: trace.session().ticks_per_second.max(1),
     };
-    let makespan = tally.bounds.map(|(first, last)| last - first);
-    let first = tally.bounds.map_or(0, |(first, _)| first);
-    let (parts, gaps) = match tally.bounds {
+    let (told, (limits, critical_path)) = std::thread::scope(|scope| {
+        // The two share nothing, and each is half of the work.
+        let held_up = (!trace.edges().is_empty()).then(|| scope.spawn(|| held_up(trace)));
+        let told = told(trace, scale, progress);
+        (told, held_up.map_or((None, None), joined))
+    });
+    let first = trace.task_bounds_ticks().map_or(0, |(first, _)| first);
+    Report {
+        limits: limits.map(|limits| found::limits(&limits, trace.session(), scale)),
+        critical_path: critical_path.map(|path| found::path(&path, trace, first, scale)),
+        ..told
+    }
+}
+
+/// What the rows say one by one: all but what the edges say.
+fn told(trace: &Trace, scale: Scale, progress: impl FnMut(u64)) -> Report {
+    let mut tally = Tally::new(trace);
+    tally.tasks(trace, progress);
+    let bounds = trace.task_bounds_ticks();
+    let makespan = bounds.map(|(first, last)| last - first);
+    let first = bounds.map_or(0, |(first, _)| first);
+    let (parts, gaps) = match bounds {
         Some(bounds) => tally.occupation.end(bounds),
         None => (vec![Parts::default(); tally.cores.len()], Ranking::new()),
     };
@@ -44,8 +54,8 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
         core_types: core_type_reports(session, &tally.cores, &parts, &cores, scale),
         functions: function_reports(trace, tally.functions, scale),
         cores,
-        limits: limits.map(|limits| found::limits(&limits, session, scale)),
-        critical_path: critical_path.map(|path| found::path(&path, trace, first, scale)),
+        limits: None,
+        critical_path: None,
         slowest: found::slowest(tally.slowest, first, scale),
         gaps: found::gaps(gaps, first, scale),
         schedulers: collectors::schedulers(trace, scale),
@@ -59,48 +69,6 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     }
 }
 
-/// What the edges say: two passes over the tasks of its own.
-fn held_up(trace: &Trace) -> (Option<Limits>, Option<CriticalPath>) {
-    let mut dependencies = Dependencies::new(trace.edges());
-    let mut search = PathSearch::default();
-    for task in trace.tasks() {
-        dependencies.row(&task);
-        search.row(&task);
-    }
-    let Some(bounds) = search.bounds() else {
-        return (None, None);
-    };
-    dependencies.follow();
-    let dependencies = &dependencies;
-    std::thread::scope(|scope| {
-        let floor = scope.spawn(|| dependencies.floor());
-        let mut rows = PathRows::new(&search, dependencies);
-        let mut moments = Moments::new(trace.session(), bounds, trace.task_count());
-        for task in trace.tasks() {
-            if let Some(moments) = &mut moments {
-                moments.row(&task, dependencies);
-            }
-            if let Some(rows) = &mut rows {
-                rows.row(&task, dependencies);
-            }
-        }
-        let limits = moments.map(|moments| moments.sweep(bounds.1));
-        let floor = joined(floor);
-        (
-            limits,
-            rows.map(|rows| rows.path(bounds, dependencies, floor)),
-        )
-    })
-}
-
-/// What a thread found; its panic goes on here.
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    match thread.join() {
-        Ok(found) => found,
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-}
-
 /// What one pass over the tasks finds.
 struct Tally {
     functions: Vec<FunctionTally>,
@@ -108,7 +76,6 @@ struct Tally {
     small_ids: Vec<u32>,
     large_ids: HashMap<u32, u32>,
     cores: Vec<CoreTally>,
-    bounds: Option<(u64, u64)>,
     occupation: Occupation,
     slowest: Ranking<Task>,
 }
@@ -142,25 +109,20 @@ impl Tally {
             small_ids: Vec::new(),
             large_ids: HashMap::new(),
             cores: vec![CoreTally::default(); trace.session().cores.len()],
-            bounds: None,
             occupation: Occupation::new(trace),
             slowest: Ranking::new(),
         }
     }
 
     fn tasks(&mut self, trace: &Trace, mut progress: impl FnMut(u64)) {
-        let (mut first, mut last) = (u64::MAX, 0);
         let mut done = 0;
         for task in trace.tasks() {
             self.task(&task);
-            first = first.min(task.first_ticks().unwrap_or(u64::MAX));
-            last = last.max(task.last_ticks().unwrap_or(0));
             done += 1;
             if done % PROGRESS_TASKS == 0 {
                 progress(done);
             }
         }
-        self.bounds = (first <= last).then_some((first, last));
     }
 
     #[inline]

@@ -85,6 +85,7 @@ impl CriticalPath {
     #[must_use]
     pub fn of(trace: &Trace) -> Option<Self> {
         let mut dependencies = Dependencies::new(trace.edges());
+        let bounds = trace.task_bounds_ticks()?;
         if !dependencies.are_known() {
             return None;
         }
@@ -94,102 +95,102 @@ impl CriticalPath {
             search.row(&task);
         }
         dependencies.follow();
-        let mut rows = PathRows::new(&search, &dependencies)?;
+        let chain = Chain::new(&search, &dependencies)?;
+        let mut rows = PathRows::default();
         for task in trace.tasks() {
-            rows.row(&task, &dependencies);
+            rows.row(&task, &chain, &dependencies);
         }
         let floor = dependencies.floor();
-        Some(rows.path(search.bounds()?, &dependencies, floor))
+        Some(chain.path(&rows, bounds, &dependencies, floor))
     }
 }
 
-/// Looks for the task that ended last, and for the makespan.
-#[derive(Debug)]
+/// Looks for the task that ended last.
+#[derive(Debug, Default)]
 pub(crate) struct PathSearch {
     last: Option<Task>,
-    first_ticks: u64,
-    last_ticks: u64,
-}
-
-impl Default for PathSearch {
-    fn default() -> Self {
-        Self {
-            last: None,
-            first_ticks: u64::MAX,
-            last_ticks: 0,
-        }
-    }
+    last_end_ticks: u64,
 }
 
 impl PathSearch {
     #[inline]
     pub(crate) fn row(&mut self, task: &Task) {
-        self.first_ticks = self.first_ticks.min(task.first_ticks().unwrap_or(u64::MAX));
-        self.last_ticks = self.last_ticks.max(task.last_ticks().unwrap_or(0));
-        if task.run_ticks().is_some()
-            && self.last.is_none_or(|last| task.end_ticks > last.end_ticks)
-        {
+        // A row without an end is none of those that end later.
+        if task.end_ticks > self.last_end_ticks && task.run_ticks().is_some() {
+            self.last_end_ticks = task.end_ticks;
             self.last = Some(*task);
         }
     }
-
-    /// The first and the last known time of any task.
-    pub(crate) fn bounds(&self) -> Option<(u64, u64)> {
-        (self.first_ticks <= self.last_ticks).then_some((self.first_ticks, self.last_ticks))
-    }
 }
 
-/// Collects the rows of the tasks on the path.
+/// The tasks on the path.
 #[derive(Debug)]
-pub(crate) struct PathRows {
+pub(crate) struct Chain {
     last: Task,
-    chain: Vec<u32>,
+    nodes: Vec<u32>,
     /// By node.
     on_path: Vec<bool>,
+}
+
+/// Collects the rows of the tasks on the path, of a stretch of the rows.
+#[derive(Debug, Default)]
+pub(crate) struct PathRows {
     rows: HashMap<u32, Task>,
 }
 
 impl PathRows {
-    /// `None` when no task has a start and an end.
-    pub(crate) fn new(search: &PathSearch, dependencies: &Dependencies<'_>) -> Option<Self> {
-        let last = search.last?;
-        let node = dependencies.node(last.task_id);
-        let chain = node.map_or_else(Vec::new, |node| dependencies.chain_to(node));
-        let mut on_path = vec![false; dependencies.node_count()];
-        for &node in &chain {
-            on_path[node as usize] = true;
-        }
-        let rows = HashMap::with_capacity(chain.len());
-        Some(Self {
-            last,
-            chain,
-            on_path,
-            rows,
-        })
-    }
-
     #[inline]
-    pub(crate) fn row(&mut self, task: &Task, dependencies: &Dependencies<'_>) {
+    pub(crate) fn row(&mut self, task: &Task, chain: &Chain, dependencies: &Dependencies<'_>) {
         let Some(node) = dependencies.node(task.task_id) else {
             return;
         };
-        let is_meant = self.on_path[node as usize]
-            && task.end_ticks == dependencies.end(node)
-            && task.run_ticks().is_some();
-        if is_meant {
+        if chain.on_path[node as usize] {
+            self.on_path(node, task, dependencies);
+        }
+    }
+
+    #[cold]
+    fn on_path(&mut self, node: u32, task: &Task, dependencies: &Dependencies<'_>) {
+        if task.end_ticks == dependencies.end(node) && task.run_ticks().is_some() {
             self.rows.entry(node).or_insert(*task);
         }
     }
 
+    /// Takes what was found in the next stretch.
+    pub(crate) fn join(&mut self, next: Self) {
+        for (node, task) in next.rows {
+            self.rows.entry(node).or_insert(task);
+        }
+    }
+}
+
+impl Chain {
+    /// `None` when no task has a start and an end.
+    pub(crate) fn new(search: &PathSearch, dependencies: &Dependencies<'_>) -> Option<Self> {
+        let last = search.last?;
+        let node = dependencies.node(last.task_id);
+        let nodes = node.map_or_else(Vec::new, |node| dependencies.chain_to(node));
+        let mut on_path = vec![false; dependencies.node_count()];
+        for &node in &nodes {
+            on_path[node as usize] = true;
+        }
+        Some(Self {
+            last,
+            nodes,
+            on_path,
+        })
+    }
+
     pub(crate) fn path(
-        self,
+        &self,
+        rows: &PathRows,
         (first, last): (u64, u64),
         dependencies: &Dependencies<'_>,
         (floor_ticks, in_circles): (u64, u64),
     ) -> CriticalPath {
-        let rows: Vec<Task> = match self.chain.is_empty() {
+        let rows: Vec<Task> = match self.nodes.is_empty() {
             true => vec![self.last],
-            false => self.chain.iter().map(|node| self.rows[node]).collect(),
+            false => self.nodes.iter().map(|node| rows.rows[node]).collect(),
         };
         let mut steps: Vec<PathStep> = Vec::with_capacity(rows.len());
         for task in rows {

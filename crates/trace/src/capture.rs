@@ -77,9 +77,16 @@ fn trace_of(
     }
     let mut totals = settings_of(run.session(), settings::ORCHESTRATOR);
     let orchestrator = totals.find_map(|(_, text)| settings::totals(text));
-    let (edges, stray_edges) = edge_table(file, run)?;
+    let (edges, checked) = std::thread::scope(|scope| {
+        let edges = scope.spawn(|| edge_table(file, run));
+        let checked = Checked::of(file, run, &session);
+        match edges.join() {
+            Ok(edges) => (edges, checked),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
+    let (edges, stray_edges) = edges?;
     note(&mut notes, stray_edges, "edges that name no task");
-    let checked = Checked::of(file, run, &session);
     let what = "records that name a core the session does not have";
     note(&mut notes, checked.foreign, what);
     note(&mut notes, checked.strange, "records of another run");

@@ -4,6 +4,7 @@ use crate::Session;
 use lanescope_abi::record::Record;
 use lanescope_capture::{CaptureFile, Pass};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 use zerocopy::FromBytes;
 
@@ -106,6 +107,26 @@ impl<T: Record> Mapped<T> {
     /// A new pass over the file.
     pub(crate) fn pass(&self) -> Pass<'_> {
         self.file.pass()
+    }
+
+    /// A new pass over what begins with this block.
+    pub(crate) fn pass_from(&self, block: usize) -> Pass<'_> {
+        let begin = self.blocks.get(block).map_or(0, |block| block.offset);
+        self.file.pass_from(begin)
+    }
+
+    /// The blocks in at most `count` stretches with about as many records each, none of them empty.
+    pub(crate) fn stretches(&self, count: usize) -> Vec<Range<usize>> {
+        let each = self.record_count().div_ceil(count as u64);
+        let (mut stretches, mut begin, mut records) = (Vec::new(), 0, 0);
+        for (place, block) in self.blocks.iter().enumerate() {
+            records += u64::from(block.count);
+            if records >= each && stretches.len() + 1 < count || place + 1 == self.blocks.len() {
+                stretches.push(begin..place + 1);
+                (begin, records) = (place + 1, 0);
+            }
+        }
+        stretches
     }
 
     /// The records of a thread, in the order of its lane.

@@ -72,48 +72,60 @@ impl Task {
     }
 
     /// Kernel time: start to end.
+    #[inline]
     #[must_use]
     pub const fn run_ticks(&self) -> Option<u64> {
         between(self.start_ticks, self.end_ticks)
     }
 
     /// Head wait: dispatch to start.
+    #[inline]
     #[must_use]
     pub const fn head_wait_ticks(&self) -> Option<u64> {
         between(self.dispatch_ticks, self.start_ticks)
     }
 
     /// The part of the head wait before the core saw the task: dispatch to receive.
+    #[inline]
     #[must_use]
     pub const fn receive_wait_ticks(&self) -> Option<u64> {
         between(self.dispatch_ticks, self.receive_ticks)
     }
 
     /// Tail wait: end to finish.
+    #[inline]
     #[must_use]
     pub const fn tail_wait_ticks(&self) -> Option<u64> {
         between(self.end_ticks, self.finish_ticks)
     }
 
     /// The whole stay on the core as the AICPU saw it: dispatch to finish.
+    #[inline]
     #[must_use]
     pub const fn latency_ticks(&self) -> Option<u64> {
         between(self.dispatch_ticks, self.finish_ticks)
     }
 
     /// The earliest known time of the task.
+    #[inline]
     #[must_use]
     pub fn first_ticks(&self) -> Option<u64> {
-        self.known_ticks().min()
+        // One less, and the unknown ones are the latest of all.
+        let times = self.times().map(|ticks| ticks.wrapping_sub(1));
+        let first = times.into_iter().fold(u64::MAX, u64::min);
+        first.checked_add(1)
     }
 
     /// The latest known time of the task.
+    #[inline]
     #[must_use]
     pub fn last_ticks(&self) -> Option<u64> {
-        self.known_ticks().max()
+        let last = self.times().into_iter().fold(0, u64::max);
+        (last != 0).then_some(last)
     }
 
-    fn known_ticks(&self) -> impl Iterator<Item = u64> {
+    #[inline]
+    const fn times(&self) -> [u64; 5] {
         [
             self.dispatch_ticks,
             self.receive_ticks,
@@ -121,12 +133,11 @@ impl Task {
             self.end_ticks,
             self.finish_ticks,
         ]
-        .into_iter()
-        .filter(|&ticks| ticks != 0)
     }
 }
 
 /// The distance from one time to a later one, when both are known and in that order.
+#[inline]
 const fn between(from: u64, to: u64) -> Option<u64> {
     if from == 0 || to == 0 {
         return None;
@@ -165,6 +176,7 @@ fn steps_forward(from: Token, to: Token) -> u32 {
 }
 
 /// Where a task stands among those of its core; 0 when none of its times is known.
+#[inline]
 pub(crate) fn order_ticks(task: &Task) -> u64 {
     [
         task.start_ticks,

@@ -11,6 +11,7 @@ use crate::{
 use lanescope_abi::TaskRecord;
 use lanescope_capture::{CAPTURE_FILE_NAME, Clock, Pass, Verdict};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
 
 /// A decoded run on one clock.
@@ -27,6 +28,7 @@ pub struct Trace {
     parts: TraceParts,
     rows: Rows,
     collected: Collected,
+    task_bounds_ticks: Option<(u64, u64)>,
     bounds_ticks: Option<(u64, u64)>,
 }
 
@@ -132,6 +134,7 @@ impl Trace {
             parts,
             rows,
             collected,
+            task_bounds_ticks: tasks.known(),
             bounds_ticks: None,
         };
         trace.bounds_ticks = trace.measure_bounds(tasks);
@@ -160,19 +163,54 @@ impl Trace {
     /// The tasks; those of one core in order of start.
     #[must_use]
     pub fn tasks(&self) -> Tasks<'_> {
-        let mapped = match &self.rows {
-            Rows::Owned(_) => None,
-            Rows::Mapped(mapped) => Some(mapped),
-        };
-        let owned = match &self.rows {
-            Rows::Owned(tasks) => tasks.as_slice(),
-            Rows::Mapped(_) => &[],
-        };
+        match &self.rows {
+            Rows::Owned(tasks) => self.owned_tasks(tasks),
+            Rows::Mapped(mapped) => self.mapped_tasks(mapped, 0..mapped.block_count()),
+        }
+    }
+
+    /// The tasks in at most `count` stretches of about one length, which together are [`Self::tasks`]: one
+    /// for each thread that reads. Never an empty list.
+    #[must_use]
+    pub fn task_stretches(&self, count: usize) -> Vec<Tasks<'_>> {
+        let count = count.max(1);
+        let mut stretches = Vec::with_capacity(count);
+        match &self.rows {
+            Rows::Owned(tasks) => {
+                let length = tasks.len().div_ceil(count).max(1);
+                stretches.extend(tasks.chunks(length).map(|tasks| self.owned_tasks(tasks)));
+            }
+            Rows::Mapped(mapped) => {
+                let ranges = mapped.stretches(count).into_iter();
+                stretches.extend(ranges.map(|blocks| self.mapped_tasks(mapped, blocks)));
+            }
+        }
+        if stretches.is_empty() {
+            stretches.push(self.tasks());
+        }
+        stretches
+    }
+
+    fn owned_tasks<'a>(&'a self, tasks: &'a [Task]) -> Tasks<'a> {
         Tasks {
-            owned: owned.iter(),
+            owned: tasks.iter(),
             records: [].iter(),
-            mapped: mapped.map(|mapped| (mapped, mapped.pass())),
-            next_block: 0,
+            mapped: None,
+            blocks: 0..0,
+            session: &self.parts.session,
+        }
+    }
+
+    fn mapped_tasks<'a>(
+        &'a self,
+        mapped: &'a Mapped<TaskRecord>,
+        blocks: Range<usize>,
+    ) -> Tasks<'a> {
+        Tasks {
+            owned: [].iter(),
+            records: [].iter(),
+            mapped: Some((mapped, mapped.pass_from(blocks.start))),
+            blocks,
             session: &self.parts.session,
         }
     }
@@ -202,7 +240,7 @@ impl Trace {
     }
 
     /// AICPU threads that any row speaks of, and those of the session.
-    pub fn threads(&self) -> std::ops::Range<u32> {
+    pub fn threads(&self) -> Range<u32> {
         let collected = &self.collected;
         let counts = [
             collected.scheduler.thread_count(),
@@ -280,6 +318,12 @@ impl Trace {
         &self.parts.notes
     }
 
+    /// The earliest and the latest known time of any task.
+    #[must_use]
+    pub fn task_bounds_ticks(&self) -> Option<(u64, u64)> {
+        self.task_bounds_ticks
+    }
+
     /// The earliest and the latest known time of any task, phase or row of counters.
     #[must_use]
     pub fn bounds_ticks(&self) -> Option<(u64, u64)> {
@@ -302,7 +346,7 @@ impl Trace {
         for row in self.pmu_rows() {
             bounds.span(row.ticks, row.ticks);
         }
-        (bounds.first <= bounds.last).then_some((bounds.first, bounds.last))
+        bounds.known()
     }
 }
 
@@ -327,6 +371,10 @@ impl Bounds {
     pub(crate) fn task(&mut self, task: &Task) {
         self.first = self.first.min(task.first_ticks().unwrap_or(u64::MAX));
         self.last = self.last.max(task.last_ticks().unwrap_or(0));
+    }
+
+    fn known(self) -> Option<(u64, u64)> {
+        (self.first <= self.last).then_some((self.first, self.last))
     }
 
     /// A span counts when its start is known and it does not run backwards.
@@ -371,7 +419,8 @@ pub struct Tasks<'a> {
     owned: std::slice::Iter<'a, Task>,
     records: std::slice::Iter<'a, TaskRecord>,
     mapped: Option<(&'a Mapped<TaskRecord>, Pass<'a>)>,
-    next_block: usize,
+    /// Those that were not begun.
+    blocks: Range<usize>,
     session: &'a Session,
 }
 
@@ -388,11 +437,8 @@ impl Iterator for Tasks<'_> {
                 return mapped_task(record, self.session);
             }
             let (mapped, pass) = self.mapped.as_mut()?;
-            if self.next_block == mapped.block_count() {
-                return None;
-            }
-            self.records = mapped.records(self.next_block, pass).iter();
-            self.next_block += 1;
+            let block = self.blocks.next()?;
+            self.records = mapped.records(block, pass).iter();
         }
     }
 }

@@ -63,6 +63,29 @@ fn a_capture_reads_as_the_trace_it_was_made_from() {
 }
 
 #[test]
+fn stretches_together_are_the_tasks_in_order() {
+    let synth = Synth {
+        tasks: 5000,
+        ..Synth::default()
+    };
+    let mut bytes = Vec::new();
+    synth.write_capture(&mut bytes).unwrap();
+    let folder = Folder::new("stretches");
+    folder.write(&bytes);
+    let mapped = Trace::open(&folder.0).unwrap();
+    for trace in [&mapped, &synth.trace().unwrap(), &Trace::default()] {
+        let tasks: Vec<Task> = trace.tasks().collect();
+        for count in [0, 1, 2, 3, 7, 10_000] {
+            let stretches = trace.task_stretches(count);
+            assert!((1..=count.max(1)).contains(&stretches.len()), "{count}");
+            let together: Vec<Task> = stretches.into_iter().flatten().collect();
+            assert!(together == tasks, "{count} stretches");
+        }
+    }
+    assert!(mapped.task_stretches(2).len() == 2);
+}
+
+#[test]
 fn a_made_up_run_keeps_every_order_rule() {
     let synth = Synth {
         tasks: 20_000,
