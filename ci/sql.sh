@@ -40,7 +40,8 @@ cp $data/a2a3_pmu_event2.pmu.csv "$work/runs/counters/pmu.csv"
 # A run of the whole stack, where one was built.
 builds=$target/lanescope
 if [ -d "$builds/a2a3sim-ring2-dev" ]; then
-    "$lanescope" run paged-attention --build-dir "$builds/a2a3sim-ring2-dev" --pmu --out "$work/runs/real"
+    "$lanescope" run paged-attention --platform a2a3sim --build "$builds/a2a3sim-ring2-dev" --swimlane=4 --pmu=2 \
+        --out "$work/runs/real" >/dev/null
 fi
 for run in "$work"/runs/*; do
     "$lanescope" export "$run" --format parquet --output "$work/dataset"
