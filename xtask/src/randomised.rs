@@ -166,7 +166,7 @@ mod tests {
             .find(|test| test.name == "a_file_with_any_changes_is_read_to_its_end");
         let test = test.expect("it is in the sources");
         assert_eq!(test.package, "lanescope-capture");
-        assert_eq!(test.target.as_deref(), Some("hostile"));
+        assert_eq!(test.target.as_deref(), Some("files"));
         assert_eq!(test.checker, Checker::None);
     }
 }
