@@ -65,8 +65,9 @@ pub struct Written {
 ///
 /// As in the module's text.
 pub fn write(trace: &Trace, out: impl Write) -> Result<Written, ExportError> {
+    let flows = Flows::of(trace)?;
     Writer::new(trace, out)
-        .write()
+        .write(&flows)
         .map_err(|source| ExportError::Write {
             format: "chrome",
             source,
@@ -145,7 +146,7 @@ impl<'a, W: Write> Writer<'a, W> {
         }
     }
 
-    fn write(mut self) -> io::Result<Written> {
+    fn write(mut self, flows: &Flows<'_>) -> io::Result<Written> {
         self.text.raw("{\"displayTimeUnit\":\"ns\",");
         self.other_data();
         self.text.raw(",\"traceEvents\":[\n");
@@ -153,12 +154,11 @@ impl<'a, W: Write> Writer<'a, W> {
             self.describe("process_name", pid, None, name);
         }
         let trace = self.trace;
-        let flows = Flows::of(trace);
         self.written.flows = flows.drawn();
         self.written.undrawn_flows = flows.undrawn();
         for (row, task) in (0..).zip(trace.tasks()) {
             self.loss(&task);
-            self.kernel(row, &task, &flows);
+            self.kernel(row, &task, flows);
             self.stay(&task);
             self.text.pass_on()?;
         }

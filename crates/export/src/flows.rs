@@ -4,7 +4,8 @@
 //! pair of blocks would be their product; so every edge has an id of its own, and a task of several
 //! rows is left at the row that ends last and met at the one that starts first.
 
-use lanescope_trace::{EdgeTable, Task, Trace};
+use crate::ExportError;
+use lanescope_trace::{EdgeTable, Paged, Task, Trace};
 use std::collections::HashMap;
 
 /// The edges of a trace, findable from both ends.
@@ -12,11 +13,11 @@ use std::collections::HashMap;
 pub(crate) struct Flows<'a> {
     table: &'a EdgeTable,
     /// Nodes that have an event, a bit each; empty when no flow is drawn.
-    present: Vec<u64>,
-    /// Where each node's incoming edges begin; one longer than there are nodes.
-    offsets: Vec<u32>,
+    present: Present,
+    /// Where each node's incoming edges begin; two longer than there are nodes.
+    offsets: Paged<u32>,
     /// Edge numbers by consumer.
-    incoming: Vec<u32>,
+    incoming: Paged<u32>,
     /// Only tasks of several rows.
     anchors: HashMap<u32, Anchors>,
     drawn: u64,
@@ -35,7 +36,13 @@ pub(crate) struct RowFlows<'a> {
     incoming: &'a [u32],
     /// The number of the first outgoing edge, and the consumers.
     outgoing: (usize, &'a [u32]),
-    present: &'a [u64],
+    present: Option<&'a Present>,
+}
+
+/// A bit for each node.
+#[derive(Debug, Default)]
+struct Present {
+    words: Paged<u32>,
 }
 
 impl<'a> Flows<'a> {
@@ -43,22 +50,21 @@ impl<'a> Flows<'a> {
     pub(crate) fn none(trace: &'a Trace) -> Self {
         Self {
             table: trace.edges(),
-            present: Vec::new(),
-            offsets: Vec::new(),
-            incoming: Vec::new(),
+            present: Present::default(),
+            offsets: Paged::default(),
+            incoming: Paged::default(),
             anchors: HashMap::new(),
             drawn: 0,
         }
     }
 
-    pub(crate) fn of(trace: &'a Trace) -> Self {
+    pub(crate) fn of(trace: &'a Trace) -> Result<Self, ExportError> {
         let mut flows = Self::none(trace);
-        if flows.table.is_empty() {
-            return flows;
+        if !flows.table.is_empty() {
+            flows.find_rows(trace)?;
+            flows.sort_by_consumer()?;
         }
-        flows.find_rows(trace);
-        flows.sort_by_consumer();
-        flows
+        Ok(flows)
     }
 
     /// Edges of which both ends have an event.
@@ -93,23 +99,23 @@ impl<'a> Flows<'a> {
         }
         if is_first {
             let at = node as usize;
-            let range = self.offsets[at] as usize..self.offsets[at + 1] as usize;
-            flows.incoming = &self.incoming[range];
+            let ends = self.offsets.range(at..at + 2);
+            flows.incoming = self.incoming.range(ends[0] as usize..ends[1] as usize);
         }
         if is_last {
             flows.outgoing = (self.table.row(node).start, self.table.successors(node));
-            flows.present = &self.present;
+            flows.present = Some(&self.present);
         }
         flows
     }
 
     /// Finds the nodes that have an event, and the anchors of those that have several.
-    fn find_rows(&mut self, trace: &Trace) {
-        self.present = vec![0; (self.table.node_count() as usize).div_ceil(64)];
+    fn find_rows(&mut self, trace: &Trace) -> Result<(), ExportError> {
+        self.present = Present::of(self.table.node_count())?;
         let mut has_repeats = false;
         for task in trace.tasks().filter(has_event) {
             if let Some(node) = self.table.node(task.task_id)
-                && !mark(&mut self.present, node)
+                && !self.present.mark(node)
             {
                 has_repeats = true;
                 let unset = Anchors {
@@ -120,7 +126,7 @@ impl<'a> Flows<'a> {
             }
         }
         if !has_repeats {
-            return;
+            return Ok(());
         }
         for (row, task) in (0..).zip(trace.tasks()) {
             if has_event(&task)
@@ -137,44 +143,77 @@ impl<'a> Flows<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Lists the drawn edges of each consumer.
-    fn sort_by_consumer(&mut self) {
-        let nodes = self.table.node_count();
-        let mut offsets = vec![0_u32; nodes as usize + 1];
-        let mut drawn = 0;
+    fn sort_by_consumer(&mut self) -> Result<(), ExportError> {
+        let nodes = self.table.node_count() as usize;
+        // Two behind, so that a row's start can serve as its cursor and is the next row's start afterwards.
+        let mut offsets = Paged::<u32>::zeroed(nodes + 2)?;
         self.each_drawn(|_, consumer| {
-            offsets[consumer as usize + 1] += 1;
-            drawn += 1;
+            let behind = consumer as usize + 2;
+            offsets.set(behind, offsets.get(behind) + 1);
         });
-        for node in 0..nodes as usize {
-            offsets[node + 1] += offsets[node];
+        let mut before = 0;
+        for index in 2..nodes + 2 {
+            before += offsets.get(index);
+            offsets.set(index, before);
         }
-        let mut incoming = vec![0_u32; offsets[nodes as usize] as usize];
+        let mut incoming = Paged::<u32>::zeroed(before as usize)?;
         self.each_drawn(|edge, consumer| {
-            let cursor = &mut offsets[consumer as usize];
-            incoming[*cursor as usize] = edge;
-            *cursor += 1;
+            let cursor = consumer as usize + 1;
+            let place = offsets.get(cursor);
+            incoming.set(place as usize, edge);
+            offsets.set(cursor, place + 1);
         });
-        offsets.rotate_right(1);
-        offsets[0] = 0;
         self.offsets = offsets;
         self.incoming = incoming;
-        self.drawn = drawn;
+        self.drawn = before.into();
+        Ok(())
     }
 
     fn each_drawn(&self, mut take: impl FnMut(u32, u32)) {
-        let producers = (0..self.table.node_count()).filter(|&node| is_marked(&self.present, node));
+        let producers = (0..self.table.node_count()).filter(|&node| self.present.has(node));
         for producer in producers {
             let consumers = self.table.successors(producer);
             for (edge, &consumer) in self.table.row(producer).zip(consumers) {
-                if is_marked(&self.present, consumer) {
+                if self.present.has(consumer) {
                     let edge = u32::try_from(edge).expect("a table has at most u32::MAX edges");
                     take(edge, consumer);
                 }
             }
         }
+    }
+}
+
+impl Present {
+    fn of(nodes: u32) -> Result<Self, ExportError> {
+        let words = Paged::zeroed(nodes.div_ceil(u32::BITS) as usize)?;
+        Ok(Self { words })
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Sets a node's bit; whether it was not set before.
+    fn mark(&mut self, node: u32) -> bool {
+        let (index, bit) = Self::place(node);
+        let word = self.words.get(index);
+        self.words.set(index, word | bit);
+        word & bit == 0
+    }
+
+    #[inline]
+    fn has(&self, node: u32) -> bool {
+        let (index, bit) = Self::place(node);
+        self.words.get(index) & bit != 0
+    }
+
+    #[inline]
+    const fn place(node: u32) -> (usize, u32) {
+        ((node / u32::BITS) as usize, 1 << (node % u32::BITS))
     }
 }
 
@@ -184,7 +223,7 @@ impl RowFlows<'_> {
         Self {
             incoming: &[],
             outgoing: (0, &[]),
-            present: &[],
+            present: None,
         }
     }
 
@@ -193,7 +232,8 @@ impl RowFlows<'_> {
     pub(crate) fn begins(&self) -> impl Iterator<Item = u64> {
         let (first_edge, consumers) = self.outgoing;
         let edges = (first_edge as u64..).zip(consumers);
-        let drawn = edges.filter(|&(_, &consumer)| is_marked(self.present, consumer));
+        let drawn = edges
+            .filter(|&(_, &consumer)| self.present.is_some_and(|present| present.has(consumer)));
         drawn.map(|(edge, _)| edge)
     }
 
@@ -207,16 +247,4 @@ impl RowFlows<'_> {
 /// Whether the task is drawn, be it as an instant.
 fn has_event(task: &Task) -> bool {
     task.start_ticks != 0 || task.end_ticks != 0
-}
-
-/// Sets a node's bit; whether it was not set before.
-fn mark(bits: &mut [u64], node: u32) -> bool {
-    let (word, bit) = (node as usize / 64, 1_u64 << (node % 64));
-    let is_new = bits[word] & bit == 0;
-    bits[word] |= bit;
-    is_new
-}
-
-fn is_marked(bits: &[u64], node: u32) -> bool {
-    bits[node as usize / 64] & (1_u64 << (node % 64)) != 0
 }

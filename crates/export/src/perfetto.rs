@@ -182,7 +182,7 @@ impl<'a, W: Write> Writer<'a, W> {
         let session = trace.session();
         let clock = Clock::of(session.ticks_per_second, trace.bounds_ticks())?;
         let flows = match options.flows {
-            true => Flows::of(trace),
+            true => Flows::of(trace)?,
             false => Flows::none(trace),
         };
         Ok(Self {

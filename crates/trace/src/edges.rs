@@ -1,44 +1,53 @@
-//! Dependency edges by producer, compact enough for millions of tasks.
+//! Dependency edges by producer, of any number.
 
-use crate::TraceError;
-use std::collections::HashMap;
+use crate::sorter::{Sorted, Sorter};
+use crate::{Paged, TraceError};
+use std::env;
+use std::io;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Dependency edges, grouped by producer in compressed rows.
 ///
-/// Tasks are *nodes* here: numbers 0..[`EdgeTable::node_count`]. Where task ids are those very
-/// numbers no id table is kept. A node may stand for a task that has no row in the trace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Tasks are *nodes* here: numbers 0..[`EdgeTable::node_count`], in ascending order of their ids. Where task ids
+/// are those very numbers no id table is kept. A node may stand for a task that has no row in the trace. Memory
+/// does not grow with the table: see [`Paged`].
+#[derive(Debug, Default)]
 pub struct EdgeTable {
     ids: Ids,
-    /// Where each node's successors begin; one longer than there are nodes.
-    offsets: Vec<u32>,
-    successors: Vec<u32>,
+    node_count: u32,
+    /// Where each node's successors begin; two longer than there are nodes.
+    offsets: Paged<u32>,
+    successors: Paged<u32>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum Ids {
     /// Task ids are 0..n.
+    #[default]
     Dense,
     /// Task ids ascend with their nodes.
-    Ascending(Vec<Run>),
-    /// The task id of each node, and back.
-    Named(Vec<u64>, HashMap<u64, u32>),
+    Ascending(Paged<Run>),
 }
 
 /// Task ids that follow each other, and their nodes: up to where the next run begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 struct Run {
     task_id: u64,
-    node: u32,
+    node: u64,
 }
 
-impl Default for EdgeTable {
-    fn default() -> Self {
-        Self {
-            ids: Ids::Dense,
-            offsets: vec![0],
-            successors: Vec::new(),
-        }
+/// A task id, and where it was named.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Named {
+    task_id: u64,
+    place: u64,
+}
+
+impl Sorted for Named {
+    fn key(&self) -> [u64; 3] {
+        [self.task_id, 0, 0]
     }
 }
 
@@ -50,13 +59,15 @@ impl EdgeTable {
     ///
     /// # Errors
     ///
-    /// [`TraceError::TooMany`] when there are more than `u32::MAX` pairs.
+    /// [`TraceError::TooMany`] when there are more than `u32::MAX` pairs; [`TraceError::Scratch`].
     pub fn dense<P>(node_count: u32, pairs: P) -> Result<(Self, u64), TraceError>
     where
         P: Iterator<Item = (u32, u32)> + Clone,
     {
+        let nodes = node_count as usize;
         let inside = |&(from, to): &(u32, u32)| from < node_count && to < node_count;
-        let mut offsets = vec![0_u32; node_count as usize + 1];
+        // Two behind, so that a row's start can serve as its cursor and is the next row's start afterwards.
+        let mut offsets = Paged::<u32>::zeroed(nodes + 2)?;
         let (mut count, mut refused) = (0_u64, 0_u64);
         for (from, to) in pairs.clone() {
             if !inside(&(from, to)) {
@@ -67,23 +78,24 @@ impl EdgeTable {
             if count > u64::from(u32::MAX) {
                 return Err(too_many("edges", count));
             }
-            offsets[from as usize + 1] += 1;
+            let behind = from as usize + 2;
+            offsets.set(behind, offsets.get(behind) + 1);
         }
-        for node in 0..node_count as usize {
-            offsets[node + 1] += offsets[node];
+        let mut before = 0;
+        for index in 2..nodes + 2 {
+            before += offsets.get(index);
+            offsets.set(index, before);
         }
-        let mut successors = vec![0_u32; offsets[node_count as usize] as usize];
+        let mut successors = Paged::<u32>::zeroed(before as usize)?;
         for (from, to) in pairs.filter(inside) {
-            // The row's start serves as its cursor; afterwards it is the next row's start.
-            let cursor = &mut offsets[from as usize];
-            successors[*cursor as usize] = to;
-            *cursor += 1;
+            let cursor = from as usize + 1;
+            let place = offsets.get(cursor);
+            successors.set(place as usize, to);
+            offsets.set(cursor, place + 1);
         }
-        offsets.rotate_right(1);
-        offsets[0] = 0;
-        let ids = Ids::Dense;
         let table = Self {
-            ids,
+            ids: Ids::Dense,
+            node_count,
             offsets,
             successors,
         };
@@ -94,27 +106,18 @@ impl EdgeTable {
     ///
     /// # Errors
     ///
-    /// [`TraceError::TooMany`] when tasks or pairs outgrow 32 bits.
+    /// [`TraceError::TooMany`] when tasks or pairs outgrow 32 bits; [`TraceError::Scratch`].
     pub fn named<P>(pairs: P) -> Result<Self, TraceError>
     where
         P: Iterator<Item = (u64, u64)> + Clone,
     {
-        let mut task_ids = Vec::new();
-        let mut nodes = HashMap::new();
-        for id in pairs.clone().flat_map(|(from, to)| [from, to]) {
-            if let std::collections::hash_map::Entry::Vacant(entry) = nodes.entry(id) {
-                let node = u32::try_from(task_ids.len())
-                    .map_err(|_| too_many("tasks with edges", task_ids.len() as u64))?;
-                entry.insert(node);
-                task_ids.push(id);
-            }
-        }
-        let node_count = u32::try_from(task_ids.len())
-            .map_err(|_| too_many("tasks with edges", task_ids.len() as u64))?;
-        let numbered = pairs.map(|(from, to)| (nodes[&from], nodes[&to]));
-        let (mut table, _) = Self::dense(node_count, numbered)?;
-        table.ids = Ids::Named(task_ids, nodes);
-        Ok(table)
+        let ids = pairs.clone().flat_map(|(from, to)| [from, to]);
+        let (runs, nodes) = sorted(ids)?;
+        // The ends of the pairs stand one behind the other.
+        let numbered = (0_usize..).step_by(2).zip(pairs);
+        let numbered = numbered.map(|(place, _)| (nodes.get(place), nodes.get(place + 1)));
+        let (table, _) = Self::dense(runs.node_count, numbered)?;
+        Ok(table.with_ids(runs.runs))
     }
 
     /// Edges between tasks of which the ids are listed, as (place of the producer, place of the consumer).
@@ -123,45 +126,55 @@ impl EdgeTable {
     ///
     /// # Errors
     ///
-    /// [`TraceError::TooMany`] when tasks or pairs outgrow 32 bits.
+    /// [`TraceError::TooMany`] when tasks or pairs outgrow 32 bits; [`TraceError::Scratch`].
     pub(crate) fn numbered<I, P>(task_ids: I, pairs: P) -> Result<(Self, u64), TraceError>
     where
         I: Iterator<Item = u64> + Clone,
         P: Iterator<Item = (u32, u32)> + Clone,
     {
-        let Some((runs, count)) = ascending(task_ids.clone()) else {
-            let task_ids: Vec<u64> = task_ids.collect();
-            let id = |place: u32| task_ids.get(place as usize).copied();
-            let named = pairs.clone();
-            let named = named.filter_map(|(from, to)| id(from).zip(id(to)));
-            let stray = pairs.count() - named.clone().count();
-            return Ok((Self::named(named)?, stray as u64));
+        if let Some(runs) = Runs::of(task_ids.clone())? {
+            let (table, stray) = Self::dense(runs.node_count, pairs)?;
+            return Ok((table.with_ids(runs.runs), stray));
+        }
+        let (runs, nodes) = sorted(task_ids)?;
+        let node = |place: u32| match (place as usize) < nodes.len() {
+            true => nodes.get(place as usize),
+            false => u32::MAX,
         };
-        let node_count = u32::try_from(count).map_err(|_| too_many("tasks with edges", count))?;
-        let (mut table, stray) = Self::dense(node_count, pairs)?;
-        table.ids = match runs[..] {
-            [] | [Run { task_id: 0, .. }] => Ids::Dense,
-            _ => Ids::Ascending(runs),
+        let numbered = pairs.map(|(from, to)| (node(from), node(to)));
+        let (table, stray) = Self::dense(runs.node_count, numbered)?;
+        Ok((table.with_ids(runs.runs), stray))
+    }
+
+    fn with_ids(self, runs: Paged<Run>) -> Self {
+        let is_dense = match runs.len() {
+            0 => true,
+            1 => runs.get(0).task_id == 0,
+            _ => false,
         };
-        Ok((table, stray))
+        let ids = match is_dense {
+            true => Ids::Dense,
+            false => Ids::Ascending(runs),
+        };
+        Self { ids, ..self }
     }
 
     /// Nodes: tasks that edges may name.
     #[inline]
     #[must_use]
-    pub fn node_count(&self) -> u32 {
-        u32::try_from(self.offsets.len() - 1).expect("nodes are numbered in 32 bits")
+    pub const fn node_count(&self) -> u32 {
+        self.node_count
     }
 
     /// Edges.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.successors.len()
     }
 
     /// Whether there is no edge.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.successors.is_empty()
     }
 
@@ -169,32 +182,30 @@ impl EdgeTable {
     #[inline]
     #[must_use]
     pub fn node(&self, task_id: u64) -> Option<u32> {
-        match &self.ids {
-            Ids::Dense => u32::try_from(task_id)
-                .ok()
-                .filter(|&node| node < self.node_count()),
+        let node = match &self.ids {
+            Ids::Dense => task_id,
             Ids::Ascending(runs) => {
-                let behind = runs.partition_point(|run| run.task_id <= task_id);
-                let run = runs[..behind].last()?;
-                let end = runs.get(behind).map_or(self.node_count(), |next| next.node);
-                let step = u32::try_from(task_id - run.task_id).ok()?;
-                run.node.checked_add(step).filter(|&node| node < end)
+                let behind = behind(runs, |run| run.task_id <= task_id);
+                let run = runs.get(behind.checked_sub(1)?);
+                let node = run.node.checked_add(task_id - run.task_id)?;
+                let is_in_run = behind == runs.len() || node < runs.get(behind).node;
+                is_in_run.then_some(node)?
             }
-            Ids::Named(_, nodes) => nodes.get(&task_id).copied(),
-        }
+        };
+        let node = u32::try_from(node).ok()?;
+        (node < self.node_count).then_some(node)
     }
 
     /// The task id of a node below [`Self::node_count`].
     #[must_use]
     pub fn task_id(&self, node: u32) -> u64 {
+        let node = u64::from(node);
         match &self.ids {
-            Ids::Dense => u64::from(node),
+            Ids::Dense => node,
             Ids::Ascending(runs) => {
-                let behind = runs.partition_point(|run| run.node <= node);
-                let run = runs[behind - 1];
-                run.task_id + u64::from(node - run.node)
+                let run = runs.get(behind(runs, |run| run.node <= node) - 1);
+                run.task_id + (node - run.node)
             }
-            Ids::Named(task_ids, _) => task_ids[node as usize],
         }
     }
 
@@ -202,7 +213,7 @@ impl EdgeTable {
     #[inline]
     #[must_use]
     pub fn successors(&self, node: u32) -> &[u32] {
-        &self.successors[self.row(node)]
+        self.successors.range(self.row(node))
     }
 
     /// The numbers of a node's edges: positions in the whole table, stable and unique.
@@ -210,7 +221,8 @@ impl EdgeTable {
     #[must_use]
     pub fn row(&self, node: u32) -> std::ops::Range<usize> {
         let node = node as usize;
-        self.offsets[node] as usize..self.offsets[node + 1] as usize
+        let ends = self.offsets.range(node..node + 2);
+        ends[0] as usize..ends[1] as usize
     }
 
     /// The successors of a task, as task ids; none when the task has no node.
@@ -219,7 +231,7 @@ impl EdgeTable {
         row.iter().map(|&node| self.task_id(node))
     }
 
-    /// Every edge as (producer task id, consumer task id), in order of the producer's node.
+    /// Every edge as (producer task id, consumer task id), in order of the producer's id.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         (0..self.node_count()).flat_map(move |from| {
             let successors = self.successors(from).iter();
@@ -228,23 +240,90 @@ impl EdgeTable {
     }
 }
 
-/// The runs of ids that ascend, and how many ids there are; `None` where one does not.
-fn ascending(task_ids: impl Iterator<Item = u64>) -> Option<(Vec<Run>, u64)> {
-    let mut runs = Vec::new();
+/// The runs of ids that ascend.
+struct Runs {
+    runs: Paged<Run>,
+    node_count: u32,
+}
+
+impl Runs {
+    /// The runs of some ids; `None` where one does not ascend.
+    fn of(task_ids: impl Iterator<Item = u64> + Clone) -> Result<Option<Self>, TraceError> {
+        let mut run_count = 0;
+        let Some(count) = each_run(task_ids.clone(), |_| run_count += 1) else {
+            return Ok(None);
+        };
+        let node_count = u32::try_from(count).map_err(|_| too_many("tasks with edges", count))?;
+        let mut runs = Paged::zeroed(run_count)?;
+        let mut place = 0;
+        each_run(task_ids, |run| {
+            runs.set(place, run);
+            place += 1;
+        });
+        Ok(Some(Self { runs, node_count }))
+    }
+}
+
+/// Gives the runs of ids that ascend; how many ids there are, or `None` where one does not ascend.
+fn each_run(task_ids: impl Iterator<Item = u64>, mut take: impl FnMut(Run)) -> Option<u64> {
     let (mut latest, mut count) = (None, 0_u64);
     for task_id in task_ids {
         if latest.is_some_and(|latest| latest >= task_id) {
             return None;
         }
         if latest.is_none_or(|latest| latest + 1 != task_id) {
-            // Too many to be numbered is told from the count.
-            let node = u32::try_from(count).unwrap_or(u32::MAX);
-            runs.push(Run { task_id, node });
+            take(Run {
+                task_id,
+                node: count,
+            });
         }
         latest = Some(task_id);
         count += 1;
     }
-    Some((runs, count))
+    Some(count)
+}
+
+/// The runs of ids that come in any order, and more than once, and the node of each place.
+fn sorted(task_ids: impl Iterator<Item = u64>) -> Result<(Runs, Paged<u32>), TraceError> {
+    let folder = env::temp_dir();
+    let failed = |source: io::Error| TraceError::Scratch {
+        folder: folder.clone(),
+        source,
+    };
+    let mut sorter = Sorter::new(&folder);
+    for (place, task_id) in (0..).zip(task_ids) {
+        sorter.push(Named { task_id, place }).map_err(failed)?;
+    }
+    let count = sorter.count();
+    let too_many = || too_many("ends of edges", count);
+    let length = usize::try_from(count).map_err(|_| too_many())?;
+    let (mut nodes, mut ids) = (Paged::<u32>::zeroed(length)?, Paged::<u64>::zeroed(length)?);
+    let mut rows = sorter.finish().map_err(failed)?;
+    let mut distinct = 0;
+    while let Some(Named { task_id, place }) = rows.next().map_err(failed)? {
+        if distinct == 0 || ids.get(distinct - 1) != task_id {
+            ids.set(distinct, task_id);
+            distinct += 1;
+        }
+        let node = u32::try_from(distinct - 1).map_err(|_| too_many())?;
+        nodes.set(usize::try_from(place).map_err(|_| too_many())?, node);
+    }
+    let runs = Runs::of((0..distinct).map(|index| ids.get(index)))?;
+    Ok((runs.expect("sorted ids without repeats ascend"), nodes))
+}
+
+/// How many runs at the begin of all are `true` to a question that is answered so up to one of them.
+#[inline]
+fn behind(runs: &Paged<Run>, is_before: impl Fn(Run) -> bool) -> usize {
+    let (mut low, mut high) = (0, runs.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        match is_before(runs.get(middle)) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    low
 }
 
 fn too_many(what: &'static str, count: u64) -> TraceError {
@@ -309,17 +388,22 @@ mod tests {
             EdgeTable::numbered([9, 2, 7].into_iter(), [(0, 1), (1, 2)].into_iter()).unwrap();
         assert_eq!(stray, 0);
         let found: Vec<_> = table.iter().collect();
-        assert_eq!(found, [(9, 2), (2, 7)]);
+        assert_eq!(found, [(2, 7), (9, 2)]);
+        // A task that is listed twice is one task, and a place behind the list is none.
+        let pairs = [(0, 1), (1, 2), (3, 0)];
+        let (table, stray) = EdgeTable::numbered([9, 2, 9].into_iter(), pairs.into_iter()).unwrap();
+        assert_eq!(stray, 1);
+        let found: Vec<_> = table.iter().collect();
+        assert_eq!((found, table.node_count()), (vec![(2, 9), (9, 2)], 2));
         let dense = EdgeTable::numbered([0, 1, 2].into_iter(), [(0, 1)].into_iter()).unwrap();
-        assert_eq!(dense.0.ids, Ids::Dense);
+        assert!(matches!(dense.0.ids, Ids::Dense));
     }
 
     #[test]
     fn sparse_ids_come_back_as_they_were() {
         let pairs = [(4_294_967_297, 5), (5, 1_000_003), (4_294_967_297, 7)];
         let table = EdgeTable::named(pairs.into_iter()).unwrap();
-        let mut found: Vec<_> = table.iter().collect();
-        found.sort_unstable();
+        let found: Vec<_> = table.iter().collect();
         assert_eq!(
             found,
             [(5, 1_000_003), (4_294_967_297, 5), (4_294_967_297, 7)]
