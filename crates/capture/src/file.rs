@@ -91,8 +91,9 @@ pub struct Pass<'a> {
     given_back: usize,
 }
 
-/// Bytes behind a reader that stay in memory.
-const KEPT_BYTES: usize = 4 << 20;
+/// Bytes behind a reader that stay in memory. To give pages back interrupts every processor that runs a thread
+/// of the process, so it is seldom done.
+const KEPT_BYTES: usize = 16 << 20;
 
 impl Pass<'_> {
     /// Says that what lies before `offset` was read.
