@@ -152,20 +152,19 @@ impl<'a> Flows<'a> {
         // Two behind, so that a row's start can serve as its cursor and is the next row's start afterwards.
         let mut offsets = Paged::<u32>::zeroed(nodes + 2)?;
         self.each_drawn(|_, consumer| {
-            let behind = consumer as usize + 2;
-            offsets.set(behind, offsets.get(behind) + 1);
+            *offsets.item_mut(consumer as usize + 2) += 1;
         });
         let mut before = 0;
         for index in 2..nodes + 2 {
-            before += offsets.get(index);
-            offsets.set(index, before);
+            let offset = offsets.item_mut(index);
+            before += *offset;
+            *offset = before;
         }
         let mut incoming = Paged::<u32>::zeroed(before as usize)?;
         self.each_drawn(|edge, consumer| {
-            let cursor = consumer as usize + 1;
-            let place = offsets.get(cursor);
-            incoming.set(place as usize, edge);
-            offsets.set(cursor, place + 1);
+            let cursor = offsets.item_mut(consumer as usize + 1);
+            *incoming.item_mut(*cursor as usize) = edge;
+            *cursor += 1;
         });
         self.offsets = offsets;
         self.incoming = incoming;
@@ -200,9 +199,10 @@ impl Present {
     /// Sets a node's bit; whether it was not set before.
     fn mark(&mut self, node: u32) -> bool {
         let (index, bit) = Self::place(node);
-        let word = self.words.get(index);
-        self.words.set(index, word | bit);
-        word & bit == 0
+        let word = self.words.item_mut(index);
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 
     #[inline]

@@ -17,8 +17,8 @@
 //!
 //! Every track is a packet sequence of its own with interned names, a clock in ticks that counts from
 //! packet to packet, and the track as default, which is what makes an event small. The tasks of a
-//! core come in order of start, so nothing is sorted and nothing is kept per task; only edges take
-//! memory. Every 16 MiB tracks, names and clocks are told again, so that the rest of a cut file opens.
+//! core come in order of start, so nothing is sorted and nothing is kept per task; of the edges a window is
+//! in memory. Every 16 MiB tracks, names and clocks are told again, so that the rest of a cut file opens.
 //!
 //! # What can be lost
 //!

@@ -78,20 +78,19 @@ impl EdgeTable {
             if count > u64::from(u32::MAX) {
                 return Err(too_many("edges", count));
             }
-            let behind = from as usize + 2;
-            offsets.set(behind, offsets.get(behind) + 1);
+            *offsets.item_mut(from as usize + 2) += 1;
         }
         let mut before = 0;
         for index in 2..nodes + 2 {
-            before += offsets.get(index);
-            offsets.set(index, before);
+            let offset = offsets.item_mut(index);
+            before += *offset;
+            *offset = before;
         }
         let mut successors = Paged::<u32>::zeroed(before as usize)?;
         for (from, to) in pairs.filter(inside) {
-            let cursor = from as usize + 1;
-            let place = offsets.get(cursor);
-            successors.set(place as usize, to);
-            offsets.set(cursor, place + 1);
+            let cursor = offsets.item_mut(from as usize + 1);
+            *successors.item_mut(*cursor as usize) = to;
+            *cursor += 1;
         }
         let table = Self {
             ids: Ids::Dense,
@@ -257,7 +256,7 @@ impl Runs {
         let mut runs = Paged::zeroed(run_count)?;
         let mut place = 0;
         each_run(task_ids, |run| {
-            runs.set(place, run);
+            *runs.item_mut(place) = run;
             place += 1;
         });
         Ok(Some(Self { runs, node_count }))
@@ -302,11 +301,11 @@ fn sorted(task_ids: impl Iterator<Item = u64>) -> Result<(Runs, Paged<u32>), Tra
     let mut distinct = 0;
     while let Some(Named { task_id, place }) = rows.next().map_err(failed)? {
         if distinct == 0 || ids.get(distinct - 1) != task_id {
-            ids.set(distinct, task_id);
+            *ids.item_mut(distinct) = task_id;
             distinct += 1;
         }
         let node = u32::try_from(distinct - 1).map_err(|_| too_many())?;
-        nodes.set(usize::try_from(place).map_err(|_| too_many())?, node);
+        *nodes.item_mut(usize::try_from(place).map_err(|_| too_many())?) = node;
     }
     let runs = Runs::of((0..distinct).map(|index| ids.get(index)))?;
     Ok((runs.expect("sorted ids without repeats ascend"), nodes))
