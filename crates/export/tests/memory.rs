@@ -36,8 +36,8 @@ const FEW_TASKS: u32 = 300_000;
 const MANY_TASKS: u32 = 700_000;
 /// Four words for each edge: the table of edges, and the same by consumer.
 const EDGE_BYTES: u64 = 16;
-/// Of readers that are not at the same place, and of the allocator.
-const SLACK_BYTES: u64 = 12 << 20;
+/// Of readers that are not at the same place, each of which keeps up to 16 MiB, and of the allocator.
+const SLACK_BYTES: u64 = 36 << 20;
 
 /// A made-up capture; the caller removes it.
 fn capture(tasks: u32) -> PathBuf {
