@@ -14,6 +14,7 @@ use lanescope_abi::is_mutant;
 use lanescope_capture::{CaptureError, FindingKind, RecordBlock, SessionInfo};
 use lanescope_platform::PlatformError;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -136,14 +137,14 @@ impl Drain {
     /// after that is not waited for: its lanes are retired.
     ///
     /// A driver that fails is not called again before the streams have ended; then what is left is
-    /// tried once more.
+    /// tried once more, lane by lane.
     pub(crate) fn run(&mut self, outlet: &Outlet, stop: &Stop) {
-        if let Err(error) = self.drain_all(outlet, stop) {
+        if let Err(error) = self.drain_lanes(0..self.lanes.len(), outlet, stop) {
             self.cannot_read(&error);
             while !stop.is_set() {
                 thread::park_timeout(Idle::LONGEST);
             }
-            if let Err(error) = self.drain_all(outlet, stop) {
+            if let Err(error) = self.drain_each(outlet, stop) {
                 self.cannot_read(&error);
             }
         }
@@ -158,22 +159,34 @@ impl Drain {
         });
     }
 
-    fn drain_all(&mut self, outlet: &Outlet, stop: &Stop) -> Step<()> {
+    /// A lane that cannot be read does not keep the others from being drained; the first failure is
+    /// told.
+    fn drain_each(&mut self, outlet: &Outlet, stop: &Stop) -> Step<()> {
+        let mut result = Ok(());
+        for index in 0..self.lanes.len() {
+            let drained = self.drain_lanes(index..index + 1, outlet, stop);
+            result = result.and(drained);
+        }
+        result
+    }
+
+    fn drain_lanes(&mut self, lanes: Range<usize>, outlet: &Outlet, stop: &Stop) -> Step<()> {
         let mut idle = Idle::default();
-        let mut last_passes: u64 = self.lanes.iter().map(Lane::last_passes).sum();
+        let drained = self.lanes[lanes.clone()].iter();
+        let mut last_passes: u64 = drained.map(Lane::last_passes).sum();
         loop {
             // Read before the pass: what was published before `stop` is found by this pass.
             let is_stopping = stop.is_set();
             if is_stopping && is_mutant("drain-without-last-pass") {
                 return Ok(());
             }
-            let has_news = self.tick(outlet)?;
+            let has_news = self.tick(lanes.clone(), outlet)?;
             let is_stopping = is_stopping || is_mutant("stop-read-after-pass") && stop.is_set();
             if has_news {
                 idle = Idle::default();
                 last_passes -= u64::from(is_stopping);
                 if last_passes == 0 {
-                    return self.retire_endless();
+                    return self.retire_endless(lanes);
                 }
             } else if is_stopping {
                 return Ok(());
@@ -183,9 +196,9 @@ impl Drain {
         }
     }
 
-    fn retire_endless(&mut self) -> Step<()> {
+    fn retire_endless(&mut self, lanes: Range<usize>) -> Step<()> {
         self.region.pull_lane_devices()?;
-        for lane in &mut self.lanes {
+        for lane in &mut self.lanes[lanes] {
             if lane.look(&mut self.findings)? {
                 lane.retire_endless(&mut self.findings);
             }
@@ -193,12 +206,12 @@ impl Drain {
         Ok(())
     }
 
-    /// One pass: at most one buffer of each lane, or some pieces of its payloads. All are copied, then their ready entries are taken,
+    /// One pass over some lanes: at most one buffer of each, or some pieces of its payloads. All are copied, then their ready entries are taken,
     /// then they are returned to the device, each step visible before the next; only then are the
     /// copies checked. Says whether there was anything to do.
-    pub(crate) fn tick(&mut self, outlet: &Outlet) -> Step<bool> {
+    pub(crate) fn tick(&mut self, lanes: Range<usize>, outlet: &Outlet) -> Step<bool> {
         let mut copies = Vec::new();
-        let result = self.pass(outlet, &mut copies);
+        let result = self.pass(lanes, outlet, &mut copies);
         // What was copied is captured, whatever failed after it.
         for block in copies {
             self.hand_on(block, outlet);
@@ -206,13 +219,18 @@ impl Drain {
         result
     }
 
-    fn pass(&mut self, outlet: &Outlet, copies: &mut Vec<HostBlock>) -> Step<bool> {
+    fn pass(
+        &mut self,
+        lanes: Range<usize>,
+        outlet: &Outlet,
+        copies: &mut Vec<HostBlock>,
+    ) -> Step<bool> {
         let copied_before = self.region.mapping().copied_bytes();
         self.region.pull_lane_devices()?;
         let mut drained = Vec::new();
         let mut has_news = false;
-        for turn in 0..self.lanes.len() {
-            let index = (self.first_lane + turn) % self.lanes.len();
+        for turn in 0..lanes.len() {
+            let index = lanes.start + (self.first_lane + turn) % lanes.len();
             if !self.lanes[index].look(&mut self.findings)? {
                 continue;
             }

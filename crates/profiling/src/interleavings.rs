@@ -92,7 +92,7 @@ fn drain(is_coherent: bool, buffers: u32, count: u32) {
         };
         let (mut drained, mut idle) = (0, 0);
         while drained < count {
-            if !drain.tick(&outlet).unwrap() {
+            if !drain.tick(0..1, &outlet).unwrap() {
                 idle += 1;
                 assert!(
                     idle < MOST_IDLE_PASSES,

@@ -301,12 +301,15 @@ impl Lane {
     /// The buffer that the device was filling when its streams ended, with what is in it; an
     /// orderly run leaves none. Behind [`Lane::look_at_free`]. The device begins every run without a
     /// buffer, so this one is the host's; it is returned with [`Lane::give_back_filling`].
+    ///
+    /// Nothing is behind full buffers that still wait to be copied: the capture of a lane has no hole.
     pub(crate) fn filling(&mut self, findings: &mut Findings) -> Option<Filled> {
         let device = self.region.lane_device(self.index);
         let (buffer, count) = (device.filling_buffer, device.filling_count);
         // An unchanged free head means that the line speaks of the buffer that was taken back before.
         let is_known = self.reclaimed_at == Some(device.free_head);
-        if self.is_retired || buffer == NO_BUFFER || is_known {
+        let is_behind = device.ready_tail != self.ready.head();
+        if self.is_retired || buffer == NO_BUFFER || is_known || is_behind {
             return None;
         }
         let records = self.config.records_per_buffer;

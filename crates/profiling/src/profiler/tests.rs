@@ -221,7 +221,8 @@ impl<'d> Host<'d> {
             // The drain would wait for the writer.
             self.write(true, model);
         }
-        let has_news = self.drain.tick(&self.outlet).unwrap();
+        let lanes = 0..THREADS as usize;
+        let has_news = self.drain.tick(lanes, &self.outlet).unwrap();
         self.queue.extend(self.blocks.try_iter());
         has_news
     }

@@ -71,18 +71,27 @@ fn a_copy_that_fails_in_the_middle_of_a_pass_loses_no_record_that_was_handed_ove
     );
 }
 
+/// Each lane has two full buffers and, behind them, one half full. Of one lane none of them can be read,
+/// or not the first, and what is behind that is lost with it, or not the last.
 #[test]
-fn a_lane_that_cannot_be_read_keeps_no_other_from_being_salvaged() {
+fn a_lane_that_cannot_be_read_keeps_no_other_from_being_drained_and_salvaged() {
     for is_coherent in [true, false] {
-        for unreadable in [0, 1] {
+        for (unreadable, buffers, left) in [
+            (0, 0..4, 0),
+            (1, 0..4, 0),
+            (0, 0..1, 0),
+            (1, 0..1, 0),
+            (0, 2..3, 32),
+            (1, 2..3, 32),
+        ] {
             let mut bed = Bed::new(is_coherent, 2, 2, SETTINGS);
             let recording = bed.start(Sink::default());
-            let mut threads = [bed.thread(0), bed.thread(1)];
-            let dispatched = bed.commit_round_robin(&mut threads, 10);
             let lane = bed.profiler.layout().lanes()[unreadable as usize];
-            let begin = lane.buffers_offset_bytes;
-            let buffers = begin..begin + u64::from(lane.capacity) * 16 * 64;
+            let place = |buffer: u64| lane.buffers_offset_bytes + buffer * 16 * 64;
+            let buffers = place(buffers.start)..place(buffers.end);
             *bed.device.behaviour.refused_range.lock().unwrap() = Some(buffers);
+            let mut threads = [bed.thread(0), bed.thread(1)];
+            let dispatched = bed.commit_round_robin(&mut threads, 80);
             let stopped = recording.stop(&RunEnd {
                 dispatched: Some(dispatched),
                 ..RunEnd::default()
@@ -99,7 +108,7 @@ fn a_lane_that_cannot_be_read_keeps_no_other_from_being_salvaged() {
             let collected: Vec<(u32, u64)> = (stopped.verdict.cores.iter())
                 .map(|core| (core.core.expect("a kind of cores"), core.counts.collected))
                 .collect();
-            let expected = [0, 1].map(|core| (core, if core == unreadable { 0 } else { 5 }));
+            let expected = [0, 1].map(|core| (core, if core == unreadable { left } else { 40 }));
             assert_eq!(collected, expected);
             assert_next_run_is_sound(&mut bed);
         }
