@@ -134,7 +134,7 @@ impl Drain {
 
     /// Drains until `stop` is set, which is when the streams have ended or are given up, and a whole
     /// pass has found nothing; then salvages what was never handed over and reads the counters. A device that goes on
-    /// after that is not waited for: its lanes are retired.
+    /// after that is not waited for: its lanes are retired, unless it was said to go on.
     ///
     /// A driver that fails is not called again before the streams have ended; then what is left is
     /// tried once more, lane by lane.
@@ -185,7 +185,9 @@ impl Drain {
             if has_news {
                 idle = Idle::default();
                 last_passes -= u64::from(is_stopping);
-                if last_passes == 0 {
+                if last_passes == 0 && stop.device_goes_on() {
+                    return Ok(());
+                } else if last_passes == 0 {
                     return self.retire_endless(lanes);
                 }
             } else if is_stopping {
@@ -400,22 +402,25 @@ impl Drain {
         self.blocks.put(block);
     }
 
-    /// The run is over: reads the last counts and salvages what was never handed over. A lane
+    /// The run is over: salvages what was never handed over and reads the last counts. A lane
     /// that cannot be read does not keep the others from being salvaged; the first failure is told.
     ///
-    /// Where the device goes on, nothing is returned to it: it still fills what is salvaged here.
+    /// Where the device goes on, nothing is returned to it: it still fills what is salvaged here. It
+    /// counts before it records, so its counts, read behind the records, are of them all.
     pub(crate) fn finish(&mut self, outlet: &Outlet, device_goes_on: bool) -> Step<()> {
         self.region.pull_lane_devices()?;
-        let mut result = self.region.pull_counters();
-        if result.is_ok() {
-            self.after = Some(self.snapshot());
-        }
+        let mut result = Ok(());
         for index in 0..self.lanes.len() {
             let looked = self.lanes[index].look_at_free(&mut self.findings);
             result = result.and(looked);
             let salvaged = self.salvage(index, outlet, device_goes_on);
             result = result.and(salvaged);
         }
+        let counted = self.region.pull_counters();
+        if counted.is_ok() {
+            self.after = Some(self.snapshot());
+        }
+        result = result.and(counted);
         if device_goes_on {
             return result;
         }
@@ -426,7 +431,8 @@ impl Drain {
     /// Copies what is in the buffer that a lane was filling, and returns the buffer, unless the device
     /// goes on filling it: then the lane is not at rest, and is reset before the next run.
     fn salvage(&mut self, index: usize, outlet: &Outlet, device_goes_on: bool) -> Step<()> {
-        let Some(filled) = self.lanes[index].filling(&mut self.findings) else {
+        let lane = &mut self.lanes[index];
+        let Some(filled) = lane.filling(device_goes_on, &mut self.findings) else {
             return Ok(());
         };
         let copied = match self.lanes[index].has_arena() {

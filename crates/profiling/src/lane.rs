@@ -303,7 +303,13 @@ impl Lane {
     /// buffer, so this one is the host's; it is returned with [`Lane::give_back_filling`].
     ///
     /// Nothing is behind full buffers that still wait to be copied: the capture of a lane has no hole.
-    pub(crate) fn filling(&mut self, findings: &mut Findings) -> Option<Filled> {
+    /// The words of a device that goes on may be of several moments; where they do not fit together, it
+    /// keeps its buffer.
+    pub(crate) fn filling(
+        &mut self,
+        device_goes_on: bool,
+        findings: &mut Findings,
+    ) -> Option<Filled> {
         let device = self.region.lane_device(self.index);
         let (buffer, count) = (device.filling_buffer, device.filling_count);
         // An unchanged free head means that the line speaks of the buffer that was taken back before.
@@ -314,6 +320,10 @@ impl Lane {
         }
         let records = self.config.records_per_buffer;
         let expected = self.pool.filling();
+        let is_other = expected != Some(buffer) && buffer < self.config.capacity;
+        if device_goes_on && is_other {
+            return None;
+        }
         if expected != Some(buffer) || count > records {
             let name = self.name();
             findings.add(FindingKind::Corruption, 1, || {

@@ -226,16 +226,17 @@ impl Region {
         }
     }
 
-    /// The counters of a lane and core, each word read once.
+    /// The counters of a lane and core, each word read once; `total`, which grows first, is read last, so
+    /// that it is never short of the others.
     pub(crate) fn counters(&self, lane: u32, core: u32) -> CommitCounters {
         let header = self.layout.header();
         let line = header.counters.at(lane * header.core_count + core);
         let word = |field: usize| self.mapping.load64(line + field as u64, Ordering::Acquire);
         let dropped = offset_of!(CommitCounters, dropped);
         CommitCounters {
-            total: word(offset_of!(CommitCounters, total)),
             mismatched: word(offset_of!(CommitCounters, mismatched)),
             dropped: std::array::from_fn(|reason| word(dropped + reason * size_of::<u64>())),
+            total: word(offset_of!(CommitCounters, total)),
             reserved: [0; 2],
         }
     }

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use crate::support::{Bed, ControlRegion, DeviceThread, Gate, Sink, ended};
+use crate::support::{Bed, ControlRegion, DeviceThread, Gate, Sink, ended, record};
 use lanescope_abi::LaneHost;
 use lanescope_abi::capture::Policy;
 use lanescope_abi::control::DeviceError;
@@ -12,7 +12,8 @@ use lanescope_profiling::{LaneSettings, RunEnd, Stopped};
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::mem::offset_of;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const SETTINGS: LaneSettings = LaneSettings {
@@ -121,7 +122,9 @@ fn a_device_that_goes_on_keeps_the_buffer_it_fills() {
         let mut bed = Bed::new(is_coherent, 1, 1, SETTINGS);
         let recording = bed.start(Sink::default());
         let mut threads = [bed.thread(0)];
-        let dispatched = bed.commit_round_robin(&mut threads, 26);
+        let mut dispatched = bed.commit_round_robin(&mut threads, 26);
+        // The host has asked before it does so.
+        dispatched[0] -= 1;
         threads[0].wait_until_drained();
         let stopped = recording.stop(&RunEnd {
             device_goes_on: true,
@@ -140,6 +143,48 @@ fn a_device_that_goes_on_keeps_the_buffer_it_fills() {
         // It fills that one, hands it over, and takes the next.
         bed.commit_round_robin(&mut threads, 20);
         bed.assert_buffers_conserved();
+        assert_next_run_is_sound(&mut bed);
+    }
+}
+
+/// Whenever the host looks, the last time too, the device has just handed over a buffer and begun
+/// another. What it goes on to is not in the capture, and is no gap in it either.
+#[test]
+fn a_device_that_goes_on_and_on_is_not_waited_for_and_is_not_corrupt() {
+    for is_coherent in [true, false] {
+        let mut bed = Bed::new(is_coherent, 1, 1, SETTINGS);
+        let recording = bed.start(Sink::default());
+        let mut thread = bed.thread(0);
+        let first = bed.next_tokens[0];
+        let (run_id, lines) = (bed.run_id, thread.device);
+        let committed = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&committed);
+        bed.device.behaviour.on_look.set(move |range| {
+            for _ in 0..17 {
+                if range.start == lines && thread.has_room() {
+                    let token = first.advance(count.fetch_add(1, Ordering::Relaxed));
+                    thread.commit(&record(run_id, 0, token));
+                }
+            }
+        });
+        let stopped = recording.stop(&RunEnd {
+            device_goes_on: true,
+            ..RunEnd::default()
+        });
+        bed.device.behaviour.on_look.clear();
+        bed.next_tokens[0] = first.advance(committed.load(Ordering::Relaxed));
+        assert_eq!(stopped.verdict.outcome, Outcome::Partial);
+        assert_eq!(
+            kinds(&stopped),
+            HashSet::from([FindingKind::NotEnded, FindingKind::SilentLoss])
+        );
+        let sink = stopped.writer.unwrap().into_inner().unwrap();
+        let capture = Capture::from_bytes(&sink.bytes).unwrap();
+        let run = capture.run(run_id).unwrap().unwrap();
+        let tokens = run.task_records().flatten().map(|record| record.token);
+        let tokens: Vec<u32> = tokens.collect();
+        let expected = (0..stopped.verdict.totals.collected).map(|step| first.advance(step).raw());
+        assert_eq!(tokens, expected.collect::<Vec<_>>());
         assert_next_run_is_sound(&mut bed);
     }
 }
