@@ -355,6 +355,10 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// poisons the device.
     fn synchronize(&self, stream: StreamKind, limit: Duration) -> Result<()>;
 
+    /// Whether a program may still run: a wait on its stream ended without word of its end, success or
+    /// its own failure, and no later one had it. What the program may use is not released meanwhile.
+    fn is_overdue(&self) -> bool;
+
     /// Whether an earlier failure made the device unusable until it is opened anew.
     fn is_poisoned(&self) -> bool;
 }

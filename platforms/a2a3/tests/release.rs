@@ -48,8 +48,8 @@ fn count(calls: &[String], name: &str) -> usize {
     calls.iter().filter(|call| call.starts_with(name)).count()
 }
 
-/// A device with a launch under way, on which a wait has run out.
-fn late_device(driver: &FakeDriver) -> Arc<dyn Device> {
+/// A device with a launch under way.
+fn launched_device(driver: &FakeDriver) -> Arc<dyn Device> {
     let device = open(driver);
     let programs = programs(driver);
     device.load_programs(&programs).expect("delivered");
@@ -59,6 +59,13 @@ fn late_device(driver: &FakeDriver) -> Arc<dyn Device> {
         threads: 1,
     };
     device.launch(&launch, &|| ()).expect("launched");
+    driver.calls();
+    device
+}
+
+/// A device with a launch under way, on which a wait has run out.
+fn late_device(driver: &FakeDriver) -> Arc<dyn Device> {
+    let device = launched_device(driver);
     driver.fail("rtStreamSynchronizeWithTimeout", 0, LATE);
     let error = device.synchronize(StreamKind::Aicpu, LIMIT);
     let error = error.expect_err("a limit that passes");
@@ -95,6 +102,43 @@ fn memory_of_a_program_that_never_ends_is_left_to_the_forced_reset() {
     assert_eq!(calls.last().unwrap(), "aclrtResetDeviceForce");
     driver.stop_failing();
     assert!(!open(&driver).is_poisoned());
+}
+
+/// The echo of an earlier fault, the driver's own time limit, a stream it does not know: none of them
+/// says that the program has ended, whether it was waited for before the close or not.
+#[test]
+fn memory_of_a_program_whose_end_no_wait_tells_is_left_to_the_forced_reset() {
+    for code in [507_899, 507_000, 107_003] {
+        for is_waited_for in [true, false] {
+            let driver = build();
+            let device = launched_device(&driver);
+            let memory = device.allocate(64).unwrap();
+            driver.fail("rtStreamSynchronizeWithTimeout", 0, code);
+            if is_waited_for {
+                device.synchronize(StreamKind::Aicpu, LIMIT).unwrap_err();
+                assert!(device.is_overdue());
+            }
+            drop(device);
+            drop(memory);
+            let calls = driver.calls();
+            for call in ["rtFree", "rtDevBinaryUnRegister", "rtsBinaryUnload"] {
+                assert_eq!(count(&calls, call), 0, "{code}: {calls:?}");
+            }
+            assert_eq!(calls.last().unwrap(), "aclrtResetDeviceForce");
+        }
+    }
+}
+
+#[test]
+fn memory_of_a_program_that_has_failed_is_freed() {
+    let driver = build();
+    let device = launched_device(&driver);
+    let memory = device.allocate(64).unwrap();
+    driver.fail("rtStreamSynchronizeWithTimeout", 0, 507_018);
+    device.synchronize(StreamKind::Aicpu, LIMIT).unwrap_err();
+    assert!(!device.is_overdue());
+    drop(memory);
+    assert_eq!(count(&driver.calls(), "rtFree"), 1);
 }
 
 #[test]

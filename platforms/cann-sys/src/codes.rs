@@ -62,6 +62,16 @@ pub fn is_device_fault(code: i32) -> bool {
     )
 }
 
+/// Whether a code of a wait for a stream says that what was launched has come to its end, by a fault
+/// of its own or with its device process. Other refusals say nothing of what runs on the device.
+#[must_use]
+pub fn is_end_by_fault(code: i32) -> bool {
+    matches!(
+        code,
+        DEVICE_TASK_ABORT | 507_014 | 507_015 | 507_017 | 507_018 | 507_034 | 507_035 | 507_901
+    )
+}
+
 fn find(table: &[(i64, &'static str, &'static str)], code: i64) -> Code {
     let (name, hint) = table
         .iter()
@@ -254,5 +264,13 @@ mod tests {
     fn a_time_out_of_a_wait_is_no_device_fault() {
         assert!(!is_device_fault(STREAM_SYNC_TIMEOUT));
         assert!(is_device_fault(507_018));
+    }
+
+    #[test]
+    fn what_ends_a_task_is_a_device_fault_and_an_echo_ends_none() {
+        let ends: Vec<i32> = (0..600_000).filter(|&code| is_end_by_fault(code)).collect();
+        assert_eq!(ends.len(), 8);
+        assert!(ends.into_iter().all(is_device_fault));
+        assert!(is_device_fault(507_899) && !is_end_by_fault(507_899));
     }
 }

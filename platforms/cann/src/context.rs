@@ -40,7 +40,7 @@ pub struct Context {
     /// `rtSetDevice` calls that are undone when the context is dropped.
     opened: AtomicU32,
     fault: OnceLock<String>,
-    /// Streams on which a wait ran out and that have not been seen ended since.
+    /// Streams of which a wait has not seen the end, and no later one has.
     overdue: AtomicU32,
     /// Memory that the driver still holds for the host, and that is therefore not freed.
     left: Mutex<Vec<DeviceAddress>>,
@@ -317,7 +317,7 @@ impl Context {
         Ok(())
     }
 
-    /// Notes that a wait on a stream ran out.
+    /// Notes that a wait has not seen the end of a stream.
     pub(crate) fn stream_is_overdue(&self) {
         self.overdue.fetch_add(1, Ordering::AcqRel);
     }
@@ -353,7 +353,8 @@ impl Context {
         lock(&self.left).contains(&memory)
     }
 
-    fn is_overdue(&self) -> bool {
+    /// Whether a program may still run.
+    pub(crate) fn is_overdue(&self) -> bool {
         self.overdue.load(Ordering::Acquire) != 0
     }
 

@@ -224,6 +224,10 @@ impl Device for CannDevice {
         }
     }
 
+    fn is_overdue(&self) -> bool {
+        self.context.is_overdue()
+    }
+
     fn is_poisoned(&self) -> bool {
         self.context.is_poisoned()
     }

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::calls::function;
-use cann_sys::codes::{STREAM_SYNC_TIMEOUT, is_device_fault};
+use cann_sys::codes::{STREAM_SYNC_TIMEOUT, is_end_by_fault};
 use lanescope_platform::{PlatformError, Result, StreamKind};
 use std::ffi::c_void;
 use std::ptr;
@@ -21,7 +21,7 @@ pub(crate) struct Stream {
     handle: *mut c_void,
     /// Something was launched that no wait has seen the end of.
     is_busy: AtomicBool,
-    /// A wait ran out, and no later one has seen the end.
+    /// A wait has not seen that end, and no later one has.
     is_overdue: AtomicBool,
 }
 
@@ -55,35 +55,53 @@ impl Stream {
 
     /// Waits until everything launched so far is done.
     pub(crate) fn synchronize(&self, limit: Duration) -> Result<()> {
+        let waited = self.wait(limit);
+        self.note_end(
+            waited
+                .as_ref()
+                .is_ok_and(|&code| code == 0 || is_end_by_fault(code)),
+        );
+        let code = waited?;
+        if code == STREAM_SYNC_TIMEOUT {
+            return Err(PlatformError::Timeout {
+                stream: self.kind,
+                limit,
+            });
+        }
+        let result = self
+            .context
+            .runtime_result("rtStreamSynchronizeWithTimeout", code);
+        if let Err(error) = &result {
+            self.context.poison(&error.to_string());
+        }
+        result
+    }
+
+    /// The driver's code.
+    fn wait(&self, limit: Duration) -> Result<i32> {
         let function = function!(
             self.context.libraries().runtime,
             rtStreamSynchronizeWithTimeout
         )?;
         let _binding = self.context.bind()?;
         // SAFETY: the handle is alive until this stream is dropped.
-        let code = unsafe { function(self.handle, milliseconds(limit)) };
-        if code == STREAM_SYNC_TIMEOUT {
-            if !self.is_overdue.swap(true, Ordering::AcqRel) {
-                self.context.stream_is_overdue();
-            }
-            return Err(PlatformError::Timeout {
-                stream: self.kind,
-                limit,
-            });
+        Ok(unsafe { function(self.handle, milliseconds(limit)) })
+    }
+
+    /// A wait is over. Whatever else than an end it has seen, what was launched may still run.
+    fn note_end(&self, is_seen: bool) {
+        if is_seen {
+            self.is_busy.store(false, Ordering::Relaxed);
         }
-        // Any other refusal says nothing of what runs on the device.
-        let has_ended = code == 0 || is_device_fault(code);
-        if has_ended && self.is_overdue.swap(false, Ordering::AcqRel) {
-            self.context.stream_has_ended();
+        let is_overdue = self.is_busy.load(Ordering::Relaxed);
+        match (
+            self.is_overdue.swap(is_overdue, Ordering::AcqRel),
+            is_overdue,
+        ) {
+            (false, true) => self.context.stream_is_overdue(),
+            (true, false) => self.context.stream_has_ended(),
+            _ => {}
         }
-        let result = self
-            .context
-            .runtime_result("rtStreamSynchronizeWithTimeout", code);
-        match &result {
-            Ok(()) => self.is_busy.store(false, Ordering::Relaxed),
-            Err(error) => self.context.poison(&error.to_string()),
-        }
-        result
     }
 }
 

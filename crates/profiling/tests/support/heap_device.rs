@@ -296,6 +296,10 @@ impl Device for HeapDevice {
         Ok(())
     }
 
+    fn is_overdue(&self) -> bool {
+        false
+    }
+
     fn is_poisoned(&self) -> bool {
         self.behaviour.is_dead.load(Ordering::Relaxed)
     }

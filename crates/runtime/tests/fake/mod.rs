@@ -11,7 +11,7 @@ use lanescope_platform::{
 };
 use lanescope_runtime::Build;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -29,6 +29,7 @@ pub struct FakeDevice {
     script: Mutex<Script>,
     /// What the AICPU stream returns, last first; then success.
     pub synchronize: Mutex<Vec<PlatformError>>,
+    is_overdue: AtomicBool,
     /// Happens on the device while the host waits for what `synchronize` returns.
     pub meanwhile: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
     pub refuse_launch: Mutex<Option<PlatformError>>,
@@ -62,6 +63,7 @@ impl FakeDevice {
             allocations: AtomicUsize::new(0),
             script: Mutex::new(Box::new(|_, _| Ok(()))),
             synchronize: Mutex::default(),
+            is_overdue: AtomicBool::new(false),
             meanwhile: Mutex::default(),
             refuse_launch: Mutex::default(),
             refuse_thread: Mutex::default(),
@@ -291,12 +293,13 @@ impl Device for FakeDevice {
         if stream == StreamKind::Aicore {
             return Ok(());
         }
-        match self
+        let error = self
             .synchronize
             .lock()
             .expect("no test panics with it held")
-            .pop()
-        {
+            .pop();
+        self.is_overdue.store(error.is_some(), Ordering::Relaxed);
+        match error {
             None => Ok(()),
             Some(error) => {
                 // Long enough for the watching thread to look.
@@ -308,6 +311,10 @@ impl Device for FakeDevice {
                 Err(error)
             }
         }
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.is_overdue.load(Ordering::Relaxed)
     }
 
     fn is_poisoned(&self) -> bool {

@@ -28,6 +28,16 @@ fn one_cluster() -> RunOptions {
     }
 }
 
+fn refused() -> PlatformError {
+    PlatformError::Driver {
+        call: "rtStreamSynchronizeWithTimeout",
+        code: 507_899,
+        name: "DRV_INTERNAL",
+        hint: "",
+        detail: String::new(),
+    }
+}
+
 fn late() -> PlatformError {
     PlatformError::Timeout {
         stream: StreamKind::Aicpu,
@@ -64,6 +74,17 @@ fn one_finished_task_is_news_enough() {
 
 #[test]
 fn a_session_whose_program_never_ended_starts_no_other_run() {
+    // The wait, the grace after the abort, and the last look.
+    assert_stuck_after(vec![late(), late(), late()]);
+}
+
+#[test]
+fn a_session_that_was_never_told_of_the_end_starts_no_other_run() {
+    // The wait and the last look.
+    assert_stuck_after(vec![refused(), refused()]);
+}
+
+fn assert_stuck_after(waits: Vec<PlatformError>) {
     let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
     let mut session = open(&device, &build);
     let launches = Arc::new(Mutex::new(0));
@@ -75,9 +96,7 @@ fn a_session_whose_program_never_ended_starts_no_other_run() {
             Ok(())
         }
     });
-    // The wait, the grace after the abort, and the last look.
-    let lates = [late(), late(), late()];
-    device.synchronize.lock().expect("no panic").extend(lates);
+    device.synchronize.lock().expect("no panic").extend(waits);
     session.run(&graph(), &one_cluster()).expect_err("no news");
     let error = session.run(&graph(), &one_cluster()).expect_err("stuck");
     let RuntimeError::Platform { source, .. } = error else {
