@@ -226,6 +226,14 @@ impl Collectors {
 }
 
 impl Lanes {
+    /// Lanes of one thread in which a commit may wait for a buffer; into those of others the executor
+    /// commits nothing.
+    pub(crate) fn blocking(&self) -> u32 {
+        let is_blocking = |(_, settings): &&(Kind, LaneSettings)| settings.policy == Policy::Block;
+        let count = self.kinds.iter().filter(is_blocking).count();
+        u32::try_from(count).expect("few kinds")
+    }
+
     /// A collector for each kind of lanes.
     pub(crate) fn collectors(&self, chip: &ChipInfo) -> Vec<Box<dyn Collector>> {
         let collector = |&(kind, settings): &(Kind, LaneSettings)| -> Box<dyn Collector> {

@@ -51,7 +51,7 @@ pub struct RunOptions {
 /// The time limits of a run; each layer gives up before the one above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest wait of one commit for a free buffer, in device time.
+    /// Longest wait of one commit for a free buffer of one lane, in device time.
     pub block: Duration,
     /// Longest wait of a core or AICPU thread for the other at start and end, in device time.
     pub handshake: Duration,
@@ -115,6 +115,23 @@ impl Limits {
         }
         Ok(())
     }
+
+    /// Refuses a block limit that the scheduler's does not outlast in so many lanes: a thread that
+    /// commits may wait in one after the other, and finishes no task meanwhile.
+    fn check_block(&self, lanes: u32) -> Result<()> {
+        let (block, scheduler) = (self.block, self.scheduler);
+        let longest = block.saturating_mul(lanes);
+        if longest < scheduler {
+            return Ok(());
+        }
+        Err(refuse(
+            "limits",
+            format!(
+                "block ({block:?}), in {lanes} lanes one after the other ({longest:?}), must be less \
+                 than scheduler ({scheduler:?})"
+            ),
+        ))
+    }
 }
 
 /// The shape of one launch, checked.
@@ -140,6 +157,8 @@ impl Shape {
     ) -> Result<Self> {
         options.limits.check()?;
         options.collectors.check(chip)?;
+        let lanes = options.collectors.lanes(options.limits.block);
+        options.limits.check_block(lanes.blocking())?;
         if options.capture.is_some() && options.collectors.is_empty() {
             return Err(refuse(
                 "capture",
@@ -240,6 +259,21 @@ mod tests {
         };
         let text = limits.check().expect_err("refused").to_string();
         assert!(text.contains("sync (11.4s) must be at least"), "{text}");
+    }
+
+    #[test]
+    fn a_block_in_every_lane_is_less_than_the_scheduler_waits() {
+        let limits = Limits {
+            block: Duration::from_secs(6),
+            ..Limits::default()
+        };
+        limits.check().expect("ordered");
+        limits.check_block(1).expect("6 s of 10 s");
+        let text = limits.check_block(3).expect_err("18 s").to_string();
+        assert_eq!(
+            text,
+            "limits: block (6s), in 3 lanes one after the other (18s), must be less than scheduler (10s)"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A session over a device of heap memory: what it uploads, what it makes of what comes back.
 
 use crate::fake::{FakeBuild, FakeDevice};
+use lanescope_abi::capture::Policy;
 use lanescope_abi::control::{
     CONTROL_MAGIC, CoreConfig, DeviceError, GraphTask, HostLine, Phase, SchedulerWords,
     ThreadStatus,
@@ -467,6 +468,32 @@ fn options_that_cannot_be_are_refused_by_name() {
         ..Limits::default()
     };
     assert!(refused(&RunOptions { limits, ..base() }).starts_with("limits: op"));
+    let limits = Limits {
+        block: Duration::from_secs(6),
+        ..Limits::default()
+    };
+    let recorded = |level, policy| RunOptions {
+        collectors: Collectors {
+            swimlane: SwimlaneOptions {
+                level,
+                lanes: LaneOptions {
+                    policy,
+                    ..LaneOptions::default()
+                },
+            },
+            ..Collectors::default()
+        },
+        limits,
+        ..base()
+    };
+    for sound in [recorded(2, Policy::Block), recorded(3, Policy::DropNewest)] {
+        session.check(&graph, &sound).expect("6 s at most");
+    }
+    let text = refused(&recorded(3, Policy::Block));
+    assert!(
+        text.starts_with("limits: block (6s), in 2 lanes one after the other (12s)"),
+        "{text}"
+    );
 }
 
 #[test]
