@@ -315,7 +315,7 @@ fn open_capture(
     let sink: Sink = match &path {
         None => Box::new(io::sink()),
         Some(path) => {
-            Box::new(File::create(path).map_err(|source| cannot_write(path.clone(), source))?)
+            Box::new(new_file(path).map_err(|source| cannot_write(path.clone(), source))?)
         }
     };
     let described = CaptureWriter::new(sink).and_then(|mut writer| {
@@ -326,6 +326,15 @@ fn open_capture(
         Ok(writer)
     });
     described.map_err(|source| cannot_write(path.unwrap_or_default(), source))
+}
+
+/// A file of its own under the name: a writer thread that was given up in an earlier run still has the
+/// one that was there, and what it writes at last must not lie in this capture.
+fn new_file(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => File::create_new(path),
+    }
 }
 
 /// One name per number: functions that share one are rows of one kind.

@@ -4,6 +4,7 @@ mod builds;
 mod collectors;
 #[path = "../fake/mod.rs"]
 mod fake;
+mod files;
 mod hostile;
 mod runs;
 mod waits;
