@@ -155,7 +155,7 @@ impl Recorder {
                 failed = Some(error);
             }
         }
-        write_verdict(folder.as_deref(), &stopped.verdict)?;
+        let written = write_verdict(folder.as_deref(), &stopped.verdict);
         // Where the device could not be read, queues and pool may disagree with it: the next run
         // gets a new region; not while a program may still use the old one.
         let is_unread = |finding: &Finding| finding.kind == FindingKind::ReadFailed;
@@ -163,8 +163,13 @@ impl Recorder {
             self.profiler = None;
         }
         if let Some(source) = failed {
+            // The verdict beside the capture may have failed as a consequence.
+            if let Err(error) = written {
+                log::warn!("{error}");
+            }
             return Err(cannot_write(capture.unwrap_or_default(), source));
         }
+        written?;
         Ok(Recorded {
             verdict: stopped.verdict,
             capture,

@@ -35,6 +35,8 @@ pub struct FakeDevice {
     pub refuse_launch: Mutex<Option<PlatformError>>,
     /// What the next thread that attaches gets.
     pub refuse_thread: Mutex<Option<PlatformError>>,
+    /// No view of its memory can be brought up to date.
+    pub refuse_reads: Arc<AtomicBool>,
     /// Entries of the table of counter pages that it gives.
     pub counter_pages: AtomicU64,
     /// How often it was asked for that table.
@@ -67,6 +69,7 @@ impl FakeDevice {
             meanwhile: Mutex::default(),
             refuse_launch: Mutex::default(),
             refuse_thread: Mutex::default(),
+            refuse_reads: Arc::default(),
             counter_pages: AtomicU64::new(75),
             counter_pages_asked: AtomicU32::new(0),
         })
@@ -129,6 +132,17 @@ impl Memory {
     }
 }
 
+/// What a driver says that can say no more.
+pub fn refusal(call: &'static str) -> PlatformError {
+    PlatformError::Driver {
+        call,
+        code: 507_899,
+        name: "DRV_INTERNAL",
+        hint: "",
+        detail: String::new(),
+    }
+}
+
 fn host_address(device: u64) -> *mut u8 {
     let host = usize::try_from(device - DEVICE_BASE).expect("it was made from a host address");
     std::ptr::with_exposed_provenance_mut(host)
@@ -163,6 +177,7 @@ impl DeviceMemory for HeapMemory {
 struct HeapMapping {
     memory: Arc<dyn DeviceMemory>,
     bytes: u64,
+    refuse_reads: Arc<AtomicBool>,
 }
 
 impl Mapping for HeapMapping {
@@ -184,7 +199,10 @@ impl Mapping for HeapMapping {
 
     fn invalidate(&self, range: Range) -> Result<()> {
         assert!(range.end <= self.bytes);
-        Ok(())
+        match self.refuse_reads.load(Ordering::Relaxed) {
+            true => Err(refusal("rtMemcpy")),
+            false => Ok(()),
+        }
     }
 
     fn flush(&self, range: Range) -> Result<()> {
@@ -244,6 +262,7 @@ impl Device for FakeDevice {
         Ok(Box::new(HeapMapping {
             memory: Arc::clone(memory),
             bytes,
+            refuse_reads: Arc::clone(&self.refuse_reads),
         }))
     }
 

@@ -3,11 +3,16 @@
 use crate::fake::{FakeBuild, FakeDevice};
 use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile};
 use lanescope_platform::Device;
-use lanescope_runtime::{Collectors, CoreType, Graph, RunOptions, Session, SessionOptions};
-use std::fs;
+use lanescope_runtime::{
+    Collectors, CoreType, Graph, RunOptions, RuntimeError, Session, SessionOptions,
+};
+use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 fn graph() -> Graph {
     let mut graph = Graph::new("one");
@@ -46,7 +51,7 @@ fn a_block_that_is_written_late_is_not_in_the_capture_of_the_next_run() {
         .join(CAPTURE_FILE_NAME);
     session.run(&graph(), &options).expect("runs");
     // What a writer thread has that was given up.
-    let mut left_behind = fs::File::options().append(true).open(&path).expect("opens");
+    let mut left_behind = File::options().append(true).open(&path).expect("opens");
     let outcome = session.run(&graph(), &options).expect("runs");
     left_behind.write_all(b"late").expect("there is room");
     let file = CaptureFile::open(&path).expect("a capture");
@@ -55,4 +60,72 @@ fn a_block_that_is_written_late_is_not_in_the_capture_of_the_next_run() {
     let runs = capture.runs().expect("decodes");
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].verdict(), Some(&outcome.verdict));
+}
+
+/// The disk is full, and the folder is gone.
+#[test]
+fn the_first_write_that_fails_is_the_error_of_the_run() {
+    let (device, _build, mut session, options) = recording();
+    let folder = options.capture.clone().expect("given");
+    device.set_script(move |memory, launch| {
+        memory.finish(launch, 0);
+        let path = folder.join(CAPTURE_FILE_NAME);
+        fill_disk_under(&path);
+        fs::remove_dir_all(&folder).expect("removes");
+        Ok(())
+    });
+    let error = session.run(&graph(), &options).expect_err("a full disk");
+    let RuntimeError::Capture { path, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(path.ends_with(CAPTURE_FILE_NAME), "{error}");
+}
+
+/// Whoever writes to the file, which this process has open once, finds the disk full.
+fn fill_disk_under(path: &Path) {
+    let path = fs::canonicalize(path).expect("it is there");
+    let mut open = fs::read_dir("/proc/self/fd").expect("lists");
+    let number = open.find_map(|entry| {
+        let entry = entry.expect("lists");
+        let is_it = fs::read_link(entry.path()).is_ok_and(|target| target == path);
+        is_it.then(|| entry.file_name().to_str()?.parse().ok())?
+    });
+    // SAFETY:
+    // - The descriptor is open: its owner, the writer of the run, waits for the launch that this is in.
+    // - The owner closes it: this second one is never dropped.
+    let file = unsafe { OwnedFd::from_raw_fd(number.expect("it is open")) };
+    let full = File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("opens");
+    rustix::io::dup2(&full, &mut ManuallyDrop::new(file)).expect("replaces");
+}
+
+#[test]
+fn a_region_that_could_not_be_read_is_not_used_again_whatever_became_of_the_files() {
+    let (device, _build, mut session, options) = recording();
+    session.run(&graph(), &options).expect("runs");
+    let before = device.allocations.load(Ordering::Relaxed);
+    let folder = options.capture.clone().expect("given");
+    let refuse_reads = Arc::clone(&device.refuse_reads);
+    device.set_script(move |memory, launch| {
+        memory.finish(launch, 0);
+        refuse_reads.store(true, Ordering::Relaxed);
+        fs::remove_dir_all(&folder).expect("removes");
+        Ok(())
+    });
+    session.run(&graph(), &options).expect_err("no folder");
+    device.refuse_reads.store(false, Ordering::Relaxed);
+    device.set_script(|memory, launch| {
+        memory.finish(launch, 0);
+        Ok(())
+    });
+    fs::create_dir(options.capture.as_ref().expect("given")).expect("creates");
+    session.run(&graph(), &options).expect("runs");
+    let after = device.allocations.load(Ordering::Relaxed);
+    assert_eq!(
+        after,
+        before + 1,
+        "the region of the third run is a new one"
+    );
 }

@@ -29,13 +29,7 @@ fn one_cluster() -> RunOptions {
 }
 
 fn refused() -> PlatformError {
-    PlatformError::Driver {
-        call: "rtStreamSynchronizeWithTimeout",
-        code: 507_899,
-        name: "DRV_INTERNAL",
-        hint: "",
-        detail: String::new(),
-    }
+    fake::refusal("rtStreamSynchronizeWithTimeout")
 }
 
 fn late() -> PlatformError {
