@@ -12,12 +12,44 @@ use lanescope_platform::{
 use lanescope_runtime::Build;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// What the device adds to a host address, so that nobody can mix the two up.
 const DEVICE_BASE: u64 = 0x1000_0000_0000_0000;
+
+/// The wait of a session that only looks; its run is not watched any more.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
+/// No session takes so long to look at a run.
+const HANG: Duration = Duration::from_secs(120);
+
+/// The looks of the thread that watches a run.
+#[derive(Debug, Default)]
+pub struct Looks {
+    count: Mutex<u64>,
+    grown: Condvar,
+}
+
+impl Looks {
+    /// Counts one.
+    pub fn add(&self) {
+        *self.count.lock().expect("no panic") += 1;
+        self.grown.notify_all();
+    }
+
+    /// Waits for another one.
+    pub fn wait_for_another(&self) {
+        let count = self.count.lock().expect("no panic");
+        let before = *count;
+        let waited = self
+            .grown
+            .wait_timeout_while(count, HANG, |count| *count == before);
+        let (count, _) = waited.expect("no panic");
+        assert!(*count != before, "nobody watches the run");
+    }
+}
 
 /// What the device programs do, from launch to end.
 pub type Script = Box<dyn Fn(&Memory, &Launch) -> Result<()> + Send + Sync>;
@@ -30,7 +62,7 @@ pub struct FakeDevice {
     /// What the AICPU stream returns, last first; then success.
     pub synchronize: Mutex<Vec<PlatformError>>,
     is_overdue: AtomicBool,
-    /// Happens on the device while the host waits for what `synchronize` returns.
+    /// Happens on the device while the host waits for what `synchronize` returns, but for a moment.
     pub meanwhile: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
     pub refuse_launch: Mutex<Option<PlatformError>>,
     /// What the next thread that attaches gets.
@@ -308,7 +340,7 @@ impl Device for FakeDevice {
         (self.script.lock().expect("no test panics with it held"))(&self.memory, launch)
     }
 
-    fn synchronize(&self, stream: StreamKind, _: Duration) -> Result<()> {
+    fn synchronize(&self, stream: StreamKind, limit: Duration) -> Result<()> {
         if stream == StreamKind::Aicore {
             return Ok(());
         }
@@ -321,10 +353,10 @@ impl Device for FakeDevice {
         match error {
             None => Ok(()),
             Some(error) => {
-                // Long enough for the watching thread to look.
-                std::thread::sleep(Duration::from_millis(150));
                 let meanwhile = self.meanwhile.lock().expect("no test panics with it held");
-                if let Some(meanwhile) = &*meanwhile {
+                if let Some(meanwhile) = &*meanwhile
+                    && limit > A_MOMENT
+                {
                     meanwhile();
                 }
                 Err(error)

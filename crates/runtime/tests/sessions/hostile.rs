@@ -1,6 +1,6 @@
 //! Status lines that hold nonsense: the run ends, in a verdict or an error that is short and names it.
 
-use crate::fake::{FakeBuild, FakeDevice, Memory};
+use crate::fake::{FakeBuild, FakeDevice, Looks, Memory};
 use lanescope_abi::Section;
 use lanescope_abi::control::{ControlHeader, CoreAnswer, CoreOrder, ThreadStatus};
 use lanescope_abi::hash::{FIELDS, Field};
@@ -298,13 +298,17 @@ fn progress_beyond_the_graph_is_no_progress() {
         Ok(())
     };
     bed.device.set_script(script);
-    let count = AtomicU64::new(0);
+    let (count, looks) = (AtomicU64::new(0), Arc::new(Looks::default()));
+    let seen = Arc::clone(&looks);
+    *bed.device.meanwhile.lock().expect("no panic") =
+        Some(Box::new(move || looks.wait_for_another()));
     bed.session.on_progress(move |progress| {
         assert!(progress.completed <= progress.total);
         let line = place.lock().expect("no panic").expect("it was launched");
         let completed = std::mem::offset_of!(ThreadStatus, completed) as u64;
         let count = count.fetch_add(1, Ordering::Relaxed) + 1;
         Memory.write(line + completed, &(count * 10));
+        seen.add();
     });
     let options = RunOptions {
         clusters: Some(1),

@@ -1,6 +1,6 @@
 //! A session over a device of heap memory: what it uploads, what it makes of what comes back.
 
-use crate::fake::{FakeBuild, FakeDevice};
+use crate::fake::{FakeBuild, FakeDevice, Looks};
 use lanescope_abi::capture::Policy;
 use lanescope_abi::control::{
     CONTROL_MAGIC, CoreConfig, DeviceError, GraphTask, HostLine, Phase, SchedulerWords,
@@ -294,11 +294,15 @@ fn the_host_waits_on_while_tasks_finish() {
         memory.write(launch.control.0 + header.threads.at(0), &status);
         Ok(())
     });
-    let told = Arc::new(Mutex::new(Vec::new()));
+    let (told, looks) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Looks::default()));
     session.on_progress({
-        let told = Arc::clone(&told);
-        move |progress| told.lock().expect("no panic").push(progress)
+        let (told, looks) = (Arc::clone(&told), Arc::clone(&looks));
+        move |progress| {
+            told.lock().expect("no panic").push(progress);
+            looks.add();
+        }
     });
+    *device.meanwhile.lock().expect("no panic") = Some(Box::new(move || looks.wait_for_another()));
     let (graph, _) = join();
     session
         .run(&graph, &one_cluster())
