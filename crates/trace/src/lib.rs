@@ -49,7 +49,7 @@ pub use error::TraceError;
 pub use functions::Functions;
 pub use lanescope_abi::record::{Dtype, MAX_RANK, PMU_COUNTERS, Role, Stage};
 pub use lanescope_abi::{Chip, CoreType, Kind, PmuCounter, PmuEvent};
-pub use lanescope_capture::{Clock, DeviceInfo, FindingKind, Outcome, Verdict};
+pub use lanescope_capture::{Clock, CoreCounts, Counts, DeviceInfo, FindingKind, Outcome, Verdict};
 pub use paged::Paged;
 pub use phase::{Orchestrator, OrchestratorPhase, PhaseLoss, SchedulerPhase};
 pub use pmu::{JoinedPmu, JoinedTask, PmuRow, PmuUnit};

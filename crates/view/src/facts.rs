@@ -35,6 +35,8 @@ pub(crate) struct Facts<'a> {
     counters: Option<CounterFacts>,
     path: Option<PathFacts>,
     losses: &'static [&'static str],
+    /// The first kind of loss that is of a thread, not of a core.
+    thread_losses_from: u64,
     lost_records: u64,
     edges: u64,
     verdict: Option<VerdictFacts>,
@@ -146,6 +148,7 @@ impl<'a> Facts<'a> {
             counters: parts.counters.clone(),
             path: parts.path,
             losses: &losses::KINDS,
+            thread_losses_from: losses::PHASE_BEFORE,
             lost_records: parts.lost_records,
             edges: parts.edges.edges,
             verdict: verdict(trace),

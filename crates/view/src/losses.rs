@@ -2,19 +2,25 @@
 
 use crate::base::Base;
 use crate::columns::{Columns, Values};
-use lanescope_trace::{Kind, Session, Task, Trace, lost_before, lost_between};
+use lanescope_trace::{CoreCounts, Kind, Session, Task, Trace, lost_before, lost_between};
 
-/// The kinds of marks, by number.
-pub(crate) const KINDS: [&str; 4] = [
+/// The kinds of marks, by number; those from [`PHASE_BEFORE`] on are of threads, the others of cores.
+pub(crate) const KINDS: [&str; 7] = [
     "task records lost before this task",
     "task records lost after this task",
+    "task records lost, all of this core",
     "records of another kind lost on this core",
     "phase records lost before this phase",
+    "phase records lost after this phase",
+    "phase records lost, all of this thread",
 ];
 const BEFORE: u64 = 0;
 const AFTER: u64 = 1;
-const OTHER: u64 = 2;
-const PHASE: u64 = 3;
+const ALL: u64 = 2;
+const OTHER: u64 = 3;
+pub(crate) const PHASE_BEFORE: u64 = 4;
+const PHASE_AFTER: u64 = 5;
+const PHASE_ALL: u64 = 6;
 
 /// Marks under way.
 #[derive(Debug)]
@@ -81,28 +87,11 @@ impl Losses {
 
     /// What the verdict and the lanes of phases know beyond the gaps between tokens.
     pub(crate) fn finish(mut self, trace: &Trace, columns: &mut Columns) -> u64 {
-        for loss in trace.phase_losses() {
-            self.mark(loss.thread.into(), PHASE, Some(loss.at_ticks), loss.count);
+        for thread in trace.threads() {
+            self.phases(trace, thread);
         }
-        for counts in trace
-            .verdict()
-            .into_iter()
-            .flat_map(|verdict| &verdict.cores)
-        {
-            let Some(core) = counts.core else { continue };
-            let Some(progress) = self.cores.get(core as usize) else {
-                continue;
-            };
-            let missing = counts.counts.total.saturating_sub(counts.counts.collected);
-            let (kind, count) = match counts.kind {
-                Kind::TASK => (AFTER, missing.saturating_sub(progress.lost)),
-                Kind::PHASE => continue,
-                _ => (OTHER, missing),
-            };
-            if count > 0 {
-                let at = progress.latest.and_then(|task| task.last_ticks());
-                self.mark(core.into(), kind, at, count);
-            }
+        for counts in counts_of(trace).filter(|counts| counts.kind != Kind::PHASE) {
+            self.core(counts);
         }
         let names = ["track", "kind", "at", "count"];
         for (name, values) in names.into_iter().zip(self.marks) {
@@ -110,4 +99,60 @@ impl Losses {
         }
         self.records
     }
+
+    /// Gaps between the phases of a thread, and what its verdict misses beyond them.
+    fn phases(&mut self, trace: &Trace, thread: u32) {
+        let mut told = 0_u64;
+        let losses = trace.phase_losses().iter();
+        for loss in losses.filter(|loss| loss.thread == thread) {
+            told = told.saturating_add(loss.count);
+            let at = Some(loss.at_ticks);
+            self.mark(thread.into(), PHASE_BEFORE, at, loss.count);
+        }
+        let counts = counts_of(trace)
+            .filter(|counts| counts.kind == Kind::PHASE && counts.thread == thread)
+            .map(missing);
+        let rest = counts.fold(0, u64::saturating_add).saturating_sub(told);
+        if rest > 0 {
+            let at = last_phase_end(trace, thread);
+            let kind = if at.is_some() { PHASE_AFTER } else { PHASE_ALL };
+            self.mark(thread.into(), kind, at, rest);
+        }
+    }
+
+    /// What the verdict misses of a core beyond the gaps between its tokens.
+    fn core(&mut self, counts: &CoreCounts) {
+        let Some(core) = counts.core else { return };
+        let Some(progress) = self.cores.get(core as usize) else {
+            return;
+        };
+        let at = progress.latest.and_then(|task| task.last_ticks());
+        let (kind, count) = match counts.kind {
+            Kind::TASK if progress.latest.is_none() => (ALL, missing(counts)),
+            Kind::TASK => (AFTER, missing(counts).saturating_sub(progress.lost)),
+            _ => (OTHER, missing(counts)),
+        };
+        if count > 0 {
+            self.mark(core.into(), kind, at, count);
+        }
+    }
+}
+
+fn counts_of(trace: &Trace) -> impl Iterator<Item = &CoreCounts> {
+    let verdict = trace.verdict().into_iter();
+    verdict.flat_map(|verdict| &verdict.cores)
+}
+
+/// Records that the device counted and the source does not have.
+const fn missing(counts: &CoreCounts) -> u64 {
+    counts.counts.total.saturating_sub(counts.counts.collected)
+}
+
+/// When the last known phase of a thread ended.
+fn last_phase_end(trace: &Trace, thread: u32) -> Option<u64> {
+    let scheduler = trace.scheduler_phases(thread).map(|phase| phase.end_ticks);
+    let orchestrator = trace
+        .orchestrator_phases(thread)
+        .map(|phase| phase.end_ticks);
+    scheduler.chain(orchestrator).filter(|&end| end > 0).max()
 }

@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::ZlibDecoder;
 use lanescope_trace::synth::Synth;
-use lanescope_trace::{EdgeTable, Functions, Session, Task, Trace, TraceParts};
+use lanescope_trace::{CoreCounts, Counts, EdgeTable, Functions, Kind, SchedulerPhase};
+use lanescope_trace::{Session, Task, Trace, TraceParts, Verdict};
 use lanescope_view::{ViewError, write};
 use serde_json::Value;
 use std::io::Read;
@@ -229,6 +230,78 @@ fn a_task_of_several_blocks_is_met_at_its_first_row() {
         page.facts["notes"][0],
         "1 edges name a task that has no row"
     );
+}
+
+/// Rows of a verdict: kind, thread, core, made, collected.
+fn verdict(rows: &[(Kind, u32, Option<u32>, u64, u64)]) -> Verdict {
+    let cores = rows.iter().map(|&(kind, thread, core, total, collected)| {
+        let counts = Counts {
+            total,
+            collected,
+            ..Counts::default()
+        };
+        CoreCounts {
+            kind,
+            thread,
+            core,
+            dispatched: 0,
+            counts,
+        }
+    });
+    Verdict {
+        cores: cores.collect(),
+        ..Verdict::new(1)
+    }
+}
+
+#[test]
+fn every_record_that_the_verdict_misses_has_a_mark() {
+    let mut parts = one_task([5, 9]);
+    parts.session.threads = 2;
+    let other = Task {
+        core: 1,
+        ..parts.tasks[0]
+    };
+    parts.tasks.push(other);
+    parts.scheduler_phases = vec![vec![SchedulerPhase {
+        start_ticks: 6,
+        end_ticks: 8,
+        ..SchedulerPhase::default()
+    }]];
+    parts.verdict = Some(verdict(&[
+        (Kind::TASK, 0, Some(0), 4, 1),
+        (Kind::PMU, 0, Some(1), 6, 1),
+        (Kind::PHASE, 0, None, 8, 1),
+        (Kind::PHASE, 1, None, 9, 0),
+    ]));
+    let page = Page::of(&Trace::new(parts));
+    let texts = page.facts["losses"].as_array().unwrap();
+    let of_threads = page.facts["thread_losses_from"].as_u64().unwrap();
+    let [kinds, tracks, places, counts] =
+        ["kind", "track", "at", "count"].map(|name| page.column(&format!("loss_{name}")));
+    let marks: Vec<_> = (0..kinds.len())
+        .map(|mark| {
+            let text = texts[usize::try_from(kinds[mark]).unwrap()].as_str();
+            let is_of_thread = kinds[mark] >= of_threads;
+            (
+                text.unwrap(),
+                is_of_thread,
+                tracks[mark],
+                places[mark],
+                counts[mark],
+            )
+        })
+        .collect();
+    assert_eq!(
+        marks,
+        [
+            ("phase records lost after this phase", true, 0, 4, 7),
+            ("phase records lost, all of this thread", true, 1, 1, 9),
+            ("task records lost after this task", false, 0, 5, 3),
+            ("records of another kind lost on this core", false, 1, 5, 5),
+        ]
+    );
+    assert_eq!(page.facts["lost_records"], 24);
 }
 
 #[test]
