@@ -41,7 +41,7 @@ MODEL = """() => {
     })),
     phases: Array.from(scheduler.start, (start, item) => ({
       thread: run.scheduler.firsts.findIndex((first, i) => item < run.scheduler.firsts[i + 1]),
-      phase: lanescope.phaseName("scheduler", item),
+      phase: lanescope.paints.phaseName("scheduler", item),
       start: us(start),
       end: us(scheduler.end[item]),
       loop: scheduler.round[item],
@@ -174,7 +174,7 @@ class Contents(PageTest):
               const { firsts, start, end, submit, id_low, id_high } = run.orchestrator;
               return Array.from(start, (_, item) => [
                 firsts.findIndex((first, i) => item >= first && item < firsts[i + 1]),
-                lanescope.phaseName("orchestrator", item),
+                lanescope.paints.phaseName("orchestrator", item),
                 submit[item],
                 ((BigInt(id_high[item]) << 32n) | BigInt(id_low[item])).toString(),
                 (run.nanoseconds(end[item] - start[item]) / 1000).toFixed(3),
@@ -251,7 +251,7 @@ class Drawing(PageTest):
                 name: run.functionName(row),
                 id: run.idOf(row),
                 core: run.facts.cores[run.coreOf(row)].name,
-                start: lanescope.panels.tickText(run.tasks.start[row]),
+                start: run.tickText(run.tasks.start[row]),
                 colour: lanescope.functionCss(run.tasks.func[row]),
               };
             }""",
@@ -503,7 +503,7 @@ class Use(PageTest):
         page.locator("#panel-functions .row").first.click()
         bars = page.locator(".histogram g")
         counts = [int(bar.get_attribute("data-count")) for bar in bars.all()]
-        total = page.evaluate("lanescope.panels.totals[0].known")
+        total = page.evaluate("lanescope.totals[0].known")
         self.assertEqual(sum(counts), total)
         place = counts.index(max(counts))
         bars.nth(place).click()

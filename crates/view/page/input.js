@@ -141,13 +141,13 @@ class Input {
   controls() {
     const { page } = this;
     const on = (id, type, act) => document.getElementById(id).addEventListener(type, act);
-    on("query", "input", (event) => page.search(event.target.value));
+    on("query", "input", (event) => page.finder.search(event.target.value));
     on("search", "submit", (event) => {
       event.preventDefault();
-      page.step(1);
+      page.finder.step(1);
     });
-    on("next-match", "click", () => page.step(1));
-    on("previous-match", "click", () => page.step(-1));
+    on("next-match", "click", () => page.finder.step(1));
+    on("previous-match", "click", () => page.finder.step(-1));
     on("colouring", "change", (event) => page.colourBy(event.target.value));
     on("counter", "change", (event) => page.chooseCounter(Number(event.target.value)));
     on("fit", "click", () => page.showAll());
@@ -186,8 +186,8 @@ class Input {
       ArrowDown: () => this.stage.scrollBy(0, 60),
       0: () => page.showAll(),
       f: () => page.fitSelection(),
-      n: () => page.step(1),
-      p: () => page.step(-1),
+      n: () => page.finder.step(1),
+      p: () => page.finder.step(-1),
       c: () => page.togglePath(),
       t: () => page.toggleTheme(),
       "[": () => page.laneHeight(-1),

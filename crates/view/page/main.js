@@ -7,17 +7,15 @@ class Page {
     this.selected = null;
     this.hovered = null;
     this.pointer = null;
-    this.matches = null;
-    this.match = -1;
     this.isPathShown = false;
-    this.colouring = "function";
-    this.counter = 0;
-    this.paints = { noteOf: (group) => this.noteOf(group) };
+    this.totals = functionTotals(run);
+    this.paints = new Paints(run, this.totals);
     this.drawing = new Drawing(document.getElementById("lanes"), this.viewport, this.paints);
     this.overlay = new Overlay(document.getElementById("overlay"), this.viewport);
     this.overview = new Overview(document.getElementById("overview"), this.viewport);
     this.stage = document.getElementById("stage");
     this.frames = { count: 0, ms: [] };
+    this.finder = new Finder(this);
     this.panels = new Panels(this);
     this.input = new Input(this);
     this.fillHeader();
@@ -87,99 +85,23 @@ class Page {
       waitCss: colour(dark ? 0.6 : 0.72, 0.06, 60),
       tailCss: colour(dark ? 0.42 : 0.87, 0.02, 250),
     };
-    this.functionColours = Uint32Array.from(this.run.functions, (_, place) => functionColour(this.orderOf(place), dark));
-    this.paintPhases();
-    this.paintTasks();
+    this.paints.setTheme(this.theme, dark);
     this.panels.refresh();
     this.changed();
   }
 
-  /** Functions by run time take the colours that differ most. */
-  orderOf(place) {
-    this.orders ??= new Map(this.panels.totals.map((total, order) => [total.place, order]));
-    return this.orders.get(place);
-  }
-
   functionCss(place) {
-    return css(this.functionColours[place]);
-  }
-
-  paintTasks() {
-    const { run, theme } = this;
-    const { tasks } = run;
-    const [kind, column] = this.colouring.split(" ");
-    const lengths = { run: ["start", "end"], head: ["dispatch", "start"], tail: ["end", "finish"] };
-    let paint;
-    this.heat = null;
-    if (kind === "function") paint = new Paint(tasks.func, this.functionColours, theme.ground);
-    else {
-      const valueOf = lengths[kind] ? (row) => Run.between(tasks[lengths[kind][0]][row], tasks[lengths[kind][1]][row]) : (row) => run.rate(row, Number(column));
-      const { classes, most } = heatClasses(run, valueOf);
-      this.heat = { most, text: lengths[kind] ? run.duration(most) : rateText(most, run.counters.columns[Number(column)].unit) };
-      paint = new Paint(classes, heatColours(this.isDark), theme.ground);
-    }
-    paint.label = (row) => this.run.functionName(row);
-    this.paints.kernel = paint;
-    this.paints.stay = paint;
-    this.chooseTasks();
-    this.paintCounter();
+    return css(this.paints.functionColours[place]);
   }
 
   /** Tasks that stand out: those that were searched for, or else those on the critical path. */
   chooseTasks() {
-    let chosen = this.matches?.chosen ?? null;
+    let chosen = this.finder.matches?.chosen ?? null;
     if (!chosen && this.isPathShown) {
       chosen = new Uint8Array(this.run.count);
       for (const row of this.run.path.rows) chosen[row] = 1;
     }
-    this.paints.kernel.choose(chosen);
-  }
-
-  paintCounter() {
-    const { run } = this;
-    if (!run.counters) return;
-    const values = new Float32Array(run.count).fill(-1);
-    let most = 0;
-    for (let row = 0; row < run.count; row++) {
-      const rate = run.rate(row, this.counter);
-      if (rate === null) continue;
-      values[row] = rate;
-      if (rate > most) most = rate;
-    }
-    const { unit } = run.counters.columns[this.counter];
-    const full = unit === "utilisation" ? 1 : most || 1;
-    for (let row = 0; row < run.count; row++) if (values[row] >= 0) values[row] /= full;
-    this.paints.counter = { values, most, full, unit, colour: pixel(oklch(this.isDark ? 0.7 : 0.62, 0.12, 190)) };
-  }
-
-  paintPhases() {
-    const { run, theme, isDark } = this;
-    const { facts } = run;
-    const unknown = (names) => [...names, "unknown"];
-    const colours = (names) => Uint32Array.from(unknown(names), (name, place) => phaseColour(name, place, isDark));
-    const classes = (phases, first, names) => Uint8Array.from(phases, (phase) => (phase >= first && phase < first + names.length ? phase - first : names.length));
-    const scheduler = new Paint(classes(run.scheduler.phase, 0, facts.scheduler_phases), colours(facts.scheduler_phases), theme.ground);
-    const orchestrator = new Paint(classes(run.orchestrator.phase, facts.orchestrator_first, facts.orchestrator_phases), colours(facts.orchestrator_phases), theme.ground);
-    const totals = new Paint(Uint8Array.of(0), Uint32Array.of(phaseColour("dispatch", 0, isDark)), theme.ground);
-    Object.assign(this.paints, { scheduler, orchestrator, totals });
-    for (const kind of ["scheduler", "orchestrator", "totals"]) this.paints[kind].label = (item) => this.phaseName(kind, item);
-  }
-
-  phaseName(kind, item) {
-    const { facts } = this.run;
-    if (kind === "totals") return `Orchestrator (${numberOf(facts.orchestrator.submits, "task")})`;
-    const names = kind === "scheduler" ? facts.scheduler_phases : facts.orchestrator_phases;
-    return names[this.paints[kind].classes[item]]?.replace("orch_", "") ?? "unknown";
-  }
-
-  noteOf(group) {
-    if (group.key === "aicore" && this.heat) return `full colour: ${this.heat.text}`;
-    if (group.key === "counters") {
-      const { full, unit, most } = this.paints.counter;
-      const { name } = this.run.counters.columns[this.counter];
-      return `${name} · full height: ${rateText(full, unit)} · most: ${rateText(most, unit)}`;
-    }
-    return group.isOpen ? "" : numberOf(group.tracks.length, "track");
+    this.paints.choose(chosen);
   }
 
   resize() {
@@ -263,12 +185,12 @@ class Page {
     if (kind !== "task") {
       const phases = run[kind];
       const length = phases ? ` · ${run.duration(phases.end[item] - phases.start[item])}` : "";
-      return `${this.phaseName(kind, item)} · ${track.name}${length}`;
+      return `${this.paints.phaseName(kind, item)} · ${track.name}${length}`;
     }
     const ticks = Run.between(run.tasks.start[item], run.tasks.end[item]);
     const core = run.facts.cores[run.coreOf(item)].name;
-    const rate = track?.kind === "counter" ? run.rate(item, this.counter) : null;
-    const counted = rate === null ? "" : ` · ${rateText(rate, run.counters.columns[this.counter].unit)}`;
+    const rate = track?.kind === "counter" ? run.rate(item, this.paints.column) : null;
+    const counted = rate === null ? "" : ` · ${rateText(rate, run.counters.columns[this.paints.column].unit)}`;
     return `${run.functionName(item)} ${run.shortName(item)} · ${core} · ran ${ticks === null ? "for an unknown time" : run.duration(ticks)}${counted}`;
   }
 
@@ -280,7 +202,7 @@ class Page {
       selected = { ...selected, track: cores.tracks.find((track) => track.core === core) };
     }
     this.selected = selected;
-    this.panels.showSelection(selected);
+    this.panels.task.show(selected);
     if (selected) {
       this.panels.open("tab-task");
       document.getElementById("announcement").textContent = this.describe(selected);
@@ -321,62 +243,8 @@ class Page {
     this.revealTask(row);
   }
 
-  search(text) {
-    this.setMatches(search(this.run, text));
-  }
-
-  setMatches(matches) {
-    this.matches = matches;
-    this.match = -1;
-    this.chooseTasks();
-    this.showMatches();
-    this.changed();
-  }
-
-  showMatches() {
-    const count = this.matches?.rows.length ?? 0;
-    const output = document.getElementById("matches");
-    if (!this.matches) output.textContent = "";
-    else if (!count) output.textContent = "no match";
-    else output.textContent = this.match < 0 ? grouped(count) : `${grouped(this.match + 1)} of ${grouped(count)}`;
-    for (const id of ["next-match", "previous-match"]) document.getElementById(id).disabled = !count;
-  }
-
-  /** Tasks of a function whose run time lies in a stretch, as a bar of the histogram has them. */
-  chooseRunTimes(place, from, to, text) {
-    const { start, end, func } = this.run.tasks;
-    const chosen = new Uint8Array(this.run.count);
-    const rows = [];
-    for (let row = 0; row < this.run.count; row++) {
-      const ticks = Run.between(start[row], end[row]);
-      if (func[row] !== place || ticks === null || ticks < from || ticks >= to) continue;
-      chosen[row] = 1;
-      rows.push(row);
-    }
-    rows.sort((a, b) => start[a] - start[b] || a - b);
-    document.getElementById("query").value = "";
-    this.setMatches({ chosen, rows });
-    document.getElementById("announcement").textContent = text;
-  }
-
-  /** The next match, or without a search the next task of the core. */
-  step(by) {
-    const { run, matches } = this;
-    if (matches) {
-      if (!matches.rows.length) return;
-      this.match = (this.match + by + matches.rows.length) % matches.rows.length;
-      if (by < 0 && this.match === -1) this.match = matches.rows.length - 1;
-      this.showMatches();
-      return this.select({ kind: "task", item: matches.rows[this.match] }, true);
-    }
-    if (this.selected?.kind !== "task") return run.count ? this.select({ kind: "task", item: 0 }, true) : undefined;
-    const next = this.selected.item + by;
-    if (next >= 0 && next < run.count && run.coreOf(next) === run.coreOf(this.selected.item)) this.select({ kind: "task", item: next }, true);
-  }
-
   clear() {
-    document.getElementById("query").value = "";
-    this.setMatches(null);
+    this.finder.clear();
     this.select(null, false);
   }
 
@@ -386,14 +254,14 @@ class Page {
   }
 
   colourBy(kind) {
-    this.colouring = kind;
-    this.paintTasks();
+    this.paints.colouring = kind;
+    this.paints.paintTasks();
     this.changed();
   }
 
   chooseCounter(column) {
-    this.counter = column;
-    this.paintCounter();
+    this.paints.column = column;
+    this.paints.paintCounter();
     this.changed();
   }
 

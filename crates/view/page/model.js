@@ -319,6 +319,11 @@ class Run {
     const decimals = Math.min(6, Math.max(0, Math.ceil(Math.log10(this.facts.ticks_per_second / 1e6) - 1e-9)));
     return `${grouped(this.nanoseconds(ticks - 1) / 1e3, decimals)}\u202fµs`;
   }
+
+  /** The raw tick that the device wrote. */
+  tickText(ticks) {
+    return (BigInt(this.facts.origin_ticks) + BigInt(ticks - 1)).toString();
+  }
 }
 
 function firstsOf(counts) {

@@ -93,3 +93,9 @@ function idOfQuery(query) {
   const whole = BigInt(query);
   return { low: Number(whole & 0xffffffffn), high: Number(whole >> 32n) };
 }
+
+/** A rate in its unit, as the report prints it. */
+function rateText(rate, unit) {
+  if (unit === "utilisation") return `${(rate * 100).toFixed(1)} %`;
+  return `${rate >= 100 ? rate.toFixed(0) : rate.toFixed(2)} ${unit}`;
+}

@@ -1,0 +1,102 @@
+// How lanes are painted: tasks by function or by a measure, phases by name, counters by their rate.
+
+/** What tasks can be coloured by beside their function: the time from one column to another. */
+const LENGTHS = { run: ["start", "end"], head: ["dispatch", "start"], tail: ["end", "finish"] };
+
+class Paints {
+  /** `totals` are functions by run time: the first take the colours that differ most. */
+  constructor(run, totals) {
+    this.run = run;
+    this.orders = new Map(totals.map((total, order) => [total.place, order]));
+    this.colouring = "function";
+    this.column = 0;
+    /** Bytes of the tasks that stand out; without them all do. */
+    this.chosen = null;
+  }
+
+  setTheme(theme, isDark) {
+    this.theme = theme;
+    this.isDark = isDark;
+    this.functionColours = Uint32Array.from(this.run.functions, (_, place) => functionColour(this.orders.get(place), isDark));
+    this.paintPhases();
+    this.paintTasks();
+    this.paintCounter();
+  }
+
+  paintTasks() {
+    const { run, theme } = this;
+    const [kind, column] = this.colouring.split(" ");
+    let paint;
+    this.heat = null;
+    if (kind === "function") paint = new Paint(run.tasks.func, this.functionColours, theme.ground);
+    else {
+      const { classes, most } = heatClasses(run, this.measureOf(kind, Number(column)));
+      this.heat = { most, text: LENGTHS[kind] ? run.duration(most) : rateText(most, run.counters.columns[Number(column)].unit) };
+      paint = new Paint(classes, heatColours(this.isDark), theme.ground);
+    }
+    paint.label = (row) => run.functionName(row);
+    this.kernel = paint;
+    this.stay = paint;
+    paint.choose(this.chosen);
+  }
+
+  /** What a row is coloured by, as a function of the row. */
+  measureOf(kind, column) {
+    const { run } = this;
+    if (!LENGTHS[kind]) return (row) => run.rate(row, column);
+    const [from, to] = LENGTHS[kind].map((name) => run.tasks[name]);
+    return (row) => Run.between(from[row], to[row]);
+  }
+
+  choose(chosen) {
+    this.chosen = chosen;
+    this.kernel.choose(chosen);
+  }
+
+  paintCounter() {
+    const { run } = this;
+    if (!run.counters) return;
+    const values = new Float32Array(run.count).fill(-1);
+    let most = 0;
+    for (let row = 0; row < run.count; row++) {
+      const rate = run.rate(row, this.column);
+      if (rate === null) continue;
+      values[row] = rate;
+      if (rate > most) most = rate;
+    }
+    const { unit } = run.counters.columns[this.column];
+    const full = unit === "utilisation" ? 1 : most || 1;
+    for (let row = 0; row < run.count; row++) if (values[row] >= 0) values[row] /= full;
+    this.counter = { values, most, full, unit, colour: pixel(oklch(this.isDark ? 0.7 : 0.62, 0.12, 190)) };
+  }
+
+  paintPhases() {
+    const { run, theme, isDark } = this;
+    const { facts } = run;
+    const unknown = (names) => [...names, "unknown"];
+    const colours = (names) => Uint32Array.from(unknown(names), (name, place) => phaseColour(name, place, isDark));
+    const classes = (phases, first, names) => Uint8Array.from(phases, (phase) => (phase >= first && phase < first + names.length ? phase - first : names.length));
+    this.scheduler = new Paint(classes(run.scheduler.phase, 0, facts.scheduler_phases), colours(facts.scheduler_phases), theme.ground);
+    this.orchestrator = new Paint(classes(run.orchestrator.phase, facts.orchestrator_first, facts.orchestrator_phases), colours(facts.orchestrator_phases), theme.ground);
+    this.totals = new Paint(Uint8Array.of(0), Uint32Array.of(phaseColour("dispatch", 0, isDark)), theme.ground);
+    for (const kind of ["scheduler", "orchestrator", "totals"]) this[kind].label = (item) => this.phaseName(kind, item);
+  }
+
+  phaseName(kind, item) {
+    const { facts } = this.run;
+    if (kind === "totals") return `Orchestrator (${numberOf(facts.orchestrator.submits, "task")})`;
+    const names = kind === "scheduler" ? facts.scheduler_phases : facts.orchestrator_phases;
+    return names[this[kind].classes[item]]?.replace("orch_", "") ?? "unknown";
+  }
+
+  /** What stands at the right of a group's head. */
+  noteOf(group) {
+    if (group.key === "aicore" && this.heat) return `full colour: ${this.heat.text}`;
+    if (group.key === "counters") {
+      const { full, unit, most } = this.counter;
+      const { name } = this.run.counters.columns[this.column];
+      return `${name} · full height: ${rateText(full, unit)} · most: ${rateText(most, unit)}`;
+    }
+    return group.isOpen ? "" : numberOf(group.tracks.length, "track");
+  }
+}
