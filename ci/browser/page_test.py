@@ -199,6 +199,20 @@ class Contents(PageTest):
         self.assertEqual(blocks["together"], [2, 2])
         self.assertEqual(blocks["successors"], [len(producer["fanout"])] * 2)
 
+    def test_tasks_in_flight_have_a_lane_each_and_what_finds_none_is_told(self):
+        for flight in [16, 20]:
+            with self.subTest(flight):
+                tasks = [
+                    task_of(place, core=0, start=10 + 10 * place, end=15 + 10 * place, dispatch=1 + place / 100, finish=900)
+                    for place in range(flight)
+                ]
+                page = self.open(page_of(records_of(f"flight-{flight}", tasks), f"flight-{flight}"))
+                lanes = page.evaluate("lanescope.run.groups.find((group) => group.key === 'aicpu').tracks[0].lanes.map((lane) => lane.count)")
+                self.assertEqual(lanes, [1] * 16)
+                page.click("#tab-run")
+                note = f"{flight - 16} items lie deeper than the 16 lanes"
+                self.assertEqual(note in page.inner_text("#panel-run"), flight > 16)
+
     def test_lost_records_are_marked_and_counted(self):
         page = self.open_run("lossy")
         verdict = json.loads((RUNS / "lossy" / "verdict.json").read_text())
@@ -628,6 +642,32 @@ class Pictures(PageTest):
             page.evaluate("lanescope.clear(); lanescope.togglePath()")
             settle(page)
             page.screenshot(path=folder / f"view-{platform}-path.png")
+
+
+def task_of(number, core, start, end, dispatch=0, finish=0, function=0, fanout=()):
+    """A task as a file of records has it; times in microseconds."""
+    return {
+        "task_id": number,
+        "func_id": function,
+        "core_id": core,
+        "core_type": "aiv",
+        "ring_id": 0,
+        "start_time_us": start,
+        "end_time_us": end,
+        "duration_us": end - start,
+        "dispatch_time_us": dispatch,
+        "finish_time_us": finish,
+        "fanout": list(fanout),
+        "fanout_count": len(fanout),
+    }
+
+
+def records_of(name, tasks, **more):
+    """A file of records with these tasks."""
+    source = RUNS / "pages" / f"{name}.json"
+    source.parent.mkdir(exist_ok=True)
+    source.write_text(json.dumps({"version": 2, "tasks": tasks, **more}))
+    return source
 
 
 def pixel(page, x, y):

@@ -176,12 +176,13 @@ function blocksEndingBy(ends, time, known, most) {
   return known;
 }
 
-/** More lanes of one track than this are not drawn. */
-const MOST_LANES = 8;
+/** More lanes of one track than this are not drawn; a core has as many tasks in flight at most. */
+const MOST_LANES = 16;
 
 /**
  * Deals items to as few lanes as hold them without overlap. They are numbered on from `first`; one that
- * starts at 0 has no time, and is in no lane. Returns the lanes and how many items are in none.
+ * starts at 0 has no time, and is in no lane. Returns the lanes, and how many items are in none: for want of
+ * a time, or of a lane.
  */
 function dealLanes(starts, ends, first) {
   const order = drawnInOrder(starts, ends);
@@ -190,14 +191,14 @@ function dealLanes(starts, ends, first) {
   const lengths = new Uint32Array(MOST_LANES);
   const lanes = new Uint8Array(count);
   let used = 0;
-  let undrawn = starts.length - count;
+  let crowded = 0;
   for (let i = 0; i < count; i++) {
     const place = order ? order[i] : i;
     let lane = 0;
     while (lane < used && latest[lane] > starts[place]) lane++;
     lanes[i] = lane;
     if (lane === MOST_LANES) {
-      undrawn++;
+      crowded++;
       continue;
     }
     if (lane === used) used++;
@@ -218,7 +219,7 @@ function dealLanes(starts, ends, first) {
     lane.ends[at] = ends[place];
     lane.items[at] = first + place;
   }
-  return { lanes: made, undrawn };
+  return { lanes: made, timeless: starts.length - count, crowded };
 }
 
 /** The places of items that have a time, by start, the longest first; `null` when it is all as they stand. */

@@ -19,7 +19,9 @@ class Run {
     this.readCounters(columns);
     this.readLosses(columns);
     this.readPath(columns);
-    this.undrawn = 0;
+    /** Items in no lane: without a time, and deeper than there are lanes. */
+    this.timeless = 0;
+    this.crowded = 0;
     columns.rest();
     this.makeGroups();
   }
@@ -177,7 +179,7 @@ class Run {
     const ends = finish.subarray(first, behind);
     for (let place = 0; place < starts.length; place++) if (ends[place] < starts[place]) starts[place] = 0;
     const track = { kind: "stay", core: core.index, name: core.name, losses: [] };
-    return this.dealt(track, starts, ends, first, false);
+    return this.dealt(track, starts, ends, first);
   }
 
   hasCounters(core) {
@@ -209,10 +211,12 @@ class Run {
     return [{ kind: "totals", name: "Orchestrator", losses: [], lanes: [lane] }];
   }
 
-  dealt(track, starts, ends, first, countUndrawn = true) {
-    const { lanes, undrawn } = dealLanes(starts, ends, first);
-    if (countUndrawn) this.undrawn += undrawn;
-    return { ...track, lanes: lanes.length ? lanes : [new Lane([], [], null, 0)] };
+  dealt(track, starts, ends, first) {
+    const { lanes, timeless, crowded } = dealLanes(starts, ends, first);
+    // Many sources know of no stay, and the panel of each task says so.
+    if (track.kind !== "stay") this.timeless += timeless;
+    this.crowded += crowded;
+    return { ...track, crowded, lanes: lanes.length ? lanes : [new Lane([], [], null, 0)] };
   }
 
   lossesOf(track, ofThread) {

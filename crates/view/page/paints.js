@@ -91,6 +91,12 @@ class Paints {
 
   /** What stands at the right of a group's head. */
   noteOf(group) {
+    const crowded = group.tracks.reduce((sum, track) => sum + (track.crowded ?? 0), 0);
+    return [crowded ? `${grouped(crowded)} not drawn for want of lanes` : "", this.scaleOf(group)].filter(Boolean).join(" · ");
+  }
+
+  /** What full colour or full height is in a group. */
+  scaleOf(group) {
     if (group.key === "aicore" && this.heat) return `full colour: ${this.heat.text}`;
     if (group.key === "counters") {
       const { full, unit, most } = this.counter;

@@ -21,7 +21,8 @@ class RunPanel extends Panel {
     line("Issue depth", facts.issue_depth === null ? null : String(facts.issue_depth));
     line("Seed", facts.seed);
     const notes = [...facts.notes];
-    if (run.undrawn) notes.push(`${grouped(run.undrawn)} items have no known time, or overlap too deep, and are not drawn`);
+    if (run.timeless) notes.push(`${grouped(run.timeless)} items have no known time and are not drawn`);
+    if (run.crowded) notes.push(`${grouped(run.crowded)} items lie deeper than the ${MOST_LANES} lanes of their track and are not drawn`);
     const list = (title, texts) => texts.length && element("div", {}, element("h3", {}, title), ...texts.map((text) => element("p", {}, text)));
     this.fill(element("h2", {}, facts.workload || facts.platform || "Run"), table, this.verdict(facts.verdict), this.lossList(), list("Notes", notes) || null);
   }
