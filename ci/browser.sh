@@ -34,6 +34,10 @@ build=$target/lanescope/a2a3sim-ring2-dev
 "$build/bin/lanescope" run vector --tasks 3000 --platform a2a3sim --build "$build" --swimlane=4 \
     --policy drop-newest --buffers 2 --records-per-buffer 16 --sim late-host=4 \
     --out "$work/lossy" >/dev/null || [ $? -eq 1 ]
+# The same with a host that never comes: cores and threads of which nothing is left.
+"$build/bin/lanescope" run vector --tasks 3000 --platform a2a3sim --build "$build" --swimlane=4 \
+    --policy drop-newest --buffers 1 --records-per-buffer 8 --sim late-host=1000000 \
+    --out "$work/lost" >/dev/null || [ $? -eq 1 ]
 
 export LANESCOPE=$build/bin/lanescope
 export LANESCOPE_RUNS=$work

@@ -221,7 +221,7 @@ class Contents(PageTest):
         marked = page.evaluate("lanescope.run.losses.reduce((sum, loss) => sum + loss.count, 0)")
         self.assertEqual(marked, dropped)
         self.assertIn("lossy", page.inner_text("#summary"))
-        # A mark has the colour of loss at its place.
+        # A mark has the colour of loss at its place, and says what it is.
         x, y = page.evaluate(
             """() => {
               const row = lanescope.viewport.rows.find((row) => row.track?.losses.length);
@@ -229,6 +229,59 @@ class Contents(PageTest):
             }"""
         )
         self.assertEqual(pixel(page, x, y), theme_colour(page, "--bad"))
+        box = page.locator("#overlay").bounding_box()
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        self.assertRegex(page.inner_text("#pointer"), r"\d .*records? lost")
+        page.mouse.click(box["x"] + x, box["y"] + y)
+        self.assertRegex(page.inner_text("#panel-task"), r"^\d+ .*records? lost")
+
+    def test_cores_and_threads_that_lost_all_records_have_their_marks(self):
+        page = self.open_run("lost")
+        verdict = json.loads((RUNS / "lost" / "verdict.json").read_text())
+        lost = sum(verdict["totals"]["dropped"].values())
+        silent = [row["core"] for row in verdict["cores"] if row["kind"] == "task" and not row["collected"]]
+        self.assertGreater(len(silent), 5)
+        marked = page.evaluate(
+            """() => {
+              const tracks = lanescope.run.groups.flatMap((group) => group.tracks);
+              return {
+                sum: tracks.flatMap((track) => track.losses).reduce((sum, loss) => sum + loss.count, 0),
+                cores: tracks.filter((track) => track.kind === "kernel" && track.losses.length).map((track) => track.core),
+              };
+            }"""
+        )
+        self.assertEqual(marked["sum"], lost)
+        self.assertLessEqual(set(silent), set(marked["cores"]))
+        # The header and the panel say the same number.
+        digits = lambda text: text.replace("\u202f", "")
+        self.assertIn(f"{lost} records lost", digits(page.inner_text("#summary")))
+        page.click("#tab-run")
+        self.assertRegex(digits(page.inner_text("#panel-run")), rf"dropped\s+{lost}\b")
+
+    def test_an_entry_of_the_list_of_marks_leads_to_its_mark(self):
+        page = self.open_run("lossy", height=420)
+        page.click("#tab-run")
+        losses = page.evaluate("lanescope.run.losses.length")
+        self.assertGreater(losses, 100)
+        self.assertIn(f"and {losses - 100} more", page.inner_text("#panel-run"))
+        page.evaluate("() => { for (const group of lanescope.run.groups) lanescope.toggle(group); }")
+        entry = page.locator("#panel-run button.mark").nth(60)
+        entry.click()
+        settle(page)
+        found = page.evaluate(
+            """() => {
+              const { viewport, run } = lanescope;
+              const loss = run.losses[60];
+              const row = [...viewport.inSight()].find((row) => row.track?.losses.includes(loss));
+              return { y: row?.y, height: viewport.height, x: viewport.xOf(loss.at), width: viewport.width, part: (viewport.to - viewport.from) / run.span };
+            }"""
+        )
+        self.assertIsNotNone(found["y"])
+        self.assertTrue(132 < found["x"] < found["width"] and 26 <= found["y"] < found["height"], found)
+        self.assertLess(found["part"], 0.1)
+        self.assertGreater(overlay_pixels(page), 20)
+        # The list stays open for the next.
+        self.assertTrue(entry.is_visible())
 
 
 class Drawing(PageTest):
@@ -282,7 +335,7 @@ class Drawing(PageTest):
                       const missed = [];
                       for (let row = 0; row < run.count; row++) {
                         viewport.show(run.tasks.start[row] - 200, run.tasks.end[row] + 200);
-                        lanescope.revealTask(row);
+                        lanescope.reveal({ kind: 'task', item: row });
                         const place = viewport.placeOf(row);
                         const hit = viewport.itemAt((place.x + place.right) / 2, place.y + place.height / 2);
                         if (hit?.item !== row) missed.push(row);

@@ -223,7 +223,7 @@ class Drawing {
       context.beginPath();
       context.moveTo(x - 4, y);
       context.lineTo(x + 4, y);
-      context.lineTo(x, y + 6);
+      context.lineTo(x, y + MARK);
       context.fill();
     }
   }

@@ -103,8 +103,7 @@ class Input {
   click(x, y) {
     const row = this.viewport.rowAt(y);
     if (row && !row.track) return this.page.toggle(row.group);
-    const hit = this.viewport.itemAt(x, y);
-    this.page.select(hit && this.page.itemOf(hit), false);
+    this.page.select(this.page.things.at({ x, y }), false);
   }
 
   twice(event) {

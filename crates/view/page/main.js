@@ -15,6 +15,7 @@ class Page {
     this.overview = new Overview(document.getElementById("overview"), this.viewport);
     this.stage = document.getElementById("stage");
     this.frames = { count: 0, ms: [] };
+    this.things = new Things(run, this.viewport, this.paints);
     this.finder = new Finder(this);
     this.panels = new Panels(this);
     this.input = new Input(this);
@@ -166,81 +167,65 @@ class Page {
 
   point(pointer) {
     this.pointer = pointer;
-    const hit = pointer && this.viewport.itemAt(pointer.x, pointer.y);
-    this.hovered = hit ? this.itemOf(hit) : null;
+    this.hovered = pointer && this.things.at(pointer);
     const head = pointer && this.viewport.rowAt(pointer.y);
     document.getElementById("overlay").style.cursor = this.hovered || (head && !head.track) ? "pointer" : "default";
     const time = pointer && pointer.x >= GUTTER ? this.run.time(Math.round(this.viewport.timeAt(pointer.x))) : "";
-    document.getElementById("pointer").textContent = [time, this.hovered ? this.describe(this.hovered) : ""].filter(Boolean).join(" · ");
+    document.getElementById("pointer").textContent = [time, this.hovered ? this.things.describe(this.hovered) : ""].filter(Boolean).join(" · ");
     this.overlayChanged();
   }
 
-  itemOf({ track, item }) {
-    const isTask = ["kernel", "stay", "counter"].includes(track.kind);
-    return { kind: isTask ? "task" : track.kind, item, track };
-  }
-
-  describe({ kind, item, track }) {
-    const { run } = this;
-    if (kind !== "task") {
-      const phases = run[kind];
-      const length = phases ? ` · ${run.duration(phases.end[item] - phases.start[item])}` : "";
-      return `${this.paints.phaseName(kind, item)} · ${track.name}${length}`;
-    }
-    const ticks = Run.between(run.tasks.start[item], run.tasks.end[item]);
-    const core = run.facts.cores[run.coreOf(item)].name;
-    const rate = track?.kind === "counter" ? run.rate(item, this.paints.column) : null;
-    const counted = rate === null ? "" : ` · ${rateText(rate, run.counters.columns[this.paints.column].unit)}`;
-    return `${run.functionName(item)} ${run.shortName(item)} · ${core} · ran ${ticks === null ? "for an unknown time" : run.duration(ticks)}${counted}`;
-  }
-
-  /** Chooses a task or phase, and brings it into sight when asked to. */
+  /** Chooses a thing, and brings it into sight when asked to. */
   select(selected, reveal) {
-    if (selected?.kind === "task" && selected.track?.kind !== "kernel") {
-      const core = this.run.coreOf(selected.item);
-      const cores = this.run.groups.find((group) => group.key === "aicore");
-      selected = { ...selected, track: cores.tracks.find((track) => track.core === core) };
-    }
-    this.selected = selected;
-    this.panels.task.show(selected);
-    if (selected) {
-      this.panels.open("tab-task");
-      document.getElementById("announcement").textContent = this.describe(selected);
-    }
-    if (selected && reveal) this.revealTask(selected.item);
+    this.choose(selected);
+    if (!selected) return;
+    this.panels.open("tab-task");
+    document.getElementById("announcement").textContent = this.things.describe(this.selected);
+    if (reveal) this.reveal(this.selected);
+  }
+
+  choose(selected) {
+    this.selected = selected && { ...selected, track: this.things.trackOf(selected) };
+    this.panels.task.show(this.selected);
     this.overlayChanged();
   }
 
-  revealTask(row) {
-    const { viewport, run, stage } = this;
-    const { start, end, dispatch } = run.tasks;
-    const from = start[row] || dispatch[row] || end[row];
-    if (!from) return;
-    viewport.reveal(from, Math.max(from, end[row]));
-    const group = run.groups.find((group) => group.key === "aicore");
-    if (!group.isOpen) this.toggle(group);
-    const place = viewport.placeOf(row);
-    if (place && (place.y < RULER || place.y + place.height > viewport.height)) {
-      stage.scrollTop += place.y - viewport.height / 2;
-      viewport.scroll = stage.scrollTop;
-    }
+  /** Moves to where a thing lies, without a change of scale. */
+  reveal(thing) {
+    const stretch = this.things.stretchOf(thing);
+    if (!stretch) return;
+    this.viewport.reveal(stretch.from, stretch.to);
+    this.revealTrack(this.things.trackOf(thing), thing);
     this.changed();
   }
 
-  revealTime(time) {
-    this.viewport.reveal(time, time);
-    this.changed();
+  revealTrack(track, thing) {
+    const { viewport, run, stage } = this;
+    const group = run.groups.find((group) => group.tracks.includes(track));
+    if (!group.isOpen) this.toggle(group);
+    const place = thing.kind === "task" ? viewport.placeOf(thing.item) : viewport.placeOfTrack(track);
+    if (!place || (place.y >= RULER && place.y + place.height <= viewport.height)) return;
+    stage.scrollTop += place.y - viewport.height / 2;
+    viewport.scroll = stage.scrollTop;
+  }
+
+  /** Goes to a mark of lost records: close enough to see what it stands between. */
+  goToLoss(loss) {
+    const { run, viewport } = this;
+    const track = run.trackOf(loss.ofThread ? "scheduler" : "kernel", loss.track);
+    this.choose({ kind: "loss", item: loss.number, track });
+    const half = Math.min(viewport.to - viewport.from, run.span / 40) / 2;
+    viewport.show(loss.at - half, loss.at + half);
+    this.reveal(this.selected);
   }
 
   fitSelection() {
-    if (this.selected?.kind !== "task") return;
-    const { start, end, dispatch, finish } = this.run.tasks;
-    const row = this.selected.item;
-    const known = [start[row], end[row], dispatch[row], finish[row]].filter(Boolean);
-    const [from, to] = [Math.min(...known), Math.max(...known)];
-    const margin = Math.max(4, (to - from) * 0.6);
-    this.viewport.show(from - margin, to + margin);
-    this.revealTask(row);
+    const { selected, viewport } = this;
+    const whole = selected && this.things.wholeOf(selected);
+    if (!whole) return;
+    const margin = Math.max(4, (whole.to - whole.from) * 0.6);
+    viewport.show(whole.from - margin, whole.to + margin);
+    this.reveal(selected);
   }
 
   clear() {

@@ -118,7 +118,8 @@ class Run {
     const names = ["track", "kind", "at", "count"];
     const [track, kind, at, count] = names.map((name) => columns.plain(`loss_${name}`, Float64Array));
     this.losses = Array.from(track, (number, i) => ({
-      ofThread: kind[i] === 3,
+      number: i,
+      ofThread: kind[i] >= this.facts.thread_losses_from,
       track: number,
       at: at[i],
       count: count[i],
@@ -128,12 +129,13 @@ class Run {
 
   makeGroups() {
     const { facts, tasks } = this;
-    const used = facts.cores.map((core, index) => ({ ...core, index })).filter((core) => core.tasks > 0);
+    const cores = facts.cores.map((core, index) => ({ ...core, index }));
+    const used = cores.filter((core) => core.tasks > 0);
     const groups = [];
     const add = (key, name, tracks) => tracks.length && groups.push({ key, name, tracks, isOpen: true });
     add("orchestrator", "Orchestrator", this.orchestratorTracks());
     add("scheduler", "AICPU scheduler", this.phaseTracks("scheduler"));
-    const kernels = used.map((core) => this.kernelTrack(core));
+    const kernels = cores.map((core) => this.kernelTrack(core)).filter((track) => track.losses.length || facts.cores[track.core].tasks);
     add("aicore", "AICore · start to end", kernels);
     if (this.counters) {
       const counted = kernels.filter((track) => this.hasCounters(track.core));
@@ -219,8 +221,15 @@ class Run {
     return { ...track, crowded, lanes: lanes.length ? lanes : [new Lane([], [], null, 0)] };
   }
 
+  /** The marks of a core or thread, in order of time. */
   lossesOf(track, ofThread) {
-    return this.losses.filter((loss) => loss.ofThread === ofThread && loss.track === track);
+    return this.losses.filter((loss) => loss.ofThread === ofThread && loss.track === track).sort((a, b) => a.at - b.at);
+  }
+
+  /** The track of a kind that belongs to a core or thread. */
+  trackOf(kind, number) {
+    const tracks = this.groups.flatMap((group) => group.tracks);
+    return tracks.find((track) => track.kind === kind && (track.core ?? track.thread) === number);
   }
 
   coreOf(row) {

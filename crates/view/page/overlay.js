@@ -44,6 +44,7 @@ class Overlay {
 
   placeOfItem({ track, item, kind }) {
     const { viewport } = this;
+    if (kind === "loss") return this.placeOfLoss(track, viewport.run.losses[item]);
     if (kind === "task" && track.kind !== "counter") return viewport.placeOf(item, track.kind);
     const row = viewport.rows.find((row) => row.track === track);
     if (!row) return null;
@@ -59,6 +60,12 @@ class Overlay {
       };
     }
     return null;
+  }
+
+  placeOfLoss(track, loss) {
+    const place = this.viewport.placeOfTrack(track);
+    const x = this.viewport.xOf(loss.at);
+    return place && { x: x - MARK, right: x + MARK, y: place.y, height: place.lane };
   }
 
   outline(place, colour, width) {

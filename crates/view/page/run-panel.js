@@ -39,12 +39,14 @@ class RunPanel extends Panel {
     const { run, page } = this;
     if (!run.losses.length) return null;
     const box = element("div", {}, element("h3", {}, `Marks of lost records (${grouped(run.losses.length)})`));
-    for (const loss of run.losses.slice(0, 100)) {
+    const most = 100;
+    for (const loss of run.losses.slice(0, most)) {
       const where = loss.ofThread ? `thread ${loss.track}` : run.facts.cores[loss.track].name;
       const button = element("button", { type: "button", className: "row mark" }, element("span"), element("b", { title: loss.text }, loss.text), element("small", {}, where));
-      button.onclick = () => page.revealTime(loss.at);
+      button.onclick = () => page.goToLoss(loss);
       box.append(button);
     }
+    if (run.losses.length > most) box.append(element("p", { className: "sub" }, `and ${grouped(run.losses.length - most)} more`));
     return box;
   }
 }

@@ -5,6 +5,7 @@ class TaskPanel extends Panel {
     if (!selected) {
       this.fill(element("p", { className: "sub" }, "Choose a task in the lanes, or search for one. Press ? for all keys."), this.legend());
     } else if (selected.kind === "task") this.showTask(selected.item);
+    else if (selected.kind === "loss") this.showLoss(selected);
     else this.showPhase(selected);
   }
 
@@ -122,6 +123,13 @@ class TaskPanel extends Panel {
     const { run } = this;
     const table = element("table", {}, this.line("Function id", String(run.functions[run.tasks.func[row]].id)), this.line("Token", run.tasks.token[row] ? grouped(run.tasks.token[row]) : null), this.line("Task id", `0x${BigInt(run.idOf(row)).toString(16)}`));
     return element("div", {}, element("h3", {}, "Identity"), table);
+  }
+
+  showLoss({ item, track }) {
+    const { run } = this;
+    const { text, at, count } = run.losses[item];
+    const table = element("table", {}, this.line("Records", grouped(count)), this.line("At", run.time(at), `tick ${run.tickText(at)}`));
+    this.fill(element("h2", { className: "mark" }, text), element("p", { className: "sub" }, track.name), table);
   }
 
   showPhase({ kind, item, track }) {

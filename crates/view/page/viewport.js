@@ -5,6 +5,8 @@ const RULER = 26;
 const HEAD = 22;
 const GAP = 2;
 const NAME_HEIGHT = 11;
+/** How high the head of a mark is, and how far it reaches to either side. */
+const MARK = 6;
 /** Of tracks that there is one of for each core, by the height of the cores' kernels. */
 const LANE_HEIGHTS = { kernel: (height) => height, stay: (height) => Math.max(5, Math.round(height * 0.6)) };
 /** How much of a stretch lies outside the run at most, on either side. */
@@ -149,6 +151,24 @@ class Viewport {
       if (away === 0) break;
     }
     return best && { ...row, lane, place: best.place, item: lane.item(best.place) };
+  }
+
+  /** The mark of lost records at a point: the nearest of those whose head is there. */
+  lossAt(x, y) {
+    const row = this.rowAt(y);
+    if (!row?.track?.losses.length || x < GUTTER || y >= row.y + Math.min(MARK, row.lane)) return null;
+    let best = null;
+    for (const loss of row.track.losses) {
+      const away = Math.abs(this.xOf(loss.at) - x);
+      if (away <= MARK && (!best || away < best.away)) best = { away, loss };
+    }
+    return best && { ...row, loss: best.loss };
+  }
+
+  /** Where a track is on the screen; `null` when its group is closed. */
+  placeOfTrack(track) {
+    const row = this.rows.find((row) => row.track === track);
+    return row ? { y: row.y - this.scroll, height: row.height, lane: row.lane } : null;
   }
 
   /** Where an item of a track of tasks is on the screen; `null` when its group is closed. */

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 const FRAME: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
 /// In the order in which they need one another; together they are one module.
-const SCRIPTS: [&str; 20] = [
+const SCRIPTS: [&str; 21] = [
     include_str!("../page/decode.js"),
     include_str!("../page/colour.js"),
     include_str!("../page/lane.js"),
@@ -23,6 +23,7 @@ const SCRIPTS: [&str; 20] = [
     include_str!("../page/overlay.js"),
     include_str!("../page/statistics.js"),
     include_str!("../page/paints.js"),
+    include_str!("../page/things.js"),
     include_str!("../page/elements.js"),
     include_str!("../page/panel.js"),
     include_str!("../page/task-panel.js"),

@@ -1,0 +1,65 @@
+// What can be pointed at and chosen: tasks, phases, marks of lost records. Where each lies, and what it is in a line.
+//
+// A thing has a kind, its number among those of its kind, and the track that it was found on.
+
+class Things {
+  constructor(run, viewport, paints) {
+    this.run = run;
+    this.viewport = viewport;
+    this.paints = paints;
+  }
+
+  /** What is drawn at a point: a mark before what it stands on. */
+  at({ x, y }) {
+    const marked = this.viewport.lossAt(x, y);
+    if (marked) return { kind: "loss", item: marked.loss.number, track: marked.track };
+    const hit = this.viewport.itemAt(x, y);
+    if (!hit) return null;
+    const isTask = ["kernel", "stay", "counter"].includes(hit.track.kind);
+    return { kind: isTask ? "task" : hit.track.kind, item: hit.item, track: hit.track };
+  }
+
+  /** The track that a thing is at home on. */
+  trackOf({ kind, item, track }) {
+    if (kind !== "task") return track;
+    return this.run.trackOf("kernel", this.run.coreOf(item));
+  }
+
+  /** From where to where it is drawn on that track; `null` when no time is known. */
+  stretchOf({ kind, item, track }) {
+    const { run } = this;
+    if (kind === "loss") return { from: run.losses[item].at, to: run.losses[item].at };
+    if (kind === "totals") return { from: track.lanes[0].starts[0], to: track.lanes[0].ends[0] };
+    if (kind !== "task") return { from: run[kind].start[item], to: run[kind].end[item] };
+    const { start, end, dispatch } = run.tasks;
+    const from = start[item] || dispatch[item] || end[item];
+    return from ? { from, to: Math.max(from, end[item]) } : null;
+  }
+
+  /** All that is known of it: of a task, from dispatch to finish. */
+  wholeOf(thing) {
+    if (thing.kind !== "task") return this.stretchOf(thing);
+    const { start, end, dispatch, finish } = this.run.tasks;
+    const known = [start, end, dispatch, finish].map((times) => times[thing.item]).filter(Boolean);
+    return known.length ? { from: Math.min(...known), to: Math.max(...known) } : null;
+  }
+
+  describe(thing) {
+    if (thing.kind === "task") return this.describeTask(thing);
+    const { run } = this;
+    const { kind, item, track } = thing;
+    if (kind === "loss") return `${run.losses[item].text} · ${track.name}`;
+    const { from, to } = this.stretchOf(thing);
+    return `${this.paints.phaseName(kind, item)} · ${track.name} · ${run.duration(to - from)}`;
+  }
+
+  describeTask({ item, track }) {
+    const { run, paints } = this;
+    const ticks = Run.between(run.tasks.start[item], run.tasks.end[item]);
+    const parts = [`${run.functionName(item)} ${run.shortName(item)}`, run.facts.cores[run.coreOf(item)].name];
+    parts.push(`ran ${ticks === null ? "for an unknown time" : run.duration(ticks)}`);
+    const rate = track?.kind === "counter" ? run.rate(item, paints.column) : null;
+    if (rate !== null) parts.push(rateText(rate, run.counters.columns[paints.column].unit));
+    return parts.join(" · ");
+  }
+}
