@@ -456,6 +456,19 @@ class Drawing(PageTest):
         self.assertLessEqual(found["border"], found["pixels"] / 2000)
         self.assertLessEqual(found["away"], found["pixels"] / 200)
 
+    def test_the_strip_names_the_most_cores_that_run_at_one_moment(self):
+        for name in [*PLATFORMS, "lossy"]:
+            with self.subTest(name):
+                page = self.open_run(name)
+                page.wait_for_function("() => lanescope.overview.mostAtOnce !== null")
+                tasks = page.evaluate("Array.from(lanescope.run.tasks.start, (start, row) => [start, lanescope.run.tasks.end[row]])")
+                changes = sorted(change for start, end in tasks if end > start for change in [(start, 1), (end, -1)])
+                running = most = 0
+                for _, step in changes:
+                    running += step
+                    most = max(most, running)
+                self.assertEqual(page.evaluate("lanescope.overview.mostAtOnce"), most)
+
     def test_arrows_join_a_task_and_its_neighbours(self):
         page = self.open_run("a2a3sim")
         row = page.evaluate(
@@ -575,6 +588,15 @@ class Use(PageTest):
         place = counts.index(max(counts))
         bars.nth(place).click()
         self.assertEqual(page.inner_text("#matches"), str(counts[place]))
+
+    def test_no_window_is_narrower_than_the_page(self):
+        page = self.open_run("a5sim")
+        for width in [420, 760, 901, 1100, 1280, 1366, 1440]:
+            with self.subTest(width):
+                page.set_viewport_size({"width": width, "height": 700})
+                settle(page)
+                reach = "[document.documentElement.scrollWidth, ...['side', 'help-open', 'path-toggle'].map((id) => document.getElementById(id).getBoundingClientRect().right)]"
+                self.assertLessEqual(max(page.evaluate(reach)), width)
 
     def test_every_control_has_a_name(self):
         page = self.open_run("a2a3sim")

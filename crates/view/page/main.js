@@ -158,6 +158,11 @@ class Page {
     if (this.frames.ms.length > 600) this.frames.ms.shift();
   }
 
+  countCores() {
+    this.overview.countCores();
+    this.changed();
+  }
+
   describeWindow() {
     const { run, viewport } = this;
     if (!run.groups.length) return;

@@ -22,11 +22,12 @@ async function openPage() {
   document.getElementById("loading").remove();
   // For scripts in the console, and for tests: the run, and what the page shows of it.
   window.lanescope = page;
-  readOn(run, columns);
+  readOn(page, columns);
 }
 
 /** Reads what the first frame did without, a column at a time while nothing else is to do: the first choice need not wait for it. */
-function readOn(run, columns) {
+function readOn(page, columns) {
+  const { run } = page;
   const waiting = [
     () => run.tasks.idLow,
     () => run.tasks.idHigh,
@@ -35,6 +36,7 @@ function readOn(run, columns) {
     () => run.lead,
     () => run.successorTable,
     () => run.predecessorTable,
+    () => page.countCores(),
     () => columns.rest(),
   ];
   const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 100));

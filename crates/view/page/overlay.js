@@ -145,6 +145,8 @@ class Overview {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.viewport = viewport;
+    /** The most cores that run at one moment, once they were counted; a column shows the mean of its time. */
+    this.mostAtOnce = null;
   }
 
   resize(width, height, ratio) {
@@ -153,6 +155,11 @@ class Overview {
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     this.shape = null;
+    this.pictured = null;
+  }
+
+  countCores() {
+    this.mostAtOnce = mostAtOnce(this.viewport.run);
     this.pictured = null;
   }
 
@@ -224,7 +231,7 @@ class Overview {
     context.textBaseline = "middle";
     context.textAlign = "right";
     if (!viewport.run.groups.length) return;
-    context.fillText(`at most ${most.toFixed(most < 10 ? 1 : 0)} cores run`, GUTTER - 9, 16);
+    if (this.mostAtOnce !== null) context.fillText(`at most ${numberOf(this.mostAtOnce, "core")} run`, GUTTER - 9, 16);
     context.font = `10px ${theme.sans}`;
     const legend = [
       ["AIV", theme.aiv, GUTTER - 9],

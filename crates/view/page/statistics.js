@@ -15,6 +15,40 @@ function functionTotals(run) {
   return totals.sort((a, b) => b.sum - a.sum || a.id - b.id);
 }
 
+/** The most cores that run a kernel at one moment. */
+function mostAtOnce(run) {
+  const { begins, ends } = runningStretches(run);
+  begins.sort();
+  ends.sort();
+  let most = 0;
+  let over = 0;
+  for (let begun = 0; begun < begins.length; begun++) {
+    while (ends[over] <= begins[begun]) over++;
+    most = Math.max(most, begun + 1 - over);
+  }
+  return most;
+}
+
+/** From when to when a core runs, over all cores; kernels that overlap on one core are one stretch. */
+function runningStretches(run) {
+  const { start, end } = run.tasks;
+  const begins = new run.Times(run.count);
+  const ends = new run.Times(run.count);
+  let used = 0;
+  for (let core = 0; core + 1 < run.firsts.length; core++) {
+    const first = used;
+    for (let row = run.firsts[core]; row < run.firsts[core + 1]; row++) {
+      if (!start[row] || end[row] <= start[row]) continue;
+      if (used > first && start[row] <= ends[used - 1]) ends[used - 1] = Math.max(ends[used - 1], end[row]);
+      else {
+        begins[used] = start[row];
+        ends[used++] = end[row];
+      }
+    }
+  }
+  return { begins: begins.subarray(0, used), ends: ends.subarray(0, used) };
+}
+
 /** Run times of a function's tasks in rising order, and the rows that took longest. */
 function runTimes(run, place, slowest = 5) {
   const { start, end, func } = run.tasks;
