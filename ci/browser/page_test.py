@@ -492,6 +492,55 @@ class Drawing(PageTest):
         self.assertEqual(page.evaluate("lanescope.selected.item"), neighbour)
 
 
+    def test_the_critical_path_is_a_track_and_joins_steps_when_they_are_few(self):
+        count = 3000
+        tasks = [
+            task_of(place, core=place % 2, start=10 * place + 4, end=10 * place + 9, dispatch=10 * place + 2, finish=10 * place + 10,
+                    function=place % 2, fanout=[place + 1] if place + 1 < count else [])
+            for place in range(count)
+        ]
+        page = self.open(page_of(records_of("path", tasks), "path"))
+        page.keyboard.press("c")
+        settle(page)
+        self.assertEqual(overlay_pixels(page), 0)
+        pieces = page.evaluate(
+            """() => {
+              const { lanes, kinds } = lanescope.run.pathGroup.tracks[0];
+              const sums = [0, 0, 0, 0, 0];
+              kinds.forEach((kind, piece) => (sums[kind] += lanes[0].ends[piece] - lanes[0].starts[piece]));
+              return sums.map((ticks) => Math.round(lanescope.run.nanoseconds(ticks) / 1000));
+            }"""
+        )
+        self.assertEqual(pieces[4], 5 * count)
+        # From the end of a task to its finish, to the dispatch of the next, to its start.
+        self.assertEqual(pieces[:4], [count - 1, 2 * (count - 1), 2 * count, 0])
+        row = 1001
+        page.evaluate(
+            """(row) => {
+              const { start, end } = lanescope.run.tasks;
+              lanescope.viewport.show(start[row] - 10 * (end[row] - start[row]), end[row] + 10 * (end[row] - start[row]));
+              lanescope.changed();
+            }""",
+            row,
+        )
+        settle(page)
+        self.assertGreater(overlay_pixels(page), 200)
+        x, y, colour = page.evaluate(
+            """(row) => {
+              const { viewport, run } = lanescope;
+              const track = viewport.placeOfTrack(run.pathGroup.tracks[0]);
+              return [(viewport.xOf(run.tasks.start[row]) + viewport.xOf(run.tasks.end[row])) / 2, track.y + 3, lanescope.functionCss(run.tasks.func[row])];
+            }""",
+            row,
+        )
+        self.assertEqual(pixel(page, x, y), colour)
+        box = page.locator("#overlay").bounding_box()
+        page.mouse.click(box["x"] + x, box["y"] + y)
+        self.assertEqual(page.evaluate("lanescope.selected.item"), row)
+        page.keyboard.press("c")
+        self.assertNotIn("path", page.evaluate("lanescope.viewport.groups.map((group) => group.key)"))
+
+
 class Use(PageTest):
     def test_search_by_function_and_by_id(self):
         page = self.open_run("a2a3sim")

@@ -49,6 +49,14 @@ function phaseColour(name, place, dark) {
   return known ? pixel(oklch(...known)) : functionColour(place + 3, dark);
 }
 
+/** Of the parts of a wait on the critical path, as `WAITS` has them. */
+function waitColours(dark) {
+  const parts = dark
+    ? [[0.42, 0.02, 250], [0.6, 0.06, 60], [0.5, 0.02, 250], [0.34, 0.01, 250]]
+    : [[0.87, 0.02, 250], [0.72, 0.06, 60], [0.8, 0.02, 250], [0.92, 0.01, 250]];
+  return parts.map((part) => pixel(oklch(...part)));
+}
+
 /** From calm to hot, 0..=255. */
 function heatColours(dark) {
   const out = new Uint32Array(256);

@@ -65,6 +65,7 @@ class Page {
     const value = (name) => style.getPropertyValue(`--${name}`).trim();
     const packed = (name) => pixel([1, 3, 5].map((at) => Number.parseInt(value(name).slice(at, at + 2), 16)));
     const colour = (...parts) => css(pixel(oklch(...parts)));
+    const waits = waitColours(dark);
     this.theme = {
       ground: packed("ground"),
       faint: packed("faint"),
@@ -82,9 +83,8 @@ class Page {
       after: colour(dark ? 0.75 : 0.5, 0.15, 255),
       aic: colour(dark ? 0.66 : 0.6, 0.11, 255),
       aiv: colour(dark ? 0.48 : 0.82, 0.07, 220),
-      headCss: colour(dark ? 0.5 : 0.8, 0.02, 250),
-      waitCss: colour(dark ? 0.6 : 0.72, 0.06, 60),
-      tailCss: colour(dark ? 0.42 : 0.87, 0.02, 250),
+      waits,
+      waitsCss: waits.map(css),
     };
     this.paints.setTheme(this.theme, dark);
     this.panels.refresh();
@@ -150,7 +150,7 @@ class Page {
       this.overview.draw(this.theme, this.paints.kernel, this.overviewDrag);
       this.describeWindow();
     }
-    const path = this.isPathShown ? this.run.path.rows : null;
+    const path = this.isPathShown ? this.run.pathGroup.tracks[0] : null;
     this.overlay.draw(this.theme, { selected: this.selected, hovered: this.hovered, path, pointer: this.pointer, stretch: this.drag });
     if (this.frames.count === 0) passed("drawn");
     this.frames.count++;
@@ -190,7 +190,7 @@ class Page {
   }
 
   choose(selected) {
-    this.selected = selected && { ...selected, track: this.things.trackOf(selected) };
+    this.selected = selected && this.things.atHome(selected);
     this.panels.task.show(this.selected);
     this.overlayChanged();
   }
@@ -200,13 +200,13 @@ class Page {
     const stretch = this.things.stretchOf(thing);
     if (!stretch) return;
     this.viewport.reveal(stretch.from, stretch.to);
-    this.revealTrack(this.things.trackOf(thing), thing);
+    this.revealTrack(this.things.atHome(thing).track, thing);
     this.changed();
   }
 
   revealTrack(track, thing) {
-    const { viewport, run, stage } = this;
-    const group = run.groups.find((group) => group.tracks.includes(track));
+    const { viewport, stage } = this;
+    const group = viewport.groups.find((group) => group.tracks.includes(track));
     if (!group.isOpen) this.toggle(group);
     const place = thing.kind === "task" ? viewport.placeOf(thing.item) : viewport.placeOfTrack(track);
     if (!place || (place.y >= RULER && place.y + place.height <= viewport.height)) return;
@@ -259,8 +259,10 @@ class Page {
     this.isPathShown = !this.isPathShown && this.run.path !== null;
     document.getElementById("path-toggle").setAttribute("aria-pressed", String(this.isPathShown));
     if (this.isPathShown) this.panels.open("tab-path");
+    if (this.isPathShown && !this.paints.path) this.paints.paintPath();
+    this.viewport.groups = this.isPathShown ? [this.run.pathGroup, ...this.run.groups] : this.run.groups;
     this.chooseTasks();
-    this.changed();
+    this.arrange();
   }
 
   toggleTheme() {

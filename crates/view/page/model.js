@@ -24,6 +24,7 @@ class Run {
     this.crowded = 0;
     columns.rest();
     this.makeGroups();
+    later(this, "pathGroup", () => pathGroup(this));
   }
 
   readTasks(columns) {
@@ -110,7 +111,7 @@ class Run {
     this.path = null;
     if (!this.facts.path) return;
     const rows = columns.steps("path_row", Uint32Array, [0, columns.rows("path_row")]);
-    const waits = ["notice", "queue", "head", "unknown"].map((name) => columns.plain(`path_${name}`, Float64Array));
+    const waits = WAITS.map(([name]) => columns.plain(`path_${name}`, Float64Array));
     this.path = { ...this.facts.path, rows, waits };
   }
 

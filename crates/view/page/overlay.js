@@ -112,27 +112,33 @@ class Overlay {
     context.fill();
   }
 
-  /** The steps of the critical path, joined; of steps in one column, one. */
-  path(theme, rows) {
+  /** Joins the steps in sight, unless there are so many that lines would hide what they join. */
+  path(theme, track) {
     const { context, viewport } = this;
+    const { rows } = viewport.run.path;
+    const [first, behind] = stepsInSight(viewport, track);
+    if (behind - first > MOST_JOINED) return;
     context.strokeStyle = theme.textCss;
     context.lineWidth = 1.25;
     context.beginPath();
-    let previous = null;
-    for (const row of rows) {
-      const place = viewport.placeOf(row);
-      if (!place) continue;
-      if (previous && (place.x > GUTTER || previous.right > GUTTER) && previous.right < viewport.width) {
-        if (place.x - previous.drawn >= 1) {
-          context.moveTo(previous.right, previous.y + previous.height / 2);
-          context.lineTo(place.x, place.y + place.height / 2);
-          place.drawn = place.x;
-        } else place.drawn = previous.drawn;
-      } else place.drawn = -Infinity;
-      previous = place;
+    for (let step = Math.max(1, first); step < behind; step++) {
+      const [from, to] = [viewport.placeOf(rows[step - 1]), viewport.placeOf(rows[step])];
+      if (!from || !to) continue;
+      context.moveTo(from.right, from.y + from.height / 2);
+      context.lineTo(to.x, to.y + to.height / 2);
     }
     context.stroke();
   }
+}
+
+/** More lines between steps than this hide what they join. */
+const MOST_JOINED = 150;
+
+/** The first step of which something is in sight, and the first behind. */
+function stepsInSight(viewport, { lanes, steps }) {
+  const first = lanes[0].firstEndingAfter(viewport.from);
+  const behind = lanes[0].firstEndingAfter(viewport.to, first);
+  return [steps[first] ?? viewport.run.path.rows.length, (steps[behind] ?? viewport.run.path.rows.length - 1) + 1];
 }
 
 /** More arrows than this hide what they show. */

@@ -12,6 +12,8 @@ class Paints {
     this.column = 0;
     /** Bytes of the tasks that stand out; without them all do. */
     this.chosen = null;
+    /** Of the critical path, once that was shown. */
+    this.path = null;
   }
 
   setTheme(theme, isDark) {
@@ -19,6 +21,7 @@ class Paints {
     this.isDark = isDark;
     this.functionColours = Uint32Array.from(this.run.functions, (_, place) => functionColour(this.orders.get(place), isDark));
     this.paintPhases();
+    if (this.path) this.paintPath();
     this.paintTasks();
     this.paintCounter();
   }
@@ -89,6 +92,16 @@ class Paints {
     return names[this[kind].classes[item]]?.replace("orch_", "") ?? "unknown";
   }
 
+  /** Runs in the colours of their functions, waits in those of their kinds. */
+  paintPath() {
+    const { run, theme } = this;
+    const { steps, kinds } = run.pathGroup.tracks[0];
+    const rowOf = (piece) => run.path.rows[steps[piece]];
+    const classes = Uint32Array.from(kinds, (kind, piece) => (kind === RUNS ? run.tasks.func[rowOf(piece)] : run.functions.length + kind));
+    this.path = new Paint(classes, Uint32Array.from([...this.functionColours, ...theme.waits]), theme.ground);
+    this.path.label = (piece) => (kinds[piece] === RUNS ? `${run.functionName(rowOf(piece))} ${run.shortName(rowOf(piece))}` : WAITS[kinds[piece]][1]);
+  }
+
   /** What stands at the right of a group's head. */
   noteOf(group) {
     const crowded = group.tracks.reduce((sum, track) => sum + (track.crowded ?? 0), 0);
@@ -97,6 +110,7 @@ class Paints {
 
   /** What full colour or full height is in a group. */
   scaleOf(group) {
+    if (group.key === "path") return numberOf(this.run.path.rows.length, "step");
     if (group.key === "aicore" && this.heat) return `full colour: ${this.heat.text}`;
     if (group.key === "counters") {
       const { full, unit, most } = this.counter;

@@ -14,10 +14,7 @@ class PathPanel extends Panel {
     const running = sum(Array.from(rows, (row) => run.tasks.end[row] - run.tasks.start[row]));
     const parts = [
       ["kernels run", running, page.theme.accentCss],
-      ["until the AICPU saw the end", sum(waits[0]), page.theme.tailCss],
-      ["until the next was dispatched", sum(waits[1]), page.theme.waitCss],
-      ["from dispatch to start", sum(waits[2]), page.theme.headCss],
-      ["wait of unknown kind", sum(waits[3]), page.theme.lineCss],
+      ...WAITS.map(([, text], kind) => [text, sum(waits[kind]), page.theme.waitsCss[kind]]),
       ["after the last end", path.tail_ticks, page.theme.mutedCss],
     ].filter(([, ticks]) => ticks > 0);
     const whole = sum(parts.map(([, ticks]) => ticks));

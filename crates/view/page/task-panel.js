@@ -70,10 +70,10 @@ class TaskPanel extends Panel {
     const { run, page } = this;
     const { dispatch, receive, start, end, finish } = run.tasks;
     const parts = [
-      ["to the core", Run.between(dispatch[row], receive[row]), page.theme.headCss],
-      [receive[row] ? "on the core before start" : "from dispatch to start", Run.between(receive[row] || dispatch[row], start[row]), page.theme.waitCss],
+      ["to the core", Run.between(dispatch[row], receive[row]), page.theme.waitsCss[2]],
+      [receive[row] ? "on the core before start" : "from dispatch to start", Run.between(receive[row] || dispatch[row], start[row]), page.theme.waitsCss[1]],
       ["run", Run.between(start[row], end[row]), page.functionCss(run.tasks.func[row])],
-      ["until seen finished", Run.between(end[row], finish[row]), page.theme.tailCss],
+      ["until seen finished", Run.between(end[row], finish[row]), page.theme.waitsCss[0]],
     ].filter(([, ticks]) => ticks !== null);
     const whole = parts.reduce((sum, [, ticks]) => sum + ticks, 0);
     if (!whole) return null;

@@ -1,4 +1,4 @@
-// What can be pointed at and chosen: tasks, phases, marks of lost records. Where each lies, and what it is in a line.
+// What can be pointed at and chosen: tasks, phases, steps of the path, marks of lost records. Where each lies, and what it is in a line.
 //
 // A thing has a kind, its number among those of its kind, and the track that it was found on.
 
@@ -19,10 +19,16 @@ class Things {
     return { kind: isTask ? "task" : hit.track.kind, item: hit.item, track: hit.track };
   }
 
-  /** The track that a thing is at home on. */
-  trackOf({ kind, item, track }) {
-    if (kind !== "task") return track;
-    return this.run.trackOf("kernel", this.run.coreOf(item));
+  /** A thing on the track where it is at home: a task on its core's, a step of the path as its task. */
+  atHome(thing) {
+    const { run } = this;
+    if (thing.kind === "path") return this.atHome({ kind: "task", item: this.taskOfPiece(thing) });
+    if (thing.kind !== "task") return thing;
+    return { kind: "task", item: thing.item, track: run.trackOf("kernel", run.coreOf(thing.item)) };
+  }
+
+  taskOfPiece({ item, track }) {
+    return this.run.path.rows[track.steps[item]];
   }
 
   /** From where to where it is drawn on that track; `null` when no time is known. */
@@ -49,8 +55,16 @@ class Things {
     const { run } = this;
     const { kind, item, track } = thing;
     if (kind === "loss") return `${run.losses[item].text} · ${track.name}`;
+    if (kind === "path") return this.describePiece(thing);
     const { from, to } = this.stretchOf(thing);
     return `${this.paints.phaseName(kind, item)} · ${track.name} · ${run.duration(to - from)}`;
+  }
+
+  describePiece({ item, track }) {
+    const task = this.describeTask({ item: this.taskOfPiece({ item, track }) });
+    if (track.kinds[item] === RUNS) return task;
+    const { starts, ends } = track.lanes[0];
+    return `${WAITS[track.kinds[item]][1]} ${this.run.duration(ends[item] - starts[item])}, before ${task}`;
   }
 
   describeTask({ item, track }) {

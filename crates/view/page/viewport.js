@@ -7,14 +7,16 @@ const GAP = 2;
 const NAME_HEIGHT = 11;
 /** How high the head of a mark is, and how far it reaches to either side. */
 const MARK = 6;
-/** Of tracks that there is one of for each core, by the height of the cores' kernels. */
-const LANE_HEIGHTS = { kernel: (height) => height, stay: (height) => Math.max(5, Math.round(height * 0.6)) };
+/** Of tracks that are not as high as can be read, by the height of the cores' kernels. */
+const LANE_HEIGHTS = { path: () => 18, kernel: (height) => height, stay: (height) => Math.max(5, Math.round(height * 0.6)) };
 /** How much of a stretch lies outside the run at most, on either side. */
 const MARGIN = 0.03;
 
 class Viewport {
   constructor(run) {
     this.run = run;
+    /** What there is to show, from top to bottom. */
+    this.groups = run.groups;
     this.width = 1;
     this.height = 1;
     this.scroll = 0;
@@ -79,7 +81,7 @@ class Viewport {
 
   /** Places heads and tracks; a lane is as high as lets the cores fit, within reason. */
   arrange() {
-    const { groups } = this.run;
+    const { groups } = this;
     const cores = groups.find((group) => group.key === "aicore")?.tracks ?? [];
     const lanes = cores.reduce((sum, track) => sum + track.lanes.length, 0);
     const room = this.height - RULER - HEAD * groups.length - 90;

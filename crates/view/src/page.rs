@@ -13,10 +13,11 @@ use std::io::{self, Write};
 const FRAME: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
 /// In the order in which they need one another; together they are one module.
-const SCRIPTS: [&str; 21] = [
+const SCRIPTS: [&str; 22] = [
     include_str!("../page/decode.js"),
     include_str!("../page/colour.js"),
     include_str!("../page/lane.js"),
+    include_str!("../page/path.js"),
     include_str!("../page/model.js"),
     include_str!("../page/viewport.js"),
     include_str!("../page/draw.js"),
