@@ -638,6 +638,49 @@ class Use(PageTest):
         bars.nth(place).click()
         self.assertEqual(page.inner_text("#matches"), str(counts[place]))
 
+    def test_functions_are_found_ordered_and_spread_where_they_stand(self):
+        tasks = [
+            task_of(place, core=0, start=10 * place + 1, end=10 * place + 1 + (1 + place % 7), function=place)
+            for place in range(500)
+        ]
+        page = self.open(page_of(records_of("functions", tasks), "functions"))
+        page.click("#tab-functions")
+        rows = page.locator("#panel-functions .row[data-function]")
+        self.assertEqual(rows.count(), 200)
+        page.click("#panel-functions .more")
+        page.click("#panel-functions .more")
+        self.assertEqual(rows.count(), 500)
+        page.select_option("#panel-functions select", "name")
+        self.assertEqual(rows.first.get_attribute("data-function"), "0")
+        page.locator("#panel-functions").get_by_role("searchbox").fill("func_49")
+        self.assertEqual(rows.evaluate_all("(rows) => rows.map((row) => row.dataset.function)"), ["49", *map(str, range(490, 500))])
+        # Its spread is right below the row.
+        rows.nth(4).click()
+        self.assertTrue(rows.nth(4).evaluate("(row) => row.nextSibling.classList.contains('spread')"))
+        page.locator(".histogram g[tabindex]").first.press("Enter")
+        self.assertEqual(page.inner_text("#matches"), "1")
+
+    def test_names_are_shortened_in_the_middle_and_ids_stay_whole(self):
+        long = "a_function_with_a_name_that_no_panel_has_room_for_"
+        events = [
+            {"name": f"{long}{place}", "ph": "X", "pid": 1, "tid": 10, "ts": 10 * place + 1, "dur": 5}
+            for place in range(3)
+        ]
+        source = RUNS / "pages" / "names.json"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(json.dumps({"traceEvents": events}))
+        page = self.open(page_of(source, "names"))
+        page.evaluate("lanescope.select({ kind: 'task', item: 1 }, true)")
+        cells = page.evaluate(
+            """() => [...document.querySelectorAll("#panel-task .row.task")].map((row) => {
+              const [front, back] = row.querySelectorAll(".name span");
+              const id = row.children[2];
+              return [back.textContent, back.scrollWidth <= back.clientWidth, front.scrollWidth > front.clientWidth, id.textContent, id.scrollWidth <= id.offsetWidth];
+            })"""
+        )
+        self.assertEqual([cell[:3] for cell in cells], [["oom_for_"[1:] + "0", True, True], ["oom_for_"[1:] + "2", True, True]])
+        self.assertTrue(all(cell[3].startswith("t") and cell[4] for cell in cells), cells)
+
     def test_no_window_is_narrower_than_the_page(self):
         page = self.open_run("a5sim")
         for width in [420, 760, 901, 1100, 1280, 1366, 1440]:

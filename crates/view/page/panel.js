@@ -16,7 +16,7 @@ class Panel {
     return element("tr", {}, element("th", { scope: "row" }, name), cell);
   }
 
-  list(title, rows, noteOf, most = 50) {
+  tasks(title, rows, noteOf, most = 50) {
     if (!rows.length) return null;
     const box = element("div", {}, element("h3", {}, `${title} (${grouped(rows.length)})`));
     for (const row of rows.slice(0, most)) box.append(this.taskButton(row, noteOf(row)));
@@ -26,7 +26,8 @@ class Panel {
 
   taskButton(row, note) {
     const { run, page } = this;
-    const button = element("button", { type: "button", className: "row" }, swatch(page.functionCss(run.tasks.func[row])), element("b", {}, `${run.functionName(row)} ${run.shortName(row)}`), element("small", {}, note));
+    const cells = [swatch(page.functionCss(run.tasks.func[row])), nameOf(run.functionName(row)), element("span", {}, run.shortName(row)), element("small", {}, note)];
+    const button = element("button", { type: "button", className: "row task" }, ...cells);
     button.dataset.row = String(row);
     button.onclick = () => page.select({ kind: "task", item: row }, true);
     return button;

@@ -38,7 +38,7 @@ class PathPanel extends Panel {
       bar,
       table,
       element("p", { className: "sub" }, "No schedule of these tasks is shorter than the floor, the longest chain of run times."),
-      this.list("Steps · wait, then run", Array.from(rows), note, 300),
+      this.tasks("Steps · wait, then run", Array.from(rows), note, 300),
     );
   }
 }

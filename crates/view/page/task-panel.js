@@ -44,10 +44,10 @@ class TaskPanel extends Panel {
       this.stretches(row),
       this.times(row),
       this.counterTable(row),
-      blocks.length > 1 ? this.list("Blocks of this task", blocks.filter((block) => block !== row), (block) => run.facts.cores[run.coreOf(block)].name) : null,
-      this.list("Waited for", Array.from(run.predecessors(row), (from) => run.lastRow(from)), (from) => this.slack(from, run.firstRow(lead))),
-      this.list("Waited for by", Array.from(run.successors(row), (to) => run.firstRow(to)), (to) => this.slack(run.lastRow(lead), to)),
-      this.list("On this core", this.besides(row, core), (other) => (other < row ? "before" : "after")),
+      blocks.length > 1 ? this.tasks("Blocks of this task", blocks.filter((block) => block !== row), (block) => run.facts.cores[run.coreOf(block)].name) : null,
+      this.tasks("Waited for", Array.from(run.predecessors(row), (from) => run.lastRow(from)), (from) => this.slack(from, run.firstRow(lead))),
+      this.tasks("Waited for by", Array.from(run.successors(row), (to) => run.firstRow(to)), (to) => this.slack(run.lastRow(lead), to)),
+      this.tasks("On this core", this.besides(row, core), (other) => (other < row ? "before" : "after")),
       this.identity(row),
     );
   }
