@@ -571,6 +571,53 @@ class Use(PageTest):
         page.fill("#query", "no such function")
         self.assertEqual(page.inner_text("#matches"), "no match")
 
+    def test_a_search_goes_on_from_the_window_and_back(self):
+        page = self.open_run("a2a3sim")
+        page.fill("#query", page.evaluate("lanescope.totals[0].text"))
+        starts = page.evaluate("lanescope.finder.matches.finds.map((row) => lanescope.run.tasks.start[row])")
+        chosen = "lanescope.run.tasks.start[lanescope.selected.item]"
+        middle = starts[len(starts) // 2]
+        page.evaluate("(time) => { lanescope.viewport.show(time - 100, time + 1000); lanescope.changed(); }", middle)
+        window = page.evaluate("lanescope.viewport.from")
+        later = [start for start in starts if start >= window]
+        page.keyboard.press("Enter")
+        self.assertTrue(1 < len(later) < len(starts))
+        self.assertEqual(page.evaluate(chosen), later[0])
+        page.keyboard.press("Enter")
+        self.assertEqual(page.inner_text("#matches").split(" of ")[0], str(len(starts) - len(later) + 2))
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Shift+Enter")
+        self.assertEqual(page.evaluate(chosen), [start for start in starts if start < window][-1])
+
+    def test_cores_and_phases_are_searched_and_phases_are_fitted(self):
+        page = self.open_run("a2a3sim")
+        cores = page.evaluate("lanescope.run.facts.cores.map(({ name, tasks }) => [name, tasks])")
+        name, count = next((name, tasks) for name, tasks in cores if tasks and name[-2] == "_")
+        page.fill("#query", name.lower())
+        self.assertEqual(page.inner_text("#matches"), str(count))
+        phases = page.evaluate("Array.from(lanescope.run.scheduler.phase, (_, item) => lanescope.paints.phaseName('scheduler', item))")
+        page.fill("#query", "dispatch")
+        self.assertEqual(page.inner_text("#matches"), str(phases.count("dispatch")))
+        page.keyboard.press("Enter")
+        self.assertEqual(page.evaluate("lanescope.selected.kind"), "scheduler")
+        self.assertTrue(page.inner_text("#panel-task").startswith("dispatch"))
+        page.keyboard.press("Escape")
+        # Without a search, from phase to phase of the thread.
+        box = page.locator("#overlay").bounding_box()
+        place = """(item) => {
+          const { viewport, run } = lanescope;
+          const track = viewport.placeOfTrack(run.trackOf("scheduler", run.threadOf("scheduler", item)));
+          return [(viewport.xOf(run.scheduler.start[item]) + viewport.xOf(run.scheduler.end[item])) / 2, track.y + 4];
+        }"""
+        item = page.evaluate("lanescope.run.scheduler.start.findIndex((start, i) => lanescope.run.scheduler.end[i] - start > lanescope.run.span / 100)")
+        x, y = page.evaluate(place, item)
+        page.mouse.dblclick(box["x"] + x, box["y"] + y)
+        length = page.evaluate("(item) => lanescope.run.scheduler.end[item] - lanescope.run.scheduler.start[item]", item)
+        self.assertAlmostEqual(page.evaluate("lanescope.viewport.to - lanescope.viewport.from"), 2.2 * length, delta=length / 100 + 8)
+        page.keyboard.press("0")
+        page.keyboard.press("n")
+        self.assertEqual(page.evaluate("[lanescope.selected.kind, lanescope.selected.item]"), ["scheduler", item + 1])
+
     def test_keys_move_and_zoom(self):
         page = self.open_run("a2a3sim")
         page.locator("#stage").focus()

@@ -5,9 +5,9 @@ const KEYS = [
   [["a", "d"], "earlier and later; also ← →"],
   [["↑", "↓"], "scroll through the tracks"],
   [["0"], "the whole run"],
-  [["f"], "fit the chosen task"],
-  [["n", "p"], "next and previous match, or task of the core"],
-  [["/"], "search by function or task id: 17, 0x11, t17, r2t17"],
+  [["f"], "fit what is chosen: a task, a phase, a mark"],
+  [["n", "p"], "next and previous match from the window; without a search, task of the core or phase of the thread"],
+  [["/"], "search by function, task id (17, 0x11, t17, r2t17), core (AIC_3) or phase (dump); Enter and Shift-Enter step"],
   [["c"], "critical path"],
   [["[", "]", "="], "lower lanes, higher lanes, lanes that fit"],
   [["1", "…", "9"], "close or open a group of tracks"],
@@ -15,7 +15,7 @@ const KEYS = [
   [["Esc"], "forget choice and search"],
   [["drag"], "move; with Shift, or on the ruler and the strip above: zoom into a stretch"],
   [["Ctrl wheel"], "zoom; with Shift alone: earlier and later"],
-  [["double click"], "fit a task"],
+  [["double click"], "fit a task, a phase or a mark"],
 ];
 
 class Input {
@@ -108,7 +108,7 @@ class Input {
 
   twice(event) {
     const { x, y } = this.at(event);
-    if (this.viewport.itemAt(x, y)) this.page.fitSelection();
+    if (this.page.things.at({ x, y })) this.page.fitSelection();
   }
 
   /** Dragging in the strip chooses a stretch, a click moves there. */
@@ -141,10 +141,12 @@ class Input {
     const { page } = this;
     const on = (id, type, act) => document.getElementById(id).addEventListener(type, act);
     on("query", "input", (event) => page.finder.search(event.target.value));
-    on("search", "submit", (event) => {
+    on("query", "keydown", (event) => {
+      if (event.key !== "Enter") return;
       event.preventDefault();
-      page.finder.step(1);
+      page.finder.step(event.shiftKey ? -1 : 1);
     });
+    on("search", "submit", (event) => event.preventDefault());
     on("next-match", "click", () => page.finder.step(1));
     on("previous-match", "click", () => page.finder.step(-1));
     on("colouring", "change", (event) => page.colourBy(event.target.value));

@@ -102,7 +102,7 @@ class Page {
       chosen = new Uint8Array(this.run.count);
       for (const row of this.run.path.rows) chosen[row] = 1;
     }
-    this.paints.choose(chosen);
+    this.paints.choose(chosen, this.finder.matches?.phases);
   }
 
   resize() {
@@ -226,6 +226,7 @@ class Page {
 
   fitSelection() {
     const { selected, viewport } = this;
+    if (selected?.kind === "loss") return this.goToLoss(this.run.losses[selected.item]);
     const whole = selected && this.things.wholeOf(selected);
     if (!whole) return;
     const margin = Math.max(4, (whole.to - whole.from) * 0.6);

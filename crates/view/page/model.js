@@ -227,6 +227,20 @@ class Run {
     return this.losses.filter((loss) => loss.ofThread === ofThread && loss.track === track).sort((a, b) => a.at - b.at);
   }
 
+  /** Whether a number is that of a thing on the same core, thread or track as another. */
+  isBeside({ kind, item }, other) {
+    if (kind === "loss") return other !== undefined;
+    if (kind === "totals") return false;
+    const firsts = kind === "task" ? this.firsts : this[kind].firsts;
+    return other >= 0 && other < firsts[firsts.length - 1] && partOf(firsts, other) === partOf(firsts, item);
+  }
+
+  /** Of phases of a kind, by number. */
+  phaseNames(kind) {
+    if (kind === "scheduler") return this.facts.scheduler_phases;
+    return this.facts.orchestrator_phases.map((name) => name.replace("orch_", ""));
+  }
+
   /** The track of a kind that belongs to a core or thread. */
   trackOf(kind, number) {
     const tracks = this.groups.flatMap((group) => group.tracks);
@@ -234,14 +248,12 @@ class Run {
   }
 
   coreOf(row) {
-    let low = 0;
-    let high = this.facts.cores.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.firsts[middle] <= row) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return partOf(this.firsts, row);
+  }
+
+  /** The AICPU thread of a phase. */
+  threadOf(kind, item) {
+    return partOf(this[kind].firsts, item);
   }
 
   /** Its name, fit to stand in a line with other text. */
@@ -338,6 +350,18 @@ class Run {
   tickText(ticks) {
     return (BigInt(this.facts.origin_ticks) + BigInt(ticks - 1)).toString();
   }
+}
+
+/** The part that a row lies in, of parts that begin at `firsts`; the last of these is the number of all rows. */
+function partOf(firsts, row) {
+  let low = 0;
+  let high = firsts.length - 2;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (firsts[middle] <= row) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 function firstsOf(counts) {

@@ -51,9 +51,11 @@ class Paints {
     return (row) => Run.between(from[row], to[row]);
   }
 
-  choose(chosen) {
+  /** Tasks and phases that stand out, as a byte each. */
+  choose(chosen, phases = {}) {
     this.chosen = chosen;
     this.kernel.choose(chosen);
+    for (const kind of ["scheduler", "orchestrator"]) this[kind].choose(phases[kind] ?? null);
   }
 
   paintCounter() {
@@ -88,8 +90,7 @@ class Paints {
   phaseName(kind, item) {
     const { facts } = this.run;
     if (kind === "totals") return `Orchestrator (${numberOf(facts.orchestrator.submits, "task")})`;
-    const names = kind === "scheduler" ? facts.scheduler_phases : facts.orchestrator_phases;
-    return names[this[kind].classes[item]]?.replace("orch_", "") ?? "unknown";
+    return this.run.phaseNames(kind)[this[kind].classes[item]] ?? "unknown";
   }
 
   /** Runs in the colours of their functions, waits in those of their kinds. */

@@ -23,7 +23,8 @@ class Things {
   atHome(thing) {
     const { run } = this;
     if (thing.kind === "path") return this.atHome({ kind: "task", item: this.taskOfPiece(thing) });
-    if (thing.kind !== "task") return thing;
+    if (thing.kind === "loss" || thing.kind === "totals") return thing;
+    if (thing.kind !== "task") return { ...thing, track: run.trackOf(thing.kind, run.threadOf(thing.kind, thing.item)) };
     return { kind: "task", item: thing.item, track: run.trackOf("kernel", run.coreOf(thing.item)) };
   }
 

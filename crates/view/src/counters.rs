@@ -24,6 +24,8 @@ pub(crate) struct CounterColumn {
     unit: &'static str,
     /// By what a count over the cycles is multiplied to be in that unit.
     scale: f64,
+    /// Of the whole run, in that unit.
+    mean: f64,
 }
 
 /// Encodes the counters of every task that has some; `None` when no task has.
@@ -40,12 +42,16 @@ pub(crate) fn encode(
 
     let (mut steps, mut cycles) = (Values::default(), Values::default());
     let mut counts = vec![Values::default(); numbers.len()];
+    let mut sums = vec![0_u128; numbers.len()];
+    let mut all_cycles = 0_u128;
     let mut latest = 0;
     for (row, counted) in &found {
+        all_cycles += u128::from(counted.total_cycles);
         steps.push(u64::from(row - latest));
         cycles.push(counted.total_cycles);
-        for (values, &number) in counts.iter_mut().zip(&numbers) {
+        for ((values, sum), &number) in counts.iter_mut().zip(&mut sums).zip(&numbers) {
             values.push(counted.counters[number].into());
+            *sum += u128::from(counted.counters[number]);
         }
         latest = *row;
     }
@@ -57,7 +63,11 @@ pub(crate) fn encode(
     Some(CounterFacts {
         event: first.event,
         name: event.map_or("unknown", |event| event.name),
-        columns: numbers.iter().map(|&n| column(event, n)).collect(),
+        columns: numbers
+            .iter()
+            .zip(sums)
+            .map(|(&number, sum)| column(event, number, sum, all_cycles))
+            .collect(),
         unplaced,
     })
 }
@@ -70,12 +80,13 @@ fn used_counters(event: Option<&PmuEvent>) -> Vec<usize> {
     }
 }
 
-fn column(event: Option<&PmuEvent>, number: usize) -> CounterColumn {
+fn column(event: Option<&PmuEvent>, number: usize, sum: u128, cycles: u128) -> CounterColumn {
     let Some(event) = event else {
         return CounterColumn {
             name: format!("counter_{number}"),
             unit: "per cycle",
             scale: 1.0,
+            mean: PmuUnit::Cycles.rate(sum, cycles),
         };
     };
     let name = event.counters[number].column;
@@ -84,6 +95,7 @@ fn column(event: Option<&PmuEvent>, number: usize) -> CounterColumn {
         name: name.to_owned(),
         unit: unit.name(),
         scale: unit.rate(1, 1),
+        mean: unit.rate(sum, cycles),
     }
 }
 
