@@ -456,6 +456,41 @@ class Drawing(PageTest):
         self.assertLessEqual(found["border"], found["pixels"] / 2000)
         self.assertLessEqual(found["away"], found["pixels"] / 200)
 
+    def test_a_task_far_longer_than_all_others_leaves_them_their_colours(self):
+        tasks = [
+            task_of(place, core=0, start=100 * place + 1, end=100 * place + 1 + (20_000 if place == 299 else 1 + place % 50))
+            for place in range(300)
+        ]
+        page = self.open(page_of(records_of("heat", tasks), "heat"))
+        page.select_option("#colouring", "run")
+        settle(page)
+        classes = page.evaluate("Array.from(lanescope.paints.kernel.classes)")
+        self.assertEqual([classes[0], classes[49], classes[299]], [5, 255, 255])
+        group = "lanescope.run.groups.find((group) => group.key === 'aicore')"
+        self.assertEqual(page.evaluate(f"lanescope.paints.noteOf({group})"), "≥ 50.00\u202fµs")
+        # The bar beside it has the hottest colour at its right.
+        y = page.evaluate(f"(() => {{ const row = lanescope.viewport.rows.find((row) => row.group === {group}); return row.y + row.height / 2; }})()")
+        width = page.evaluate("lanescope.viewport.width")
+        hottest = page.evaluate("css_of(lanescope.paints.kernel.colours[255])".replace("css_of", "((c) => `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`)"))
+        self.assertIn(hottest, [pixel(page, x, y) for x in range(width - 120, width - 10)])
+
+    def test_the_counter_shown_first_is_the_busiest_and_fills_its_height(self):
+        for platform in PLATFORMS:
+            with self.subTest(platform):
+                page = self.open_run(platform)
+                rates = page.evaluate(
+                    """() => {
+                      const { run } = lanescope;
+                      const cycles = run.counters.cycles.reduce((sum, count) => sum + count, 0);
+                      return run.counters.columns.map(({ scale }, column) => (scale * run.countsOf(column).reduce((sum, count) => sum + count, 0)) / cycles);
+                    }"""
+                )
+                chosen = int(page.eval_on_selector("#counter", "(select) => select.value"))
+                self.assertEqual(rates[chosen], max(rates))
+                self.assertGreater(rates[chosen], 0)
+                self.assertEqual(page.evaluate("Math.max(...lanescope.paints.counter.values)"), 1)
+                self.assertEqual(page.evaluate("lanescope.viewport.rows.find((row) => row.track?.kind === 'counter').lane >= 22"), True)
+
     def test_the_strip_names_the_most_cores_that_run_at_one_moment(self):
         for name in [*PLATFORMS, "lossy"]:
             with self.subTest(name):

@@ -242,6 +242,8 @@ class Drawing {
       context.font = `11px ${theme.sans}`;
       context.textAlign = "right";
       context.fillText(note, viewport.width - 10, y + height / 2 + 0.5);
+      const colours = this.paints.barOf(group);
+      if (colours) this.colourBar(colours, viewport.width - 18 - context.measureText(note).width, y + height / 2);
       return;
     }
     context.fillRect(0, y, GUTTER, height);
@@ -252,6 +254,19 @@ class Drawing {
     context.textAlign = "right";
     context.font = `${Math.min(11, Math.max(9, height - GAP))}px ${theme.sans}`;
     context.fillText(track.name, GUTTER - 9, y + (height - GAP) / 2 + 0.5);
+  }
+
+  /** From 0 at the left to what is written at its right. */
+  colourBar(colours, right, middle) {
+    const { context } = this;
+    const width = 96;
+    const [left, top] = [Math.round(right - width), Math.round(middle - 5)];
+    for (let x = 0; x < width; x++) {
+      context.fillStyle = css(colours[Math.round((x / (width - 1)) * (colours.length - 1))]);
+      context.fillRect(left + x, top, 1, 10);
+    }
+    context.fillStyle = this.theme.mutedCss;
+    context.fillText("0", left - 6, middle + 0.5);
   }
 
   ruler() {

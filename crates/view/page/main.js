@@ -51,7 +51,9 @@ class Page {
     const choice = document.getElementById("colouring");
     choice.append(...options.map(([value, text]) => element("option", { value }, text)));
     document.getElementById("counter-choice").hidden = !counters.length;
-    document.getElementById("counter").append(...counters.map(({ name }, column) => element("option", { value: String(column) }, name)));
+    const counter = document.getElementById("counter");
+    counter.append(...counters.map(({ name }, column) => element("option", { value: String(column) }, name)));
+    counter.value = String(this.paints.column);
     document.getElementById("path-toggle").disabled = !run.path;
     const empty = document.getElementById("empty");
     empty.hidden = run.groups.length > 0;

@@ -9,7 +9,7 @@ class Paints {
     this.run = run;
     this.orders = new Map(totals.map((total, order) => [total.place, order]));
     this.colouring = "function";
-    this.column = 0;
+    this.column = busiestCounter(run);
     /** Bytes of the tasks that stand out; without them all do. */
     this.chosen = null;
     /** Of the critical path, once that was shown. */
@@ -33,9 +33,10 @@ class Paints {
     this.heat = null;
     if (kind === "function") paint = new Paint(run.tasks.func, this.functionColours, theme.ground);
     else {
-      const { classes, most } = heatClasses(run, this.measureOf(kind, Number(column)));
-      this.heat = { most, text: LENGTHS[kind] ? run.duration(most) : rateText(most, run.counters.columns[Number(column)].unit) };
+      const { classes, hot, most } = heatClasses(run, this.measureOf(kind, Number(column)));
+      const text = LENGTHS[kind] ? run.duration(hot) : rateText(hot, run.counters.columns[Number(column)].unit);
       paint = new Paint(classes, heatColours(this.isDark), theme.ground);
+      this.heat = { text: most > hot ? `≥ ${text}` : text, colours: paint.colours };
     }
     paint.label = (row) => run.functionName(row);
     this.kernel = paint;
@@ -70,9 +71,8 @@ class Paints {
       if (rate > most) most = rate;
     }
     const { unit } = run.counters.columns[this.column];
-    const full = unit === "utilisation" ? 1 : most || 1;
-    for (let row = 0; row < run.count; row++) if (values[row] >= 0) values[row] /= full;
-    this.counter = { values, most, full, unit, colour: pixel(oklch(this.isDark ? 0.7 : 0.62, 0.12, 190)) };
+    for (let row = 0; row < run.count; row++) if (values[row] >= 0) values[row] /= most || 1;
+    this.counter = { values, most, unit, colour: pixel(oklch(this.isDark ? 0.7 : 0.62, 0.12, 190)) };
   }
 
   paintPhases() {
@@ -109,15 +109,25 @@ class Paints {
     return [crowded ? `${grouped(crowded)} not drawn for want of lanes` : "", this.scaleOf(group)].filter(Boolean).join(" · ");
   }
 
+  /** The colours of a scale from 0 to a group's note; `null` without one. */
+  barOf(group) {
+    return (group.key === "aicore" && this.heat?.colours) || null;
+  }
+
   /** What full colour or full height is in a group. */
   scaleOf(group) {
     if (group.key === "path") return numberOf(this.run.path.rows.length, "step");
-    if (group.key === "aicore" && this.heat) return `full colour: ${this.heat.text}`;
+    if (group.key === "aicore" && this.heat) return this.heat.text;
     if (group.key === "counters") {
-      const { full, unit, most } = this.counter;
-      const { name } = this.run.counters.columns[this.column];
-      return `${name} · full height: ${rateText(full, unit)} · most: ${rateText(most, unit)}`;
+      const { unit, most } = this.counter;
+      return `${this.run.counters.columns[this.column].name} · full height: ${rateText(most, unit)}, the most`;
     }
     return group.isOpen ? "" : numberOf(group.tracks.length, "track");
   }
+}
+
+/** The counter with the highest mean: the one that there is something to see of. */
+function busiestCounter(run) {
+  const means = run.counters?.columns.map(({ mean }) => mean) ?? [0];
+  return means.indexOf(Math.max(...means));
 }

@@ -83,18 +83,25 @@ function histogram(sorted, most) {
   return bins;
 }
 
-/** A byte for each row, 0 calm and 255 hot, of what `valueOf` says; rows without a value are 0. */
+/**
+ * A byte for each row, 0 calm and 255 hot, of what `valueOf` says; rows without a value are 0. Hot is the value
+ * that 99 of 100 lie within: few long tasks would leave all others calm.
+ */
 function heatClasses(run, valueOf) {
   const values = new Float32Array(run.count);
-  let most = 0;
+  let known = 0;
   for (let row = 0; row < run.count; row++) {
     const value = valueOf(row);
-    values[row] = value ?? 0;
-    if (values[row] > most) most = values[row];
+    values[row] = value ?? -1;
+    if (value !== null) known++;
   }
+  // Values that are not known come first.
+  const sorted = values.slice().sort().subarray(run.count - known);
+  const most = known ? sorted[known - 1] : 0;
+  const hot = (known && quantile(sorted, 0.99)) || most;
   const classes = new Uint8Array(run.count);
-  if (most > 0) for (let row = 0; row < run.count; row++) classes[row] = Math.round((values[row] / most) * 255);
-  return { classes, most };
+  if (hot > 0) for (let row = 0; row < run.count; row++) classes[row] = Math.round(Math.min(1, Math.max(0, values[row] / hot)) * 255);
+  return { classes, hot, most };
 }
 
 /**

@@ -8,7 +8,12 @@ const NAME_HEIGHT = 11;
 /** How high the head of a mark is, and how far it reaches to either side. */
 const MARK = 6;
 /** Of tracks that are not as high as can be read, by the height of the cores' kernels. */
-const LANE_HEIGHTS = { path: () => 18, kernel: (height) => height, stay: (height) => Math.max(5, Math.round(height * 0.6)) };
+const LANE_HEIGHTS = {
+  path: () => 18,
+  kernel: (height) => height,
+  counter: (height) => Math.max(22, height),
+  stay: (height) => Math.max(5, Math.round(height * 0.6)),
+};
 /** How much of a stretch lies outside the run at most, on either side. */
 const MARGIN = 0.03;
 
