@@ -698,6 +698,104 @@ class Use(PageTest):
         page.mouse.up()
         self.assertAlmostEqual(page.evaluate(f"lanescope.viewport.timeAt({x - 120})"), under, places=3)
 
+    def test_a_shift_drag_zooms_and_so_does_one_on_the_strip(self):
+        page = self.open_run("a2a3sim")
+        box = page.locator("#overlay").bounding_box()
+        expected = page.evaluate("[lanescope.viewport.timeAt(300), lanescope.viewport.timeAt(500)]")
+        page.keyboard.down("Shift")
+        drag(page, box["x"] + 300, box["x"] + 500, box["y"] + 200)
+        page.keyboard.up("Shift")
+        for found, time in zip(page.evaluate("[lanescope.viewport.from, lanescope.viewport.to]"), expected):
+            self.assertAlmostEqual(found, time, delta=1)
+        page.keyboard.press("0")
+        strip = page.locator("#overview").bounding_box()
+        drag(page, strip["x"] + 300, strip["x"] + 500, strip["y"] + 20)
+        self.assertLess(page.evaluate("lanescope.viewport.to - lanescope.viewport.from"), page.evaluate("lanescope.run.span / 2"))
+
+    def test_a_stretch_that_is_measured_says_what_ran_in_it(self):
+        page = self.open_run("a2a3sim")
+        box = page.locator("#overlay").bounding_box()
+        whole = "[lanescope.viewport.from, lanescope.viewport.to]"
+        before = page.evaluate(whole)
+        page.keyboard.down("Alt")
+        drag(page, box["x"] + 300, box["x"] + 500, box["y"] + 200)
+        page.keyboard.up("Alt")
+        by_alt = page.evaluate("lanescope.measured")
+        page.keyboard.press("Escape")
+        self.assertIsNone(page.evaluate("lanescope.measured"))
+        page.keyboard.press("m")
+        drag(page, box["x"] + 300, box["x"] + 500, box["y"] + 200)
+        self.assertEqual(page.evaluate("lanescope.measured"), by_alt)
+        self.assertEqual(page.evaluate(whole), before)
+        settle(page)
+        self.assertGreater(overlay_pixels(page), 10_000)
+        sums = page.evaluate("stretch => ({ ...stretch })", by_alt)
+        tasks = page.evaluate(
+            """() => Array.from(lanescope.run.tasks.start, (start, row) => [
+              start, lanescope.run.tasks.end[row], lanescope.run.tasks.func[row], lanescope.run.coreOf(row),
+            ])"""
+        )
+        functions, busy, count = {}, {}, 0
+        for start, end, function, core in tasks:
+            ticks = min(end, sums["to"]) - max(start, sums["from"])
+            if ticks > 0:
+                count += 1
+                functions[function] = functions.get(function, 0) + ticks
+                busy[core] = busy.get(core, 0) + ticks
+        self.assertGreater(count, 20)
+        panel = page.inner_text("#panel-stretch")
+        self.assertRegex(panel, rf"Tasks that run in it\s+{count}\b")
+        texts = lambda ticks: page.evaluate("(all) => all.map((ticks) => lanescope.run.duration(ticks))", ticks)
+        for text in texts([*functions.values(), *busy.values()]):
+            self.assertIn(f"{text} ·", panel)
+        cores = page.evaluate("lanescope.run.facts.cores.map(({ kind, tasks }) => [kind, tasks])")
+        for kind in ["aic", "aiv"]:
+            used = [core for core, (own, tasks) in enumerate(cores) if own == kind and tasks]
+            ran = sum(busy.get(core, 0) for core in used)
+            idle = len(used) * (sums["to"] - sums["from"]) - ran
+            for name, ticks in [(f"{kind.upper()}, {len(used)} cores: busy", ran), (f"{kind.upper()}: idle", idle)]:
+                self.assertRegex(panel, rf"{name}\s+{texts([ticks])[0]}")
+
+    def test_a_link_opens_the_view_that_it_was_made_of(self):
+        path = page_of(RUNS / "a2a3sim", "a2a3sim")
+        page = self.open(path)
+        page.fill("#query", "UP")
+        page.select_option("#colouring", "head")
+        page.evaluate(
+            """() => {
+              lanescope.togglePath();
+              lanescope.select({ kind: "task", item: 40 }, true);
+              lanescope.measure({ from: 100, to: 900 });
+              lanescope.toggle(lanescope.run.groups[0]);
+              lanescope.viewport.show(500, 2500);
+              lanescope.changed();
+            }"""
+        )
+        view = """() => ({
+          window: [lanescope.viewport.from, lanescope.viewport.to].map(Math.round),
+          chosen: [lanescope.selected?.kind, lanescope.selected?.item],
+          measured: lanescope.measured,
+          found: document.getElementById("matches").textContent,
+          path: lanescope.isPathShown,
+          colour: [lanescope.paints.colouring, document.getElementById("colouring").value],
+          closed: lanescope.run.groups.filter((group) => !group.isOpen).map((group) => group.key),
+        })"""
+        page.wait_for_function("() => location.hash.includes('window=')")
+        shown = page.evaluate(view)
+        fragment = page.evaluate("location.hash")
+        other = self.open(path)
+        self.assertEqual(other.evaluate("location.hash"), "")
+        other.evaluate("(hash) => { location.hash = hash; }", fragment)
+        other.wait_for_function("() => lanescope.isPathShown")
+        self.assertEqual(other.evaluate(view), shown)
+        # One that names what is not there, or is none, changes nothing and is no mistake.
+        other.evaluate("() => { location.hash = '#chosen=task-99999999&window=a_b&colour=none&measured=9_1&chosen=loss-3&counter=77'; }")
+        settle(other)
+        opened = BROWSER.open(f"file://{path}{fragment}")
+        self.assertEqual(opened.evaluate(view), shown)
+        self.assertEqual(opened.complaints, [])
+        opened.context.close()
+
     def test_light_and_dark(self):
         light = self.open_run("a2a3sim")
         dark = self.open_run("a2a3sim", dark=True)
@@ -917,6 +1015,13 @@ def records_of(name, tasks, **more):
     source.parent.mkdir(exist_ok=True)
     source.write_text(json.dumps({"version": 2, "tasks": tasks, **more}))
     return source
+
+
+def drag(page, from_x, to_x, y):
+    page.mouse.move(from_x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, y, steps=4)
+    page.mouse.up()
 
 
 def pixel(page, x, y):

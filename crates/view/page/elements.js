@@ -20,10 +20,10 @@ function drawn(name, attributes, ...children) {
 }
 
 /** A name that is shortened in its middle where room is short: names of a kind differ at the end. */
-function nameOf(text) {
+function nameOf(text, whole = text) {
   const kept = text.length > 16 ? 8 : 0;
   const [front, back] = [text.slice(0, text.length - kept), text.slice(text.length - kept)];
-  return element("b", { className: "name", title: text }, element("span", {}, front), element("span", {}, back));
+  return element("b", { className: "name", title: whole }, element("span", {}, front), element("span", {}, back));
 }
 
 const swatch = (colour) => element("i", { className: "swatch", style: { background: colour } });

@@ -63,7 +63,7 @@ class FunctionsPanel extends Panel {
       "button",
       { type: "button", className: "row", ariaPressed: String(this.function === total.place) },
       swatch(colour),
-      nameOf(total.text),
+      nameOf(total.short, total.text),
       element("small", {}, `${grouped(total.count)} × ${mean} · ${(share * 100).toFixed(1)} %`),
       element("span", { className: "bar" }, element("i", { style: { width: `${share * 100}%`, background: colour } })),
     );

@@ -11,6 +11,7 @@ const KEYS = [
   [["c"], "critical path"],
   [["[", "]", "="], "lower lanes, higher lanes, lanes that fit"],
   [["1", "…", "9"], "close or open a group of tracks"],
+  [["m"], "measure: a drag sums up a stretch of time; Alt-drag does so at any time"],
   [["t"], "light or dark"],
   [["Esc"], "forget choice and search"],
   [["drag"], "move; with Shift, or on the ruler and the strip above: zoom into a stretch"],
@@ -64,8 +65,9 @@ class Input {
     const { x, y } = this.at(event);
     this.overlay.setPointerCapture(event.pointerId);
     this.stage.focus({ preventScroll: true });
-    const chooses = event.shiftKey || y < RULER;
-    this.drag = { x, y, chooses, from: this.viewport.from, to: this.viewport.to, scroll: this.stage.scrollTop, isMoved: false };
+    const measures = event.altKey || (this.page.isMeasuring && !event.shiftKey && y >= RULER);
+    const chooses = measures || event.shiftKey || y < RULER;
+    this.drag = { x, y, chooses, measures, from: this.viewport.from, to: this.viewport.to, scroll: this.stage.scrollTop, isMoved: false };
   }
 
   move(event) {
@@ -91,6 +93,7 @@ class Input {
     page.stretch(null);
     if (Math.abs(x - drag.x) < 4) return;
     const [from, to] = [viewport.timeAt(Math.min(x, drag.x)), viewport.timeAt(Math.max(x, drag.x))];
+    if (drag.measures) return page.measure({ from, to });
     viewport.show(from, to);
     page.changed();
   }
@@ -153,6 +156,7 @@ class Input {
     on("counter", "change", (event) => page.chooseCounter(Number(event.target.value)));
     on("fit", "click", () => page.showAll());
     on("path-toggle", "click", () => page.togglePath());
+    on("measure", "click", () => page.toggleMeasuring());
     on("theme", "click", () => page.toggleTheme());
     on("help-open", "click", () => this.help());
     const keys = document.getElementById("keys");
@@ -190,6 +194,7 @@ class Input {
       n: () => page.finder.step(1),
       p: () => page.finder.step(-1),
       c: () => page.togglePath(),
+      m: () => page.toggleMeasuring(),
       t: () => page.toggleTheme(),
       "[": () => page.laneHeight(-1),
       "]": () => page.laneHeight(1),

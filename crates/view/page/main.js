@@ -8,6 +8,9 @@ class Page {
     this.hovered = null;
     this.pointer = null;
     this.isPathShown = false;
+    /** From when to when was measured. */
+    this.measured = null;
+    this.isMeasuring = false;
     this.totals = functionTotals(run);
     this.paints = new Paints(run, this.totals);
     this.drawing = new Drawing(document.getElementById("lanes"), this.viewport, this.paints);
@@ -25,6 +28,7 @@ class Page {
     dark.addEventListener("change", () => this.setTheme(dark.matches));
     new ResizeObserver(() => this.resize()).observe(this.stage);
     this.resize();
+    this.address = new Address(this);
   }
 
   fillHeader() {
@@ -153,7 +157,8 @@ class Page {
       this.describeWindow();
     }
     const path = this.isPathShown ? this.run.pathGroup.tracks[0] : null;
-    this.overlay.draw(this.theme, { selected: this.selected, hovered: this.hovered, path, pointer: this.pointer, stretch: this.drag });
+    this.overlay.draw(this.theme, { selected: this.selected, hovered: this.hovered, path, pointer: this.pointer, stretch: this.drag, measured: this.measured });
+    this.address.note();
     if (this.frames.count === 0) passed("drawn");
     this.frames.count++;
     this.frames.ms.push(performance.now() - began);
@@ -176,7 +181,8 @@ class Page {
     this.pointer = pointer;
     this.hovered = pointer && this.things.at(pointer);
     const head = pointer && this.viewport.rowAt(pointer.y);
-    document.getElementById("overlay").style.cursor = this.hovered || (head && !head.track) ? "pointer" : "default";
+    const rest = this.isMeasuring ? "crosshair" : "default";
+    document.getElementById("overlay").style.cursor = this.hovered || (head && !head.track) ? "pointer" : rest;
     const time = pointer && pointer.x >= GUTTER ? this.run.time(Math.round(this.viewport.timeAt(pointer.x))) : "";
     document.getElementById("pointer").textContent = [time, this.hovered ? this.things.describe(this.hovered) : ""].filter(Boolean).join(" · ");
     this.overlayChanged();
@@ -216,12 +222,39 @@ class Page {
     viewport.scroll = stage.scrollTop;
   }
 
+  /** Shows a stretch of the lanes while it is dragged; `measures` when it is to be measured. */
+  stretch(stretch) {
+    this.drag = stretch;
+    this.overlayChanged();
+  }
+
+  overviewStretch(stretch) {
+    this.overviewDrag = stretch;
+    this.changed();
+  }
+
+  /** Sums up a stretch of time; `null` forgets it. */
+  measure(measured) {
+    const { span } = this.run;
+    this.measured = measured && { from: Math.max(1, Math.round(measured.from)), to: Math.min(span + 1, Math.round(measured.to)) };
+    if (this.measured && this.measured.from >= this.measured.to) this.measured = null;
+    this.panels.stretch.show();
+    if (this.measured) this.panels.open("tab-stretch");
+    this.overlayChanged();
+  }
+
+  /** Whether drags measure. */
+  toggleMeasuring(isMeasuring = !this.isMeasuring) {
+    this.isMeasuring = isMeasuring;
+    document.getElementById("measure").setAttribute("aria-pressed", String(isMeasuring));
+    this.point(this.pointer);
+  }
+
   /** Goes to a mark of lost records: close enough to see what it stands between. */
   goToLoss(loss) {
     const { run, viewport } = this;
-    const track = run.trackOf(loss.ofThread ? "scheduler" : "kernel", loss.track);
-    this.choose({ kind: "loss", item: loss.number, track });
-    const half = Math.min(viewport.to - viewport.from, run.span / 40) / 2;
+    this.choose({ kind: "loss", item: loss.number, track: run.trackOfLoss(loss) });
+    const half = Math.min(viewport.to - viewport.from, run.span / 20) / 2;
     viewport.show(loss.at - half, loss.at + half);
     this.reveal(this.selected);
   }
@@ -238,6 +271,8 @@ class Page {
 
   clear() {
     this.finder.clear();
+    this.measure(null);
+    this.toggleMeasuring(false);
     this.select(null, false);
   }
 
@@ -274,6 +309,12 @@ class Page {
 
   toggle(group) {
     group.isOpen = !group.isOpen;
+    this.arrange();
+  }
+
+  /** Closes the groups with these keys, and opens all others. */
+  close(keys) {
+    for (const group of this.run.groups) group.isOpen = !keys.includes(group.key);
     this.arrange();
   }
 

@@ -5,7 +5,7 @@
 class Run {
   constructor(facts, columns) {
     this.facts = facts;
-    this.functions = facts.functions.map((own) => ({ ...own, text: shown(own.name) }));
+    this.functions = namedFunctions(facts.functions);
     this.span = facts.span_ticks;
     this.Times = this.span + 2 < 2 ** 32 ? Uint32Array : Float64Array;
     this.readTasks(columns);
@@ -247,6 +247,10 @@ class Run {
     return tracks.find((track) => track.kind === kind && (track.core ?? track.thread) === number);
   }
 
+  trackOfLoss({ ofThread, track }) {
+    return this.trackOf(ofThread ? "scheduler" : "kernel", track);
+  }
+
   coreOf(row) {
     return partOf(this.firsts, row);
   }
@@ -259,6 +263,11 @@ class Run {
   /** Its name, fit to stand in a line with other text. */
   functionName(row) {
     return this.functions[this.tasks.func[row]].text;
+  }
+
+  /** The same, as short as tells it from the others. */
+  shortFunctionName(row) {
+    return this.functions[this.tasks.func[row]].short;
   }
 
   /** The whole id in digits. */
@@ -387,6 +396,21 @@ function reversed({ offsets, targets }) {
 
 /** A name without letters that break a line or turn its direction, for these would move what stands beside it. */
 const shown = (name) => name.replace(/[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+
+/** Functions with their names fit to be shown, and as short as tells them apart. */
+function namedFunctions(functions) {
+  const named = functions.map((own) => ({ ...own, text: shown(own.name) }));
+  const bare = named.map(({ text }) => bareName(text));
+  const counts = new Map();
+  for (const name of bare) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return named.map((own, place) => ({ ...own, short: counts.get(bare[place]) === 1 ? bare[place] : own.text }));
+}
+
+/** The name in a signature of C++, without what it returns, its namespaces, and what it takes. */
+function bareName(text) {
+  if (text.length > 400) return text;
+  return /^(?:.*::|.* )?(\w+)(?:<.*>)?\(.*\)(?: const)?$/.exec(text)?.[1] ?? text;
+}
 
 /** A number of things. */
 const numberOf = (count, thing) => `${grouped(count)} ${thing}${count === 1 ? "" : "s"}`;

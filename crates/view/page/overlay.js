@@ -15,9 +15,9 @@ class Overlay {
     this.canvas.height = Math.round(height * ratio);
   }
 
-  draw(theme, { selected, hovered, path, pointer, stretch }) {
+  draw(theme, { selected, hovered, path, pointer, stretch, measured }) {
     const { context, viewport } = this;
-    const isBlank = !(selected || hovered || path || pointer || stretch);
+    const isBlank = !(selected || hovered || path || pointer || stretch || measured);
     if (isBlank && this.isBlank) return;
     this.isBlank = isBlank;
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -31,6 +31,7 @@ class Overlay {
       context.fillStyle = theme.shade;
       context.fillRect(Math.min(from, to), 0, Math.abs(to - from), viewport.height);
     }
+    if (measured) this.measured(theme, measured);
     context.save();
     context.beginPath();
     context.rect(GUTTER, RULER, viewport.plotWidth, viewport.height - RULER);
@@ -40,6 +41,27 @@ class Overlay {
     if (selected?.kind === "task") this.task(theme, selected.item);
     else if (selected) this.outline(this.placeOfItem(selected), theme.textCss, 2);
     context.restore();
+  }
+
+  /** A stretch that was measured: its borders, and its length on the ruler. */
+  measured(theme, { from, to }) {
+    const { context, viewport } = this;
+    const [left, right] = [from, to].map((time) => Math.min(viewport.width, Math.max(GUTTER, viewport.xOf(time))));
+    if (left === right) return;
+    context.globalAlpha = 0.12;
+    context.fillStyle = theme.accentCss;
+    context.fillRect(left, 0, right - left, viewport.height);
+    context.globalAlpha = 1;
+    context.fillRect(left, 0, 1, viewport.height);
+    context.fillRect(right - 1, 0, 1, viewport.height);
+    const text = viewport.run.duration(to - from);
+    context.font = `600 11px ${theme.sans}`;
+    const width = context.measureText(text).width + 10;
+    const x = Math.min(viewport.width - width, Math.max(GUTTER, (left + right - width) / 2));
+    context.fillRect(x, 4, width, 17);
+    context.fillStyle = theme.groundCss;
+    context.textBaseline = "middle";
+    context.fillText(text, x + 5, 13);
   }
 
   placeOfItem({ track, item, kind }) {

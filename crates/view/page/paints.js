@@ -38,7 +38,7 @@ class Paints {
       paint = new Paint(classes, heatColours(this.isDark), theme.ground);
       this.heat = { text: most > hot ? `≥ ${text}` : text, colours: paint.colours };
     }
-    paint.label = (row) => run.functionName(row);
+    paint.label = (row) => run.shortFunctionName(row);
     this.kernel = paint;
     this.stay = paint;
     paint.choose(this.chosen);
@@ -100,7 +100,7 @@ class Paints {
     const rowOf = (piece) => run.path.rows[steps[piece]];
     const classes = Uint32Array.from(kinds, (kind, piece) => (kind === RUNS ? run.tasks.func[rowOf(piece)] : run.functions.length + kind));
     this.path = new Paint(classes, Uint32Array.from([...this.functionColours, ...theme.waits]), theme.ground);
-    this.path.label = (piece) => (kinds[piece] === RUNS ? `${run.functionName(rowOf(piece))} ${run.shortName(rowOf(piece))}` : WAITS[kinds[piece]][1]);
+    this.path.label = (piece) => (kinds[piece] === RUNS ? `${run.shortFunctionName(rowOf(piece))} ${run.shortName(rowOf(piece))}` : WAITS[kinds[piece]][1]);
   }
 
   /** What stands at the right of a group's head. */
@@ -128,6 +128,7 @@ class Paints {
 
 /** The counter with the highest mean: the one that there is something to see of. */
 function busiestCounter(run) {
-  const means = run.counters?.columns.map(({ mean }) => mean) ?? [0];
+  // Without their units, as counts by cycle, they can be compared.
+  const means = run.counters?.columns.map(({ mean, scale }) => mean / scale) ?? [0];
   return means.indexOf(Math.max(...means));
 }

@@ -26,7 +26,7 @@ class Panel {
 
   taskButton(row, note) {
     const { run, page } = this;
-    const cells = [swatch(page.functionCss(run.tasks.func[row])), nameOf(run.functionName(row)), element("span", {}, run.shortName(row)), element("small", {}, note)];
+    const cells = [swatch(page.functionCss(run.tasks.func[row])), nameOf(run.shortFunctionName(row), run.functionName(row)), element("span", {}, run.shortName(row)), element("small", {}, note)];
     const button = element("button", { type: "button", className: "row task" }, ...cells);
     button.dataset.row = String(row);
     button.onclick = () => page.select({ kind: "task", item: row }, true);

@@ -5,6 +5,7 @@ class Panels {
     this.task = new TaskPanel(page, "panel-task");
     this.functions = new FunctionsPanel(page, "panel-functions");
     this.path = new PathPanel(page, "panel-path");
+    this.stretch = new StretchPanel(page, "panel-stretch");
     this.run = new RunPanel(page, "panel-run");
     this.page = page;
     this.tabs = [...document.querySelectorAll("[role=tab]")];
@@ -39,6 +40,7 @@ class Panels {
     this.task.show(this.page.selected);
     this.functions.show();
     if (!this.path.box.hidden) this.path.show();
+    this.stretch.show();
     this.run.show();
   }
 }

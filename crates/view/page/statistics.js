@@ -49,6 +49,58 @@ function runningStretches(run) {
   return { begins: begins.subarray(0, used), ends: ends.subarray(0, used) };
 }
 
+/** What ran in a stretch of time, by function and by core, and how busy the cores of each type were. */
+function stretchSums(run, { from, to }) {
+  const { start, end, func } = run.tasks;
+  const sums = { from, to, tasks: 0, begun: 0, ended: 0, busy: 0 };
+  const functions = run.functions.map((_, place) => ({ place, count: 0, ticks: 0 }));
+  for (let row = 0; row < run.count; row++) {
+    if (!start[row] || end[row] < start[row] || start[row] >= to || end[row] <= from) continue;
+    const ticks = Math.min(end[row], to) - Math.max(start[row], from);
+    sums.tasks++;
+    sums.begun += start[row] >= from;
+    sums.ended += end[row] <= to;
+    sums.busy += ticks;
+    functions[func[row]].count++;
+    functions[func[row]].ticks += ticks;
+  }
+  const cores = busyCores(run, from, to);
+  return {
+    ...sums,
+    functions: functions.filter(({ count }) => count).sort((a, b) => b.ticks - a.ticks || a.place - b.place),
+    cores: cores.filter(({ busy }) => busy).sort((a, b) => b.busy - a.busy || a.core - b.core),
+    kinds: busyKinds(run, cores),
+  };
+}
+
+/** How long each core that the run uses was busy in a stretch; kernels that overlap count once. */
+function busyCores(run, from, to) {
+  const { start, end } = run.tasks;
+  const cores = [];
+  for (let core = 0; core + 1 < run.firsts.length; core++) {
+    if (run.firsts[core] === run.firsts[core + 1]) continue;
+    let busy = 0;
+    let latest = from;
+    for (let row = run.firsts[core]; row < run.firsts[core + 1]; row++) {
+      if (!start[row] || end[row] <= latest || start[row] >= to) continue;
+      busy += Math.min(end[row], to) - Math.max(start[row], latest);
+      latest = Math.min(end[row], to);
+    }
+    cores.push({ core, busy });
+  }
+  return cores;
+}
+
+function busyKinds(run, cores) {
+  const kinds = new Map();
+  for (const { core, busy } of cores) {
+    const name = run.facts.cores[core].kind.toUpperCase();
+    const kind = kinds.get(name) ?? { name, cores: 0, busy: 0 };
+    kinds.set(name, { name, cores: kind.cores + 1, busy: kind.busy + busy });
+  }
+  return [...kinds.values()];
+}
+
 /** Run times of a function's tasks in rising order, and the rows that took longest. */
 function runTimes(run, place, slowest = 5) {
   const { start, end, func } = run.tasks;

@@ -13,7 +13,7 @@ class TaskPanel extends Panel {
     const box = element("div", { className: "legend" });
     const most = 24;
     for (const total of this.page.totals.slice(0, most)) {
-      box.append(element("span", {}, swatch(this.page.functionCss(total.place)), total.text));
+      box.append(element("span", {}, swatch(this.page.functionCss(total.place)), total.short));
     }
     if (this.page.totals.length > most) box.append(element("span", {}, `and ${this.page.totals.length - most} more`));
     return element("div", {}, element("h3", {}, "Functions"), box, this.phaseLegend() ?? "");

@@ -43,6 +43,10 @@ class Viewport {
     this.to = this.run.span + 1 + margin;
   }
 
+  get isWhole() {
+    return this.to - this.from >= Math.max(1, this.run.span) * (1 + 2 * MARGIN) - 1e-6;
+  }
+
   /** Shows a stretch, no shorter than a few ticks and no longer than the run. */
   show(from, to) {
     const span = Math.max(1, this.run.span);

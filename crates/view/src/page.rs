@@ -13,7 +13,7 @@ use std::io::{self, Write};
 const FRAME: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
 /// In the order in which they need one another; together they are one module.
-const SCRIPTS: [&str; 22] = [
+const SCRIPTS: [&str; 24] = [
     include_str!("../page/decode.js"),
     include_str!("../page/colour.js"),
     include_str!("../page/lane.js"),
@@ -30,9 +30,11 @@ const SCRIPTS: [&str; 22] = [
     include_str!("../page/task-panel.js"),
     include_str!("../page/functions-panel.js"),
     include_str!("../page/path-panel.js"),
+    include_str!("../page/stretch-panel.js"),
     include_str!("../page/run-panel.js"),
     include_str!("../page/panels.js"),
     include_str!("../page/finder.js"),
+    include_str!("../page/address.js"),
     include_str!("../page/input.js"),
     include_str!("../page/main.js"),
     include_str!("../page/open.js"),
