@@ -133,9 +133,7 @@ pub fn write_with(
     writer.describe_tracks();
     for (row, task) in (0..).zip(trace.tasks()) {
         writer.task(row, &task);
-        if writer.wire.len() >= FLUSH_BYTES {
-            writer.flush()?;
-            writer.restart_when_due();
+        if writer.pass_on()? {
             progress(row);
         }
     }
@@ -236,14 +234,11 @@ impl<'a, W: Write> Writer<'a, W> {
                 tracks: &mut self.tracks,
                 clock: &self.clock,
             };
-            self.counters.rest(&mut target);
             if !self.counters.next_of_rest(&mut target) {
                 self.written.undrawn_counters = self.counters.undrawn;
                 return Ok(());
             }
-            if self.wire.len() >= FLUSH_BYTES {
-                self.flush()?;
-            }
+            self.pass_on()?;
         }
     }
 
@@ -299,6 +294,16 @@ impl<'a, W: Write> Writer<'a, W> {
             );
             lane.end(&mut self.wire, finish);
         }
+    }
+
+    /// Hands the buffer on when it is full, between two whole slices; whether it was.
+    fn pass_on(&mut self) -> Result<bool, ExportError> {
+        if self.wire.len() < FLUSH_BYTES {
+            return Ok(false);
+        }
+        self.flush()?;
+        self.restart_when_due();
+        Ok(true)
     }
 
     fn restart_when_due(&mut self) {

@@ -122,19 +122,12 @@ impl<'a> Counters<'a> {
         }
     }
 
-    /// Draws the rows that no task was found for.
-    pub(super) fn rest(&mut self, target: &mut Target<'_>) {
-        for core in 0..self.cores.len() {
-            while let Some(row) = self.cores[core].waiting.pop_front() {
-                self.alone(&row, target);
-            }
-        }
-    }
-
-    /// Draws the next row that no task was found for; `false` when there is none.
+    /// Draws the next row that no task was found for, those read ahead first; `false` when there is none.
     pub(super) fn next_of_rest(&mut self, target: &mut Target<'_>) -> bool {
-        let mut threads = self.rows.iter_mut();
-        let Some(row) = threads.find_map(Iterator::next) else {
+        let mut waiting = self.cores.iter_mut().map(|core| &mut core.waiting);
+        let row = waiting.find_map(VecDeque::pop_front);
+        let row = row.or_else(|| self.rows.iter_mut().find_map(Iterator::next));
+        let Some(row) = row else {
             return false;
         };
         self.alone(&row, target);

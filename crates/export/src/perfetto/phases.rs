@@ -1,8 +1,8 @@
 //! What the AICPU threads did: slices on tracks of their own, waits inside the phase they lie in.
 
+use super::Writer;
 use super::event::{self, Annotations};
-use super::tracks::Lanes;
-use super::{FLUSH_BYTES, Writer};
+use super::tracks::Tracks;
 use crate::ExportError;
 use crate::flows::RowFlows;
 use lanescope_trace::{Kind, SchedulerPhase};
@@ -53,7 +53,7 @@ impl<W: Write> Writer<'_, W> {
         if phases.peek().is_none() && self.missing_phases(thread) == 0 {
             return Ok(());
         }
-        let mut lanes = self
+        let place = self
             .tracks
             .thread(&mut self.wire, thread as usize, "scheduler");
         let mut waits = Vec::new();
@@ -65,12 +65,12 @@ impl<W: Write> Writer<'_, W> {
                 waits.push(stretch);
                 continue;
             }
-            self.stretch(&mut lanes, &stretch, &mut waits)?;
+            self.stretch(place, &stretch, &mut waits)?;
         }
         for wait in waits {
-            self.stretch(&mut lanes, &wait, &mut Vec::new())?;
+            self.stretch(place, &wait, &mut Vec::new())?;
         }
-        self.phase_losses(thread, lanes.track(), latest);
+        self.phase_losses(thread, self.tracks.phases[place].track(), latest);
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl<W: Write> Writer<'_, W> {
         if phases.peek().is_none() {
             return Ok(());
         }
-        let mut lanes = self
+        let place = self
             .tracks
             .thread(&mut self.wire, thread as usize, "orchestrator");
         for phase in phases {
@@ -89,7 +89,7 @@ impl<W: Write> Writer<'_, W> {
                 name: phase.name(),
                 arguments: Annotations::of_orchestrator(&phase),
             };
-            self.stretch(&mut lanes, &stretch, &mut Vec::new())?;
+            self.stretch(place, &stretch, &mut Vec::new())?;
         }
         Ok(())
     }
@@ -97,30 +97,30 @@ impl<W: Write> Writer<'_, W> {
     /// One phase and the waits that lie in it; other waits are drawn by themselves.
     fn stretch(
         &mut self,
-        lanes: &mut Lanes,
+        place: usize,
         outer: &Stretch,
         waits: &mut Vec<Stretch>,
     ) -> Result<(), ExportError> {
         let waits = std::mem::take(waits);
         let inner = |wait: &Stretch| outer.is_drawable() && wait.is_inside(outer);
         for wait in waits.iter().filter(|wait| !inner(wait)) {
-            self.slice(lanes, wait, &[]);
+            self.slice(place, wait, &[]);
         }
         let inner: Vec<Stretch> = waits.into_iter().filter(inner).collect();
-        self.slice(lanes, outer, &inner);
-        if self.wire.len() >= FLUSH_BYTES {
-            self.flush()?;
-        }
+        self.slice(place, outer, &inner);
+        self.pass_on()?;
         Ok(())
     }
 
-    fn slice(&mut self, lanes: &mut Lanes, outer: &Stretch, inner: &[Stretch]) {
+    fn slice(&mut self, place: usize, outer: &Stretch, inner: &[Stretch]) {
         if !outer.is_drawable() {
             return;
         }
         let start = self.clock.at(outer.times.0);
+        let Tracks { phases, ids, .. } = &mut self.tracks;
+        let lanes = &mut phases[place];
         let lane = lanes.free_at(start);
-        let Some(lane) = lanes.lane(lane, &mut self.wire, &mut self.tracks.ids, &self.clock) else {
+        let Some(lane) = lanes.lane(lane, &mut self.wire, ids, &self.clock) else {
             return;
         };
         let none = RowFlows::none();

@@ -27,6 +27,8 @@ pub(super) struct Tracks {
     pub(super) kernels: Vec<Lanes>,
     /// By core: dispatch to finish.
     pub(super) stays: Vec<Lanes>,
+    /// Of schedulers and orchestrators, as they come.
+    pub(super) phases: Vec<Lanes>,
     /// The process of each AICPU thread, and last that of cores whose thread is not known.
     processes: Vec<Option<u64>>,
     /// What they are called.
@@ -73,6 +75,7 @@ impl Tracks {
             run,
             kernels,
             stays,
+            phases: Vec::new(),
             processes: Vec::new(),
             thread_names: (0..session.threads as usize)
                 .map(|thread| session.thread_name(thread))
@@ -115,7 +118,8 @@ impl Tracks {
     /// Says again what tracks there are and where their sequences stand.
     pub(super) fn restart(&mut self, wire: &mut Wire, clock: &Clock) {
         wire.raw(&self.ids.described);
-        for lanes in self.kernels.iter_mut().chain(&mut self.stays) {
+        let of_cores = self.kernels.iter_mut().chain(&mut self.stays);
+        for lanes in of_cores.chain(&mut self.phases) {
             for lane in &mut lanes.lanes {
                 lane.restart(wire, clock);
             }
@@ -147,14 +151,15 @@ impl Tracks {
         processes.collect()
     }
 
-    /// A thread of an AICPU thread's process, for phases.
-    pub(super) fn thread(&mut self, wire: &mut Wire, owner: usize, name: &str) -> Lanes {
+    /// A thread of an AICPU thread's process, for phases: its place among them.
+    pub(super) fn thread(&mut self, wire: &mut Wire, owner: usize, name: &str) -> usize {
         let (pid, parent) = self.aicpu_process(wire, Some(owner));
         let lanes = Lanes::new(&mut self.ids, name.to_owned());
         let tid = self.next_phase_tid;
         thread(wire, &mut self.ids, lanes.track, parent, (pid, tid), name);
         self.next_phase_tid += 1;
-        lanes
+        self.phases.push(lanes);
+        self.phases.len() - 1
     }
 
     /// A counter track below a core's own.

@@ -1,14 +1,16 @@
 //! Phases, counters and losses of all kinds in the Perfetto file.
 
-use super::decode::{Count, Slice};
+use super::decode::{Count, Decoded, Slice, decode};
+use super::messages::{Packet, TraceFile};
 use super::{export, synth};
 use lanescope_capture::{CoreCounts, Counts, Dropped};
 use lanescope_export::ExportError;
-use lanescope_export::perfetto::{self, Options};
+use lanescope_export::perfetto::{self, Options, Written};
 use lanescope_trace::{
     Chip, FindingKind, Kind, OrchestratorPhase, PmuRow, SchedulerPhase, Session, Task, Trace,
     TraceParts, Verdict,
 };
+use prost::Message;
 use std::collections::HashMap;
 
 fn phase(phase: u32, start_ticks: u64, end_ticks: u64) -> SchedulerPhase {
@@ -298,4 +300,68 @@ fn rows_that_say_anything_are_drawn_or_counted_without_a_panic() {
         }
     }
     assert!(written > 0 && refused > 0, "{written} {refused}");
+}
+
+/// What is left of a file that lost everything before the place where all is told again.
+fn rest_of(trace: &Trace) -> (Decoded, Written) {
+    let mut bytes = Vec::new();
+    let written = perfetto::write(trace, &Options::default(), &mut bytes).unwrap();
+    let mut file = TraceFile::decode(bytes.as_slice()).unwrap();
+    let is_run = |packet: &Packet| {
+        let descriptor = packet.track_descriptor.as_ref();
+        descriptor.is_some_and(|descriptor| descriptor.uuid == Some(1))
+    };
+    let told = (0..file.packets.len()).filter(|&place| is_run(&file.packets[place]));
+    let told: Vec<usize> = told.collect();
+    assert_eq!(told.len(), 2, "in {} bytes", bytes.len());
+    assert_eq!(told[0], 0);
+    file.packets.drain(..told[1]);
+    (decode(&file.encode_to_vec()), written)
+}
+
+#[test]
+fn a_file_of_phases_is_told_again_on_the_way() {
+    let step = |round: u64| SchedulerPhase {
+        loop_iter: round,
+        tasks_processed: round % 7,
+        ..phase(round as u32 % 2, 10 + 5 * round, 14 + 5 * round)
+    };
+    let phases: Vec<_> = (0..300_000).map(step).collect();
+    let trace = Trace::new(TraceParts {
+        session: Session::named("a2a3sim", 50_000_000),
+        scheduler_phases: vec![phases.clone(), phases],
+        ..TraceParts::default()
+    });
+    let (rest, written) = rest_of(&trace);
+    assert!(written.bytes > 17 << 20, "{} bytes", written.bytes);
+    // The decoder panics at a slice whose track, name or clock was not told.
+    let last = rest.slices.last().unwrap();
+    assert_eq!(
+        (last.start_ns, last.name.as_str()),
+        ((10 + 5 * 299_999) * 20, "dispatch")
+    );
+    let expected = 600_000 - 600_000 * (17 << 20) / written.bytes;
+    assert!(
+        rest.slices.len() as u64 > expected,
+        "{} slices",
+        rest.slices.len()
+    );
+}
+
+#[test]
+fn a_file_of_counters_without_tasks_is_told_again_on_the_way() {
+    let source = synth(Chip::A2a3, 1, 0);
+    let row = |number: u64| PmuRow {
+        task_id: number,
+        event: 2,
+        total_cycles: 1000,
+        counters: [1 + number as u32 % 2; 10],
+        ticks: 10 + number,
+        ..PmuRow::default()
+    };
+    let rows = (0..100_000).map(row).collect();
+    let trace = with_counters(&source, vec![rows], Vec::new());
+    let (rest, written) = rest_of(&trace);
+    assert_eq!(written.undrawn_counters, 0);
+    assert_eq!(rest.counts.last().unwrap().at_ns, (10 + 99_999) * 20);
 }
