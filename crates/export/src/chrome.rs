@@ -4,35 +4,39 @@
 //!
 //! Process 1 has a thread for each core, with the kernels from start to end; process 2 the same cores as
 //! the AICPU sees them, from dispatch to finish; process 3 the phases of each AICPU thread, process 4 those
-//! of the orchestrator. Slices that overlap go to further threads: lane *n* of core *c* is thread
-//! `10000 n + c`. Edges are flows between kernels, hardware counters are counter events of process 1, each
-//! saying beside its values which task it is of; lost records are instants.
+//! of the orchestrator; a wait for the host is a slice inside the phase it lies in. Slices that overlap go to
+//! further threads: lane *n* of core *c* is thread `10000 n + c`. Edges are flows between kernels, hardware counters are counter events of process 1, each
+//! saying beside its values which task it is of. Lost records are instants where tokens and sequence numbers jump,
+//! and behind the last task or phase; lost counters and tensors stand at the end of their core, and the verdict's
+//! totals of each kind in `otherData`.
 //!
 //! # Times
 //!
 //! Microseconds since the first known time of the run, in decimal and exact ([`Microseconds`]); the tick
 //! they count from and the counter's rate are in `otherData`, so no tick is lost and an import gives the
-//! same tasks, edges, counters and phases.
+//! same tasks, edges, counters and phases. A slice is told by its begin and its end: readers that add a duration to
+//! a time, each rounded, take slices that touch for slices that overlap, and drop them.
 //!
 //! # What can be lost
 //!
-//! A task of which neither start nor end is known has no event, counters without a time or of an event type
-//! that the chip does not have neither; they are counted in [`Written`] and in `undrawn`. Where the verdict knows of losses behind the last task of a core, only the verdict
-//! in `otherData` says so.
+//! A task of which neither start nor end is known has no event; counters without a time or of an event type
+//! that the chip does not have, and phases without a time, have none either, nor have stays and phases of which
+//! more than 64 overlap. They are counted in [`Written`] and in `undrawn`.
 //!
 //! # Errors
 //!
 //! [`ExportError::Write`].
 
 mod counters;
+mod losses;
 mod other_data;
 mod phases;
 
 use crate::ExportError;
 use crate::flows::Flows;
+use crate::losses::Losses;
 use crate::text::{Microseconds, Text};
-use lanescope_trace::{Task, Trace, lost_before, lost_between};
-use std::fmt::Write as _;
+use lanescope_trace::{Task, Trace};
 use std::io::{self, Write};
 
 /// The name the file has in an output folder.
@@ -49,14 +53,22 @@ pub struct Written {
     pub flows: u64,
     /// Edges not drawn because one of their tasks has no event.
     pub undrawn_flows: u64,
-    /// Tasks drawn as an instant: only one of start and end is known, or the two are reversed.
+    /// Tasks drawn as an instant: only one of start and end is known, the two are reversed, or too many overlap.
     pub instants: u64,
     /// Tasks without an event.
     pub undrawn_tasks: u64,
     /// Rows of counters without an event.
     pub undrawn_counters: u64,
-    /// Task records that the tokens prove to be missing.
+    /// Tasks whose stay, dispatch to finish, has no event because too many overlap.
+    pub undrawn_stays: u64,
+    /// Phases without an event: a time is not known, the two are reversed, or too many overlap.
+    pub undrawn_phases: u64,
+    /// Task records that are missing.
     pub lost_records: u64,
+    /// Phase records that are missing.
+    pub lost_phases: u64,
+    /// Counters and tensors that the verdict says are missing.
+    pub lost_others: u64,
 }
 
 /// Writes the trace.
@@ -86,7 +98,7 @@ const PROCESSES: [(u64, &str); 4] = [
 ];
 /// A thread's number is that of its core and this for each lane.
 const LANE_STEP: u64 = 10_000;
-/// Slices that overlap more often share the last lane.
+/// More slices at once than this are not slices any more.
 const MOST_LANES: usize = 64;
 /// The largest integer that every reader of JSON keeps.
 const LAST_SAFE_INTEGER: u64 = 1 << 53;
@@ -96,33 +108,33 @@ struct Writer<'a, W> {
     text: Text<W>,
     clock: Microseconds,
     origin_ticks: u64,
-    kernels: Vec<Lanes>,
-    stays: Vec<Lanes>,
-    latest: Vec<Option<Task>>,
+    /// By process, then by core or AICPU thread.
+    lanes: [Vec<Lanes>; PROCESSES.len()],
+    losses: Losses<'a>,
     written: Written,
     is_first: bool,
     name: String,
 }
 
-/// When the slices on each lane of a core end.
+/// When the slices on each lane of a core or a thread end.
 #[derive(Clone, Debug, Default)]
 struct Lanes {
     ends_ticks: Vec<u64>,
 }
 
 impl Lanes {
-    /// The lane for a slice, and whether it is new.
-    fn place(&mut self, start: u64, end: u64) -> (usize, bool) {
+    /// The lane for a slice, and whether it is new; `None` when there are too many.
+    fn place(&mut self, start: u64, end: u64) -> Option<(usize, bool)> {
         let free = self.ends_ticks.iter().position(|&ends| ends <= start);
         match free {
             Some(lane) => {
                 self.ends_ticks[lane] = end;
-                (lane, false)
+                Some((lane, false))
             }
-            None if self.ends_ticks.len() == MOST_LANES => (MOST_LANES - 1, false),
+            None if self.ends_ticks.len() == MOST_LANES => None,
             None => {
                 self.ends_ticks.push(end);
-                (self.ends_ticks.len() - 1, true)
+                Some((self.ends_ticks.len() - 1, true))
             }
         }
     }
@@ -131,15 +143,15 @@ impl Lanes {
 impl<'a, W: Write> Writer<'a, W> {
     fn new(trace: &'a Trace, out: W) -> Self {
         let session = trace.session();
-        let cores = session.cores.len();
+        let of_cores = vec![Lanes::default(); session.cores.len()];
+        let of_threads = vec![Lanes::default(); trace.threads().len()];
         Self {
             trace,
             text: Text::new(out),
             clock: Microseconds::of(session.ticks_per_second),
             origin_ticks: trace.bounds_ticks().map_or(0, |(first, _)| first),
-            kernels: vec![Lanes::default(); cores],
-            stays: vec![Lanes::default(); cores],
-            latest: vec![None; cores],
+            lanes: [of_cores.clone(), of_cores, of_threads.clone(), of_threads],
+            losses: Losses::of(trace),
             written: Written::default(),
             is_first: true,
             name: String::new(),
@@ -157,7 +169,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.written.flows = flows.drawn();
         self.written.undrawn_flows = flows.undrawn();
         for (row, task) in (0..).zip(trace.tasks()) {
-            self.loss(&task);
+            self.loss_before(&task);
             self.kernel(row, &task, flows);
             self.stay(&task);
             self.text.pass_on()?;
@@ -167,6 +179,7 @@ impl<'a, W: Write> Writer<'a, W> {
             self.text.pass_on()?;
         }
         self.phases()?;
+        self.losses_of_cores()?;
         self.undrawn();
         self.written.bytes = self.text.finish()?;
         Ok(self.written)
@@ -206,9 +219,18 @@ impl<'a, W: Write> Writer<'a, W> {
             .microseconds(&self.clock, ticks.saturating_sub(self.origin_ticks));
     }
 
-    fn lasting(&mut self, ticks: u64) {
-        self.text.raw(",\"dur\":");
-        self.text.microseconds(&self.clock, ticks);
+    /// A slice begins; its arguments come next.
+    fn begin(&mut self, pid: u64, tid: u64, name: &str, ticks: u64) {
+        self.event("B", pid, tid);
+        self.name(name);
+        self.at(ticks);
+    }
+
+    /// The slice that began last on the thread ends.
+    fn end(&mut self, pid: u64, tid: u64, ticks: u64) {
+        self.event("E", pid, tid);
+        self.at(ticks);
+        self.text.raw("}");
     }
 
     /// A number as an argument: as text where readers would round it.
@@ -234,39 +256,52 @@ impl<'a, W: Write> Writer<'a, W> {
         }
     }
 
-    /// The thread of a slice on a core; named when it is new.
-    fn lane(&mut self, pid: u64, core: u16, start: u64, end: u64) -> u64 {
-        let lanes = match pid {
-            KERNELS => &mut self.kernels,
-            _ => &mut self.stays,
-        };
-        let (lane, is_new) = lanes[usize::from(core)].place(start, end);
-        let tid = lane as u64 * LANE_STEP + u64::from(core);
+    /// The thread of a slice of a core or an AICPU thread; named when it is new, `None` when too many overlap.
+    fn lane(&mut self, pid: u64, owner: usize, (start, end): (u64, u64)) -> Option<u64> {
+        let (lane, is_new) = self.lanes[pid as usize - 1][owner].place(start, end)?;
+        let tid = lane as u64 * LANE_STEP + owner as u64;
         if is_new {
-            let mut name = self.trace.session().core_name(usize::from(core));
-            if lane > 0 {
-                let _ = write!(name, " ({})", lane + 1);
-            }
+            let name = self.lane_name(pid, owner, lane);
             self.describe("thread_name", pid, Some(tid), &name);
         }
-        tid
+        Some(tid)
+    }
+
+    fn lane_name(&self, pid: u64, owner: usize, lane: usize) -> String {
+        match pid {
+            // An import takes the number behind the name for that of the AICPU thread.
+            SCHEDULERS => format!("scheduler {owner}"),
+            ORCHESTRATORS => format!("orchestrator {owner}"),
+            _ if lane == 0 => self.trace.session().core_name(owner),
+            _ => format!("{} ({})", self.trace.session().core_name(owner), lane + 1),
+        }
+    }
+
+    /// The first thread of a core or an AICPU thread; named when it is new.
+    fn first_lane(&mut self, pid: u64, owner: usize, at: u64) -> u64 {
+        if self.lanes[pid as usize - 1][owner].ends_ticks.is_empty() {
+            self.lane(pid, owner, (at, at));
+        }
+        owner as u64
     }
 
     fn kernel(&mut self, row: u64, task: &Task, flows: &Flows<'_>) {
         let functions = self.trace.functions();
-        let Some(run) = task.run_ticks() else {
+        let (start, end) = (task.start_ticks, task.end_ticks);
+        let lane = match task.run_ticks() {
+            Some(_) => self.lane(KERNELS, usize::from(task.core), (start, end)),
+            None => None,
+        };
+        let Some(tid) = lane else {
             return self.point(row, task, flows);
         };
-        let tid = self.lane(KERNELS, task.core, task.start_ticks, task.end_ticks);
-        self.event("X", KERNELS, tid);
-        self.name(&functions.label(task.func_id));
-        self.at(task.start_ticks);
-        self.lasting(run);
+        self.begin(KERNELS, tid, &functions.label(task.func_id), start);
         self.arguments(task);
         self.written.slices += 1;
         // Inside the slice, where viewers look for the one a flow belongs to.
-        let last = task.end_ticks.saturating_sub(1).max(task.start_ticks);
-        self.flows(flows, (row, task.task_id), tid, (task.start_ticks, last));
+        let last = end.saturating_sub(1).max(start);
+        self.flows(flows, (row, task.task_id), tid, (start, last));
+        self.end(KERNELS, tid, end);
     }
 
     fn flows(&mut self, flows: &Flows<'_>, row: (u64, u64), tid: u64, (first, last): (u64, u64)) {
@@ -326,14 +361,15 @@ impl<'a, W: Write> Writer<'a, W> {
         });
     }
 
-    /// Half known or reversed: a point instead of a slice.
+    /// Half known, reversed, or too many at once: a point instead of a slice.
     fn point(&mut self, row: u64, task: &Task, flows: &Flows<'_>) {
         let known = [task.start_ticks, task.end_ticks];
         let Some(at) = known.into_iter().find(|&ticks| ticks != 0) else {
             self.written.undrawn_tasks += 1;
             return;
         };
-        let tid = self.lane(KERNELS, task.core, at, at);
+        let lane = self.lane(KERNELS, usize::from(task.core), (at, at));
+        let tid = lane.unwrap_or(u64::from(task.core));
         self.event("i", KERNELS, tid);
         self.name(&self.trace.functions().label(task.func_id));
         self.at(at);
@@ -350,36 +386,19 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     fn stay(&mut self, task: &Task) {
-        let Some(latency) = task.latency_ticks() else {
+        if task.latency_ticks().is_none() {
+            return;
+        }
+        let (dispatch, finish) = (task.dispatch_ticks, task.finish_ticks);
+        let Some(tid) = self.lane(STAYS, usize::from(task.core), (dispatch, finish)) else {
+            self.written.undrawn_stays += 1;
             return;
         };
-        let tid = self.lane(STAYS, task.core, task.dispatch_ticks, task.finish_ticks);
-        self.event("X", STAYS, tid);
-        self.name(&self.trace.functions().label(task.func_id));
-        self.at(task.dispatch_ticks);
-        self.lasting(latency);
+        let name = self.trace.functions().label(task.func_id);
+        self.begin(STAYS, tid, &name, dispatch);
         self.text.raw(",\"args\":{");
         self.argument("task_id", task.task_id, true);
         self.text.raw("}}");
-    }
-
-    /// Compares the task's token with the one before it on its core.
-    fn loss(&mut self, task: &Task) {
-        let core = usize::from(task.core);
-        let first_token = self.trace.session().cores[core].first_token;
-        let lost = match &self.latest[core] {
-            Some(latest) => lost_between(latest, task),
-            None => first_token.map_or(0, |first| lost_before(first, task)),
-        };
-        self.latest[core] = Some(*task);
-        let Some(at) = task.first_ticks().filter(|_| lost > 0) else {
-            return;
-        };
-        self.written.lost_records += u64::from(lost);
-        let tid = self.lane(KERNELS, task.core, at, at);
-        self.event("i", KERNELS, tid);
-        self.name(&format!("{lost} records lost before this task"));
-        self.at(at);
-        self.text.raw(",\"s\":\"t\"}");
+        self.end(STAYS, tid, finish);
     }
 }

@@ -1,6 +1,7 @@
 //! What the format has no events for: facts of the run before them, what was not drawn behind them.
 
 use super::Writer;
+use crate::losses::missing_by_kind;
 use lanescope_trace::{Orchestrator, Session};
 use std::io::Write;
 
@@ -42,6 +43,13 @@ impl<W: Write> Writer<'_, W> {
             Some(verdict) => self.text.json_string(verdict.outcome.name()),
             None => self.text.raw("null"),
         }
+        if let Some(verdict) = trace.verdict() {
+            self.text.raw(",\"lost\":{");
+            for (place, (kind, missing)) in missing_by_kind(verdict).into_iter().enumerate() {
+                self.argument(&kind.to_string(), missing, place == 0);
+            }
+            self.text.raw("}");
+        }
         self.text.raw("}");
     }
 
@@ -70,6 +78,8 @@ impl<W: Write> Writer<'_, W> {
         self.argument("tasks", written.undrawn_tasks, true);
         self.argument("edges", written.undrawn_flows, false);
         self.argument("counters", written.undrawn_counters, false);
+        self.argument("stays", written.undrawn_stays, false);
+        self.argument("phases", written.undrawn_phases, false);
         self.text.raw("}}\n");
     }
 }

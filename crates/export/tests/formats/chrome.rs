@@ -1,17 +1,34 @@
 //! Chrome trace JSON, read back with a JSON reader.
 
+mod viewer;
+
 use super::{odd, plain};
+use lanescope_capture::{CoreCounts, Counts};
 use lanescope_export::chrome;
 use lanescope_trace::synth::Synth;
-use lanescope_trace::{Chip, PmuRow, Task, Trace};
+use lanescope_trace::{
+    Chip, CoreType, Kind, PmuRow, SchedulerPhase, Session, Task, Trace, TraceParts, Verdict,
+};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use viewer::{Slice, slices};
 
 fn exported(trace: &Trace) -> (chrome::Written, Value) {
+    let (written, text) = exported_text(trace);
+    (written, serde_json::from_str(&text).unwrap())
+}
+
+fn exported_text(trace: &Trace) -> (chrome::Written, String) {
     let mut out = Vec::new();
     let written = chrome::write(trace, &mut out).unwrap();
     assert_eq!(written.bytes, out.len() as u64);
-    (written, serde_json::from_slice(&out).unwrap())
+    (written, String::from_utf8(out).unwrap())
+}
+
+fn of_process(slices: &[Slice], pid: u64) -> impl Iterator<Item = &Slice> {
+    slices.iter().filter(move |slice| slice.track.0 == pid)
 }
 
 fn events<'a>(document: &'a Value, phase: &'a str, pid: u64) -> impl Iterator<Item = &'a Value> {
@@ -22,40 +39,43 @@ fn events<'a>(document: &'a Value, phase: &'a str, pid: u64) -> impl Iterator<It
 #[test]
 fn every_kernel_is_a_slice_with_exact_times() {
     let trace = plain(3000);
-    let (written, document) = exported(&trace);
+    let (written, text) = exported_text(&trace);
     assert_eq!(written.slices, 3000);
     let (origin, _) = trace.bounds_ticks().unwrap();
     let tasks: HashMap<u64, _> = trace.tasks().map(|task| (task.task_id, task)).collect();
     let mut seen = 0;
-    for event in events(&document, "X", 1) {
-        let task = &tasks[&event["args"]["task_id"].as_u64().unwrap()];
-        let ticks = |value: &Value| (value.as_f64().unwrap() * 50.0).round();
-        assert_eq!(ticks(&event["ts"]), (task.start_ticks - origin) as f64);
-        assert_eq!(ticks(&event["dur"]), task.run_ticks().unwrap() as f64);
-        assert_eq!(event["tid"], u64::from(task.core));
-        assert_eq!(event["name"], *trace.functions().label(task.func_id));
+    let slices = slices(&text);
+    for slice in of_process(&slices, 1) {
+        let task = &tasks[&slice.event["args"]["task_id"].as_u64().unwrap()];
+        let ticks = |us: &str| (us.parse::<f64>().unwrap() * 50.0).round();
+        assert_eq!(ticks(&slice.start_us), (task.start_ticks - origin) as f64);
+        assert_eq!(ticks(&slice.end_us), (task.end_ticks - origin) as f64);
+        assert_eq!(slice.track.1, u64::from(task.core));
+        let name = trace.functions().label(task.func_id);
+        assert_eq!(slice.event["name"], *name);
         seen += 1;
     }
     assert_eq!(seen, 3000);
-    assert_eq!(events(&document, "X", 2).count(), 3000);
+    assert_eq!(of_process(&slices, 2).count(), 3000);
 }
 
 #[test]
 fn every_edge_leaves_its_producer_and_meets_its_consumer() {
     let trace = plain(500);
-    let (written, document) = exported(&trace);
+    let (written, text) = exported_text(&trace);
     assert_eq!(written.flows, trace.edges().len() as u64);
-    let mut slices: HashMap<u64, Vec<(f64, f64, u64)>> = HashMap::new();
-    for slice in events(&document, "X", 1) {
-        let start = slice["ts"].as_f64().unwrap();
-        let end = start + slice["dur"].as_f64().unwrap();
-        let task = slice["args"]["task_id"].as_u64().unwrap();
-        let tid = slice["tid"].as_u64().unwrap();
-        slices.entry(tid).or_default().push((start, end, task));
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let mut by_thread: HashMap<u64, Vec<(f64, f64, u64)>> = HashMap::new();
+    let slices = slices(&text);
+    for slice in of_process(&slices, 1) {
+        let [start, end] = [&slice.start_us, &slice.end_us].map(|us| us.parse().unwrap());
+        let task = slice.event["args"]["task_id"].as_u64().unwrap();
+        let of_thread = by_thread.entry(slice.track.1).or_default();
+        of_thread.push((start, end, task));
     }
     let task_at = |event: &Value| {
         let at = event["ts"].as_f64().unwrap();
-        let of_thread = &slices[&event["tid"].as_u64().unwrap()];
+        let of_thread = &by_thread[&event["tid"].as_u64().unwrap()];
         let found = of_thread
             .iter()
             .find(|(start, end, _)| (*start..*end).contains(&at));
@@ -84,7 +104,7 @@ fn what_is_odd_is_told() {
     assert_eq!(names, ["1 records lost before this task", "a \"b\", c\n"]);
     // Readers would round it.
     assert_eq!(instants[1]["args"]["task_id"], "1152921504606846976");
-    let phase = events(&document, "X", 3).next().unwrap();
+    let phase = events(&document, "B", 3).next().unwrap();
     assert_eq!(phase["name"], "dispatch");
     assert_eq!(phase["args"]["pop_miss"], 5);
     let counters = events(&document, "C", 1).next().unwrap();
@@ -93,13 +113,13 @@ fn what_is_odd_is_told() {
     assert_eq!(document["otherData"]["verdict"], Value::Null);
 }
 
+/// Files of this program so far.
+static PLACES: AtomicU32 = AtomicU32::new(0);
+
 /// What an import of the export gives.
 fn again(trace: &Trace) -> Trace {
-    let name = format!(
-        "lanescope-chrome-{}-{}.json",
-        std::process::id(),
-        trace.task_count()
-    );
+    let number = PLACES.fetch_add(1, Ordering::Relaxed);
+    let name = format!("lanescope-chrome-{}-{number}.json", std::process::id());
     let path = std::env::temp_dir().join(name);
     let mut out = Vec::new();
     chrome::write(trace, &mut out).unwrap();
@@ -109,7 +129,7 @@ fn again(trace: &Trace) -> Trace {
     again
 }
 
-fn tasks(trace: &Trace) -> Vec<Task> {
+fn tasks_of(trace: &Trace) -> Vec<Task> {
     let mut tasks: Vec<_> = trace
         .tasks()
         .map(|task| Task {
@@ -130,7 +150,7 @@ fn edges(trace: &Trace) -> Vec<(u64, u64)> {
 }
 
 fn assert_told(trace: &Trace, again: &Trace) {
-    assert_eq!(tasks(again), tasks(trace));
+    assert_eq!(tasks_of(again), tasks_of(trace));
     let (found, expected) = (again.session(), trace.session());
     assert_eq!(found.ticks_per_second, expected.ticks_per_second);
     assert_eq!((found.chip, found.level), (expected.chip, expected.level));
@@ -211,4 +231,175 @@ fn what_is_odd_comes_back_or_is_counted() {
         ..row
     };
     assert_eq!(plain(found), plain(expected));
+}
+
+fn phase(phase: u32, start_ticks: u64, end_ticks: u64) -> SchedulerPhase {
+    SchedulerPhase {
+        start_ticks,
+        end_ticks,
+        phase,
+        pops: Some((1, 2)),
+        ..SchedulerPhase::default()
+    }
+}
+
+/// A run on one core and one thread at 1 GHz.
+fn run(tasks: Vec<Task>, phases: Vec<SchedulerPhase>, verdict: Option<Verdict>) -> Trace {
+    let mut session = Session::named("a5sim", 1_000_000_000);
+    session.chip = Some(Chip::A5);
+    Trace::new(TraceParts {
+        session,
+        tasks,
+        scheduler_phases: vec![phases],
+        verdict,
+        ..TraceParts::default()
+    })
+}
+
+fn task(number: u32, start_ticks: u64, end_ticks: u64) -> Task {
+    Task {
+        task_id: number.into(),
+        token: number,
+        core_type: CoreType::Aiv,
+        dispatch_ticks: start_ticks,
+        receive_ticks: start_ticks,
+        start_ticks,
+        end_ticks,
+        finish_ticks: end_ticks,
+        ..Task::default()
+    }
+}
+
+#[test]
+fn slices_that_touch_are_all_there_for_a_reader_that_cuts_off_parts_of_a_nanosecond() {
+    // Times and durations of which a double of microseconds is a little less.
+    let step = |number: u32| {
+        let start = 1000 + 257_115 + 40 * u64::from(number);
+        (start, start + 40)
+    };
+    let steps = (0..5000).map(step);
+    let tasks = (0..).zip(steps.clone());
+    let tasks = tasks.map(|(number, (start, end))| task(number, start, end));
+    let phases = (0..).zip(steps);
+    let phases = phases.map(|(number, (start, end))| phase(number % 2, start, end));
+    let trace = run(tasks.collect(), phases.collect(), None);
+    let (written, text) = exported_text(&trace);
+    let slices = slices(&text);
+    for pid in 1..=3 {
+        assert_eq!(of_process(&slices, pid).count(), 5000);
+        // One behind the other: none on a further thread, none inside another.
+        assert!(of_process(&slices, pid).all(|slice| slice.track.1 == 0 && slice.depth == 0));
+        let mut latest = 0;
+        for slice in of_process(&slices, pid) {
+            assert!(latest == 0 || latest == slice.start_ns);
+            latest = slice.end_ns;
+        }
+    }
+    assert_eq!((written.undrawn_stays, written.undrawn_phases), (0, 0));
+    assert_told(&trace, &again(&trace));
+}
+
+#[test]
+fn a_wait_is_a_slice_inside_its_phase_where_both_begin_or_end_at_once() {
+    let blocked = |start, end| phase(SchedulerPhase::BLOCKED, start, end);
+    let trace = run(
+        Vec::new(),
+        vec![
+            blocked(1100, 1110),
+            blocked(1110, 1120),
+            blocked(1140, 1150),
+            phase(SchedulerPhase::COMPLETE, 1100, 1150),
+            phase(SchedulerPhase::DISPATCH, 1150, 1160),
+            // Reaches out of its phase: a slice by itself.
+            blocked(1165, 1175),
+            phase(SchedulerPhase::COMPLETE, 1160, 1170),
+        ],
+        None,
+    );
+    let (written, text) = exported_text(&trace);
+    let slices = slices(&text);
+    let mut shown: Vec<_> = of_process(&slices, 3)
+        .map(|slice| (slice.start_ns, slice.end_ns, slice.depth, slice.track.1))
+        .collect();
+    shown.sort_unstable();
+    let expected = [
+        (0, 10, 1, 0),
+        (0, 50, 0, 0),
+        (10, 20, 1, 0),
+        (40, 50, 1, 0),
+        (50, 60, 0, 0),
+        (60, 70, 0, 10_000),
+        (65, 75, 0, 0),
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(written.undrawn_phases, 0);
+    assert_told(&trace, &again(&trace));
+}
+
+#[test]
+fn what_overlaps_too_often_or_has_no_time_is_counted() {
+    let tasks = (0..70).map(|number| task(number, 1000 + u64::from(number), 2000));
+    let phases = (0..70).map(|number| phase(0, 1000 + number, 2000));
+    let undrawable = [phase(0, 0, 5), phase(0, 1500, 1400)];
+    let trace = run(tasks.collect(), phases.chain(undrawable).collect(), None);
+    let (written, text) = exported_text(&trace);
+    let slices = slices(&text);
+    for pid in 1..=3 {
+        assert_eq!(of_process(&slices, pid).count(), 64);
+    }
+    assert_eq!((written.slices, written.instants), (64, 6));
+    assert_eq!((written.undrawn_stays, written.undrawn_phases), (6, 8));
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["undrawn"]["stays"], 6);
+    assert_eq!(document["undrawn"]["phases"], 8);
+    assert_eq!(tasks_of(&again(&trace)), tasks_of(&trace));
+}
+
+#[test]
+fn what_the_verdict_knows_to_be_lost_is_marked_and_summed() {
+    let counts = |kind, core, missing: u64| CoreCounts {
+        kind,
+        thread: 0,
+        core,
+        dispatched: 9,
+        counts: Counts {
+            total: 9,
+            collected: 9 - missing,
+            ..Counts::default()
+        },
+    };
+    let mut verdict = Verdict::new(1);
+    verdict.cores = vec![
+        counts(Kind::TASK, Some(0), 5),
+        counts(Kind::PMU, Some(0), 3),
+        counts(Kind::TENSOR, Some(0), 4),
+        counts(Kind::PHASE, None, 6),
+    ];
+    let tasks = vec![task(16, 1000, 1100), task(18, 1200, 1300)];
+    let phases = vec![phase(0, 1000, 1050)];
+    let (written, document) = exported(&run(tasks, phases, Some(verdict)));
+    let marks = |pid| -> Vec<(String, f64)> {
+        let marks = events(&document, "i", pid);
+        let told = marks.map(|mark| {
+            let name = mark["name"].as_str().unwrap();
+            (name.to_owned(), mark["ts"].as_f64().unwrap())
+        });
+        told.collect()
+    };
+    let on = |name: &str, at| (name.to_owned(), at);
+    assert_eq!(
+        marks(1),
+        [
+            on("1 records lost before this task", 0.2),
+            on("4 records lost after this", 0.3),
+            on("3 pmu records lost on this core", 0.3),
+            on("4 tensor records lost on this core", 0.3),
+        ]
+    );
+    assert_eq!(marks(3), [on("6 phase records lost after this", 0.05)]);
+    assert_eq!((written.lost_records, written.lost_phases), (5, 6));
+    assert_eq!(written.lost_others, 7);
+    let lost = &document["otherData"]["lost"];
+    let expected = serde_json::json!({"task": 5, "pmu": 3, "tensor": 4, "phase": 6});
+    assert_eq!(*lost, expected);
 }
