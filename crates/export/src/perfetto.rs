@@ -22,8 +22,8 @@
 //!
 //! # What can be lost
 //!
-//! A task of which neither start nor end is known has no event; it is counted in
-//! [`Written::undrawn_tasks`] and in the instant on `run`.
+//! A task of which neither start nor end is known has no event, nor has a stay or a phase when 32 of its kind
+//! are open. They are counted in [`Written`] and in the instant on `run`.
 //!
 //! # Errors
 //!
@@ -41,6 +41,7 @@ mod wire;
 
 use crate::ExportError;
 use crate::flows::{Flows, RowFlows};
+use crate::losses::Losses;
 use counters::{Counters, Target};
 use event::Annotations;
 
@@ -107,6 +108,10 @@ pub struct Written {
     pub lost_others: u64,
     /// Rows of hardware counters that are on no track.
     pub undrawn_counters: u64,
+    /// Tasks whose stay, dispatch to finish, is on no track because too many overlap.
+    pub undrawn_stays: u64,
+    /// Phases on no track: a time is not known, the two are reversed, or too many overlap.
+    pub undrawn_phases: u64,
 }
 
 /// Writes the trace.
@@ -139,8 +144,7 @@ pub fn write_with(
     }
     writer.counters()?;
     writer.phases()?;
-    writer.trailing_losses();
-    writer.losses_of_other_kinds();
+    writer.losses_of_cores();
     writer.run();
     writer.flush()?;
     progress(trace.task_count());
@@ -160,19 +164,12 @@ struct Writer<'a, W> {
     names: Names,
     flows: Flows<'a>,
     tracks: Tracks,
-    cores: Vec<CoreProgress>,
+    losses: Losses<'a>,
     counters: Counters<'a>,
     wire: Wire,
     out: W,
     written: Written,
     restarted_at: u64,
-}
-
-/// How far a core's tokens have been followed.
-#[derive(Clone, Copy, Debug, Default)]
-struct CoreProgress {
-    latest: Option<Task>,
-    lost: u64,
 }
 
 impl<'a, W: Write> Writer<'a, W> {
@@ -189,7 +186,7 @@ impl<'a, W: Write> Writer<'a, W> {
             clock,
             names: Names::default(),
             tracks: Tracks::of(session),
-            cores: vec![CoreProgress::default(); session.cores.len()],
+            losses: Losses::of(trace),
             counters: Counters::of(trace),
             wire: Wire::default(),
             out,
@@ -210,7 +207,7 @@ impl<'a, W: Write> Writer<'a, W> {
 
     /// One row: its kernel, its stay as the AICPU saw it, and the loss before it.
     fn task(&mut self, row: u64, task: &Task) {
-        self.mark_loss(task);
+        self.loss_before(task);
         let name = self.names.function(task.func_id, self.trace.functions());
         self.kernel(row, task, name);
         if self.options.aicpu_tracks {
@@ -293,6 +290,8 @@ impl<'a, W: Write> Writer<'a, W> {
                 &none,
             );
             lane.end(&mut self.wire, finish);
+        } else {
+            self.written.undrawn_stays += 1;
         }
     }
 

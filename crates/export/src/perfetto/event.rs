@@ -217,6 +217,8 @@ pub(super) fn annotate_run(event: &mut Wire, trace: &Trace, written: &Written) {
         ("lost_phases", written.lost_phases),
         ("lost_others", written.lost_others),
         ("undrawn_counters", written.undrawn_counters),
+        ("undrawn_stays", written.undrawn_stays),
+        ("undrawn_phases", written.undrawn_phases),
     ];
     for (name, value) in shown {
         annotate_uint(event, name, value);

@@ -365,3 +365,36 @@ fn a_file_of_counters_without_tasks_is_told_again_on_the_way() {
     assert_eq!(written.undrawn_counters, 0);
     assert_eq!(rest.counts.last().unwrap().at_ns, (10 + 99_999) * 20);
 }
+
+#[test]
+fn stays_and_phases_that_overlap_too_often_are_counted() {
+    let tasks = (0..40).map(|number| Task {
+        task_id: number,
+        dispatch_ticks: 100 + number,
+        finish_ticks: 1000,
+        start_ticks: 10_000 + number,
+        end_ticks: 10_001 + number,
+        ..Task::default()
+    });
+    let phases = (0..40).map(|number| phase(0, 100 + number, 1000));
+    let undrawable = [phase(0, 0, 50), phase(0, 60, 50)];
+    let waits = [
+        phase(SchedulerPhase::BLOCKED, 2010, 2030),
+        // Overlaps the one before it: beside the phase, not in it.
+        phase(SchedulerPhase::BLOCKED, 2020, 2040),
+        phase(SchedulerPhase::COMPLETE, 2000, 2050),
+    ];
+    let trace = Trace::new(TraceParts {
+        session: Session::named("a2a3sim", 50_000_000),
+        tasks: tasks.collect(),
+        scheduler_phases: vec![phases.chain(undrawable).chain(waits).collect()],
+        ..TraceParts::default()
+    });
+    let (decoded, written) = export(&trace, &Options::default());
+    assert_eq!((written.undrawn_stays, written.undrawn_phases), (8, 10));
+    let run = decoded.run();
+    assert_eq!(run.numbers["undrawn_stays"], 8);
+    assert_eq!(run.numbers["undrawn_phases"], 10);
+    let is_wait = |slice: &&Slice| slice.name == "blocked";
+    assert_eq!(decoded.slices.iter().filter(is_wait).count(), 2);
+}
