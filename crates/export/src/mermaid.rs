@@ -1,6 +1,7 @@
 //! Small graphs as Mermaid flowcharts, for Markdown pages that draw them.
 //!
-//! A node for each task, with its function, its cores and its kernel time; an arrow for each edge. A task of
+//! A node for each task, with its function, its id as reports show it, its cores and its kernel time; an arrow for
+//! each edge. A task of
 //! several rows is one node: its time is from the first start to the last end.
 //!
 //! # Errors
@@ -59,11 +60,11 @@ fn graph<W: Write>(trace: &Trace, mut text: Text<W>) -> io::Result<u64> {
     }
     let clock = Microseconds::of(trace.session().ticks_per_second);
     text.raw("flowchart TD\n");
-    for (task_id, rows) in &nodes {
-        text.raw("  t");
-        text.uint(*task_id);
+    for (&task_id, rows) in &nodes {
+        text.raw("  ");
+        text.raw(&short(task_id));
         text.raw("[\"");
-        text.raw(&label(trace, *task_id, rows));
+        text.raw(&label(trace, task_id, rows));
         let first = rows.iter().map(|task| task.start_ticks).min();
         let last = rows.iter().map(|task| task.end_ticks).max();
         if let (Some(first @ 1..), Some(last)) = (first, last)
@@ -79,33 +80,41 @@ fn graph<W: Write>(trace: &Trace, mut text: Text<W>) -> io::Result<u64> {
         for id in [producer, consumer] {
             // A task that has no record is still part of the graph.
             if !nodes.contains_key(&id) {
-                text.raw("  t");
-                text.uint(id);
-                text.raw("[\"");
-                text.raw(&format!("{id}<br/>no record"));
-                text.raw("\"]\n");
+                let id = short(id);
+                text.raw(&format!("  {id}[\"{id}<br/>no record\"]\n"));
             }
         }
-        text.raw("  t");
-        text.uint(producer);
-        text.raw(" --> t");
-        text.uint(consumer);
-        text.raw("\n");
+        let (producer, consumer) = (short(producer), short(consumer));
+        text.raw(&format!("  {producer} --> {consumer}\n"));
     }
     text.finish()
 }
 
-/// Function, id and cores; without the characters that Mermaid gives a meaning.
+/// `t7`, on ring 2 `r2t7`, of the device after the first `d1t7`.
+fn short(task_id: u64) -> String {
+    let (ring, local) = (task_id >> 32, task_id & u64::from(u32::MAX));
+    // Above the ring of a merged trace stands the number of its device.
+    match (ring >> 16, ring & 0xFFFF) {
+        (0, 0) => format!("t{local}"),
+        (0, ring) => format!("r{ring}t{local}"),
+        (device, 0) => format!("d{device}t{local}"),
+        (device, ring) => format!("d{device}r{ring}t{local}"),
+    }
+}
+
+/// Function, id and cores; without what Mermaid gives a meaning, be it in the middle of a label: quotes, tags and
+/// entities, Markdown, formulas, directives.
 fn label(trace: &Trace, task_id: u64, rows: &[Task]) -> String {
     let function = trace.functions().label(rows[0].func_id);
     let mut label: String = function
         .chars()
         .map(|c| match c {
-            '"' | '<' | '>' | '#' | '&' | '\n' | '\r' => '_',
+            '"' | '<' | '>' | '#' | '&' | '`' | '\n' | '\r' => '_',
             c => c,
         })
         .collect();
-    let _ = write!(label, " {task_id}<br/>");
+    label = label.replace("$$", "__").replace("%%", "__");
+    let _ = write!(label, "({})<br/>", short(task_id));
     for (place, task) in rows.iter().enumerate() {
         label.push_str(if place == 0 { "" } else { " " });
         label.push_str(&trace.session().core_name(usize::from(task.core)));
