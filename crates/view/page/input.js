@@ -13,7 +13,7 @@ const KEYS = [
   [["1", "…", "9"], "close or open a group of tracks"],
   [["m"], "measure: a drag sums up a stretch of time; Alt-drag does so at any time"],
   [["t"], "light or dark"],
-  [["Esc"], "forget choice and search"],
+  [["Esc"], "forget choice, search and measured stretch"],
   [["drag"], "move; with Shift, or on the ruler and the strip above: zoom into a stretch"],
   [["Ctrl wheel"], "zoom; with Shift alone: earlier and later"],
   [["double click"], "fit a task, a phase or a mark"],

@@ -19,11 +19,9 @@ class Run {
     this.readCounters(columns);
     this.readLosses(columns);
     this.readPath(columns);
-    /** Items in no lane: without a time, and deeper than there are lanes. */
-    this.timeless = 0;
-    this.crowded = 0;
     columns.rest();
-    this.makeGroups();
+    const { groups, timeless, crowded } = new Tracks(this);
+    Object.assign(this, { groups, timeless, crowded });
     later(this, "pathGroup", () => pathGroup(this));
   }
 
@@ -126,105 +124,6 @@ class Run {
       count: count[i],
       text: countText(count[i], this.facts.losses[kind[i]]),
     }));
-  }
-
-  makeGroups() {
-    const { facts, tasks } = this;
-    const cores = facts.cores.map((core, index) => ({ ...core, index }));
-    const used = cores.filter((core) => core.tasks > 0);
-    const groups = [];
-    const add = (key, name, tracks) => tracks.length && groups.push({ key, name, tracks, isOpen: true });
-    add("orchestrator", "Orchestrator", this.orchestratorTracks());
-    add("scheduler", "AICPU scheduler", this.phaseTracks("scheduler"));
-    const kernels = cores.map((core) => this.kernelTrack(core)).filter((track) => track.losses.length || facts.cores[track.core].tasks);
-    add("aicore", "AICore · start to end", kernels);
-    if (this.counters) {
-      const counted = kernels.filter((track) => this.hasCounters(track.core));
-      add("counters", "Counters", counted.map((track) => ({ ...track, kind: "counter", lanes: track.lanes.slice(0, 1), losses: [] })));
-    }
-    const stays = used.filter((core) => {
-      for (let row = this.firsts[core.index]; row < this.firsts[core.index + 1]; row++) {
-        if (tasks.dispatch[row] && tasks.finish[row]) return true;
-      }
-      return false;
-    });
-    add("aicpu", "AICPU · dispatch to finish", stays.map((core) => this.stayTrack(core)));
-    this.groups = groups;
-  }
-
-  /** The track of a core's kernels; a task of which one of start and end is known is a point. */
-  kernelTrack(core) {
-    const { start, end } = this.tasks;
-    const [first, behind] = [this.firsts[core.index], this.firsts[core.index + 1]];
-    let isPlain = true;
-    for (let row = first, latest = 1; row < behind && isPlain; row++) {
-      isPlain = start[row] >= latest && end[row] >= start[row];
-      latest = end[row];
-    }
-    const track = { kind: "kernel", core: core.index, name: core.name, losses: this.lossesOf(core.index, false) };
-    if (isPlain) {
-      track.lanes = [new Lane(start.subarray(first, behind), end.subarray(first, behind), null, first)];
-      return track;
-    }
-    const starts = start.slice(first, behind);
-    const ends = end.slice(first, behind);
-    for (let place = 0; place < starts.length; place++) {
-      starts[place] ||= ends[place];
-      if (ends[place] < starts[place]) ends[place] = starts[place];
-    }
-    return this.dealt(track, starts, ends, first);
-  }
-
-  stayTrack(core) {
-    const { dispatch, finish } = this.tasks;
-    const [first, behind] = [this.firsts[core.index], this.firsts[core.index + 1]];
-    const starts = dispatch.slice(first, behind);
-    const ends = finish.subarray(first, behind);
-    for (let place = 0; place < starts.length; place++) if (ends[place] < starts[place]) starts[place] = 0;
-    const track = { kind: "stay", core: core.index, name: core.name, losses: [] };
-    return this.dealt(track, starts, ends, first);
-  }
-
-  hasCounters(core) {
-    for (let row = this.firsts[core]; row < this.firsts[core + 1]; row++) {
-      if (this.counters.places[row] >= 0) return true;
-    }
-    return false;
-  }
-
-  phaseTracks(kind) {
-    const phases = this[kind];
-    const tracks = [];
-    for (let thread = 0; thread + 1 < phases.firsts.length; thread++) {
-      const [first, behind] = [phases.firsts[thread], phases.firsts[thread + 1]];
-      const losses = kind === "scheduler" ? this.lossesOf(thread, true) : [];
-      if (first === behind && !losses.length) continue;
-      const track = { kind, thread, name: kind === "scheduler" ? `Thread ${thread}` : `Orch ${thread}`, losses };
-      tracks.push(this.dealt(track, phases.start.subarray(first, behind), phases.end.subarray(first, behind), first));
-    }
-    return tracks;
-  }
-
-  /** Its phases, or else its totals as one span. */
-  orchestratorTracks() {
-    const tracks = this.phaseTracks("orchestrator");
-    const totals = this.facts.orchestrator;
-    if (tracks.length || !totals) return tracks;
-    const lane = new Lane(Float64Array.of(totals.start), Float64Array.of(totals.end), null, 0);
-    return [{ kind: "totals", name: "Orchestrator", losses: [], lanes: [lane] }];
-  }
-
-  dealt(track, starts, ends, first) {
-    const { lanes, timeless, crowded } = dealLanes(starts, ends, first);
-    // Many sources know of no stay, and the panel of each task says so.
-    if (track.kind !== "stay") this.timeless += timeless;
-    this.crowded += crowded;
-    return { ...track, crowded, lanes: lanes.length ? lanes : [new Lane([], [], null, 0)] };
-  }
-
-  /** The marks of a core or thread, in order of time. */
-  lossesOf(track, ofThread) {
-    return this.losses.filter((loss) => loss.ofThread === ofThread && loss.track === track).sort((a, b) => a.at - b.at);
   }
 
   /** Whether a number is that of a thing on the same core, thread or track as another. */
@@ -392,50 +291,4 @@ function reversed({ offsets, targets }) {
     for (let i = offsets[row]; i < offsets[row + 1]; i++) sources[cursors[targets[i]]++] = row;
   }
   return { offsets: back, targets: sources };
-}
-
-/** A name without letters that break a line or turn its direction, for these would move what stands beside it. */
-const shown = (name) => name.replace(/[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
-
-/** Functions with their names fit to be shown, and as short as tells them apart. */
-function namedFunctions(functions) {
-  const named = functions.map((own) => ({ ...own, text: shown(own.name) }));
-  const bare = named.map(({ text }) => bareName(text));
-  const counts = new Map();
-  for (const name of bare) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return named.map((own, place) => ({ ...own, short: counts.get(bare[place]) === 1 ? bare[place] : own.text }));
-}
-
-/** The name in a signature of C++, without what it returns, its namespaces, and what it takes. */
-function bareName(text) {
-  if (text.length > 400) return text;
-  return /^(?:.*::|.* )?(\w+)(?:<.*>)?\(.*\)(?: const)?$/.exec(text)?.[1] ?? text;
-}
-
-/** A number of things. */
-const numberOf = (count, thing) => `${grouped(count)} ${thing}${count === 1 ? "" : "s"}`;
-
-/** A count and what is counted, which is named in the plural. */
-const countText = (count, things) => `${grouped(count)} ${count === 1 ? things.replace("records", "record") : things}`;
-
-const wide = (low, high) => (high ? ((BigInt(high) << 32n) | BigInt(low)).toString() : String(low));
-
-/** Digits in groups of three. */
-function grouped(number, decimals = 0) {
-  const [whole, parts] = number.toFixed(decimals).split(".");
-  const digits = whole.replace(/\B(?=(\d{3})+$)/g, "\u202f");
-  return parts ? `${digits}.${parts}` : digits;
-}
-
-/** Four digits and a unit; below a microsecond, whole nanoseconds. */
-function durationText(ns) {
-  const units = [
-    [1e9, "s"],
-    [1e6, "ms"],
-    [1e3, "µs"],
-  ];
-  const [size, unit] = units.find(([size]) => Math.abs(ns) >= size) ?? [1, "ns"];
-  const value = ns / size;
-  const digits = unit === "ns" ? (Number.isInteger(value) ? 0 : 2) : Math.max(0, 3 - Math.floor(Math.log10(Math.abs(value))));
-  return `${value.toFixed(Math.min(3, digits))}\u202f${unit}`;
 }

@@ -13,16 +13,20 @@ use std::io::{self, Write};
 const FRAME: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/style.css");
 /// In the order in which they need one another; together they are one module.
-const SCRIPTS: [&str; 24] = [
+const SCRIPTS: [&str; 28] = [
     include_str!("../page/decode.js"),
+    include_str!("../page/text.js"),
     include_str!("../page/colour.js"),
     include_str!("../page/lane.js"),
     include_str!("../page/path.js"),
+    include_str!("../page/tracks.js"),
     include_str!("../page/model.js"),
     include_str!("../page/viewport.js"),
     include_str!("../page/draw.js"),
     include_str!("../page/overlay.js"),
+    include_str!("../page/overview.js"),
     include_str!("../page/statistics.js"),
+    include_str!("../page/search.js"),
     include_str!("../page/paints.js"),
     include_str!("../page/things.js"),
     include_str!("../page/elements.js"),
