@@ -653,6 +653,11 @@ class Use(PageTest):
         page.keyboard.press("0")
         page.keyboard.press("n")
         self.assertEqual(page.evaluate("[lanescope.selected.kind, lanescope.selected.item]"), ["scheduler", item + 1])
+        # The last one of a thread has none behind it.
+        last = page.evaluate("lanescope.run.scheduler.firsts[1] - 1")
+        page.evaluate("(item) => lanescope.select({ kind: 'scheduler', item }, true)", last)
+        page.keyboard.press("n")
+        self.assertEqual(page.evaluate("lanescope.selected.item"), last)
 
     def test_keys_move_and_zoom(self):
         page = self.open_run("a2a3sim")
@@ -756,6 +761,15 @@ class Use(PageTest):
             idle = len(used) * (sums["to"] - sums["from"]) - ran
             for name, ticks in [(f"{kind.upper()}, {len(used)} cores: busy", ran), (f"{kind.upper()}: idle", idle)]:
                 self.assertRegex(panel, rf"{name}\s+{texts([ticks])[0]}")
+
+    def test_kernels_that_overlap_keep_a_core_busy_once(self):
+        spans = [(10, 30), (15, 20), (25, 40), (50, 60)]
+        tasks = [task_of(place, core=0, start=start, end=end) for place, (start, end) in enumerate(spans)]
+        page = self.open(page_of(records_of("overlap", tasks), "overlap"))
+        page.evaluate("lanescope.measure({ from: 1, to: lanescope.run.span + 1 })")
+        self.assertRegex(page.inner_text("#panel-stretch"), r"AIV, 1 core: busy\s+40\.00\u202fµs 80\.0 %")
+        page.wait_for_function("() => lanescope.overview.mostAtOnce !== null")
+        self.assertEqual(page.evaluate("lanescope.overview.mostAtOnce"), 1)
 
     def test_a_link_opens_the_view_that_it_was_made_of(self):
         path = page_of(RUNS / "a2a3sim", "a2a3sim")
