@@ -5,7 +5,8 @@
 //! Process `AICore` has a thread for each core; its slices are the kernels, start to end. Each AICPU
 //! thread is a process: a thread for every core it owns, with slices from dispatch to finish, and one
 //! for its scheduler's and its orchestrator's phases where the trace has them; a wait for the host is a
-//! slice inside the phase it lies in. Hardware counters are counter tracks below their core: what a
+//! slice inside the phase it lies in. Where the trace has the orchestrator's totals and no phases of it,
+//! they are one slice. Hardware counters are counter tracks below their core: what a
 //! task counted over its cycles, from its start to its end (where the swimlane is off: from when it was
 //! committed). Slices that overlap go to further tracks below the first. Dependency edges are flows between kernels, one flow id per
 //! edge; a task with several rows is met at the row that starts first and left at the one that ends
@@ -144,6 +145,7 @@ pub fn write_with(
     }
     writer.counters()?;
     writer.phases()?;
+    writer.orchestrator_totals();
     writer.losses_of_cores();
     writer.run();
     writer.flush()?;

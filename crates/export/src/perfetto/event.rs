@@ -3,11 +3,13 @@
 use super::sequence::Clock;
 use super::wire::{Short, Wire, length_key, varint_bytes, varint_key};
 use super::{Arguments, Written};
-use lanescope_trace::{OrchestratorPhase, SchedulerPhase, Task, Trace};
+use lanescope_trace::{Orchestrator, OrchestratorPhase, SchedulerPhase, Task, Trace};
 
 /// `TracePacket.track_event`.
 pub(super) const TRACK_EVENT: u32 = 11;
-/// `TrackEvent.type` of an instant.
+/// `TrackEvent.type`.
+const SLICE_BEGIN: u64 = 1;
+const SLICE_END: u64 = 2;
 const INSTANT: u64 = 3;
 /// The sequence of events that are spelled out: absolute times, nothing interned.
 pub(super) const PLAIN_SEQUENCE: u64 = 1;
@@ -136,14 +138,40 @@ pub(super) fn instant(
     name: &str,
     annotate: impl FnOnce(&mut Wire),
 ) {
+    spell_out(wire, at_ns, (INSTANT, track), |event| {
+        event.text(length_key(23), name);
+        annotate(event);
+    });
+}
+
+/// A slice on a track that has no other at the time, spelled out.
+pub(super) fn slice(
+    wire: &mut Wire,
+    (start_ns, end_ns): (u64, u64),
+    track: u64,
+    name: &str,
+    annotate: impl FnOnce(&mut Wire),
+) {
+    spell_out(wire, start_ns, (SLICE_BEGIN, track), |event| {
+        event.text(length_key(23), name);
+        annotate(event);
+    });
+    spell_out(wire, end_ns, (SLICE_END, track), |_| {});
+}
+
+fn spell_out(
+    wire: &mut Wire,
+    at_ns: u64,
+    (event_type, track): (u64, u64),
+    fill: impl FnOnce(&mut Wire),
+) {
     wire.message(length_key(1), |packet| {
         packet.uint(varint_key(8), at_ns);
         packet.uint(varint_key(10), PLAIN_SEQUENCE);
         packet.message(length_key(TRACK_EVENT), |event| {
-            event.uint(varint_key(9), INSTANT);
+            event.uint(varint_key(9), event_type);
             event.uint(varint_key(11), track);
-            event.text(length_key(23), name);
-            annotate(event);
+            fill(event);
         });
     });
 }
@@ -162,6 +190,18 @@ pub(super) fn annotate_text(event: &mut Wire, name: &str, value: &str) {
         annotation.text(length_key(10), name);
         annotation.text(length_key(6), value);
     });
+}
+
+/// What the orchestrator submitted, and the phases it spent time in.
+pub(super) fn annotate_totals(event: &mut Wire, totals: &Orchestrator, clock: &Clock) {
+    if let Ok(count) = u64::try_from(totals.submit_count) {
+        annotate_uint(event, "submit_count", count);
+    }
+    for (phase, ticks) in Orchestrator::PHASES.iter().zip(totals.phase_ticks) {
+        if let Some(ns @ 1..) = clock.sum_ns(ticks) {
+            annotate_uint(event, &format!("{phase}_ns"), ns);
+        }
+    }
 }
 
 /// More findings than this are in the verdict's own file.

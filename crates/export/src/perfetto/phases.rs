@@ -1,13 +1,13 @@
 //! What the AICPU threads did: slices on tracks of their own, waits inside the phase they lie in.
 
 use super::Writer;
-use super::event::Annotations;
+use super::event::{self, Annotations};
 use super::tracks::Tracks;
 use crate::ExportError;
 use crate::flows::RowFlows;
 use crate::losses::missing_phases;
 use crate::nests::{Nests, is_drawable};
-use lanescope_trace::{OrchestratorPhase, SchedulerPhase};
+use lanescope_trace::{Orchestrator, OrchestratorPhase, SchedulerPhase};
 use std::io::Write;
 
 /// Times and texts of one slice.
@@ -53,7 +53,7 @@ impl<W: Write> Writer<'_, W> {
         }
         let place = self
             .tracks
-            .thread(&mut self.wire, thread as usize, "scheduler");
+            .thread(&mut self.wire, Some(thread as usize), "scheduler");
         let mut latest = None;
         for nest in nests {
             latest = latest.max(Some(nest.outer.end_ticks));
@@ -73,12 +73,36 @@ impl<W: Write> Writer<'_, W> {
         }
         let place = self
             .tracks
-            .thread(&mut self.wire, thread as usize, "orchestrator");
+            .thread(&mut self.wire, Some(thread as usize), "orchestrator");
         for phase in phases {
             self.slice(place, &Stretch::of_orchestrator(&phase), &[]);
             self.pass_on()?;
         }
         Ok(())
+    }
+
+    /// The orchestrator as one slice, where none of its steps is known.
+    pub(super) fn orchestrator_totals(&mut self) {
+        let trace = self.trace;
+        let times = |totals: &Orchestrator| (totals.start_ticks, totals.end_ticks);
+        let totals = trace.orchestrator();
+        let Some(totals) = totals.filter(|totals| is_drawable(times(totals))) else {
+            return;
+        };
+        let steps = |thread| trace.orchestrator_phases(thread).next();
+        if trace.threads().find_map(steps).is_some() {
+            return;
+        }
+        // Nothing says which thread it was.
+        let place = self.tracks.thread(&mut self.wire, None, "orchestrator");
+        let track = self.tracks.phases[place].track();
+        let (start, end) = times(totals);
+        let times_ns = (self.clock.nanoseconds(start), self.clock.nanoseconds(end));
+        let clock = &self.clock;
+        let name = format!("Orchestrator({} tasks)", totals.submit_count);
+        event::slice(&mut self.wire, times_ns, track, &name, |wire| {
+            event::annotate_totals(wire, totals, clock);
+        });
     }
 
     /// A phase and the waits in it, on the first lane that is free.

@@ -111,6 +111,12 @@ impl Clock {
         }
     }
 
+    /// A sum of durations, which may be any, in nanoseconds; `None` beyond 64 bits.
+    pub(super) fn sum_ns(&self, ticks: u64) -> Option<u64> {
+        let ns = u128::from(ticks) * 1_000_000_000 / u128::from(self.ticks_per_second);
+        u64::try_from(ns).ok()
+    }
+
     /// The clock's reading at the earliest time of the trace.
     fn origin_units(&self) -> u64 {
         self.origin().map_or(0, |ticks| self.at(ticks))

@@ -152,8 +152,8 @@ impl Tracks {
     }
 
     /// A thread of an AICPU thread's process, for phases: its place among them.
-    pub(super) fn thread(&mut self, wire: &mut Wire, owner: usize, name: &str) -> usize {
-        let (pid, parent) = self.aicpu_process(wire, Some(owner));
+    pub(super) fn thread(&mut self, wire: &mut Wire, owner: Option<usize>, name: &str) -> usize {
+        let (pid, parent) = self.aicpu_process(wire, owner);
         let lanes = Lanes::new(&mut self.ids, name.to_owned());
         let tid = self.next_phase_tid;
         thread(wire, &mut self.ids, lanes.track, parent, (pid, tid), name);

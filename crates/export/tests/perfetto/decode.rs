@@ -231,14 +231,18 @@ impl Sequence {
     }
 
     fn slice(&self, event: &TrackEvent, track: u64, start_ns: u64) -> Slice {
+        let text = |name: &Option<String>, iid: Option<u64>, names: &HashMap<u64, String>| {
+            let interned = || names[&iid.expect("an interned name")].clone();
+            name.clone().unwrap_or_else(interned)
+        };
         let argument = |annotation: &Annotation| {
-            let iid = annotation.name_iid.expect("an interned name");
+            let Annotation { name, name_iid, .. } = annotation;
             let value = annotation.uint_value.expect("a number");
-            (self.annotation_names[&iid].clone(), value)
+            (text(name, *name_iid, &self.annotation_names), value)
         };
         Slice {
             track,
-            name: self.event_names[&event.name_iid.expect("an interned name")].clone(),
+            name: text(&event.name, event.name_iid, &self.event_names),
             start_ns,
             end_ns: start_ns,
             arguments: event.annotations.iter().map(argument).collect(),

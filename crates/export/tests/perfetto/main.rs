@@ -302,6 +302,42 @@ fn a_reference_run_shows_its_phases() {
 }
 
 #[test]
+fn the_orchestrators_totals_are_a_slice_where_it_has_no_phases() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/swimlane");
+    let (decoded, _) = export(
+        &Trace::open(data.join("noorchphases")).unwrap(),
+        &Options::default(),
+    );
+    let on = |decoded: &Decoded| -> Vec<(String, u64, HashMap<String, u64>)> {
+        let slices = decoded.slices.iter();
+        let slices = slices.filter(|slice| decoded.tracks[&slice.track].thread == "orchestrator");
+        let told = |slice: &Slice| {
+            let lasted_ns = slice.end_ns - slice.start_ns;
+            (slice.name.clone(), lasted_ns, slice.arguments.clone())
+        };
+        slices.map(told).collect()
+    };
+    let shown = on(&decoded);
+    let [(name, lasted_ns, arguments)] = &shown[..] else {
+        panic!("{shown:?}");
+    };
+    assert_eq!(name, "Orchestrator(75 tasks)");
+    assert_eq!(*lasted_ns, 4_014_000);
+    assert_eq!(arguments["submit_count"], 75);
+    assert_eq!(arguments["alloc_ns"], 44_000);
+    // Whose steps are known is not drawn twice.
+    let (decoded, _) = export(
+        &Trace::open(data.join("voting")).unwrap(),
+        &Options::default(),
+    );
+    assert!(
+        on(&decoded)
+            .iter()
+            .all(|(name, ..)| !name.starts_with("Orchestrator"))
+    );
+}
+
+#[test]
 fn a_rate_that_does_not_divide_a_second_counts_nanoseconds() {
     let trace = Trace::new(TraceParts {
         session: Session::named("other", 24_000_000),
