@@ -117,9 +117,7 @@ fn write(trace: &Trace, arguments: &ExportArguments, to: &mut dyn Write) -> Resu
         (FormatName::Perfetto, _) => results::write_perfetto(trace, to)?,
         (FormatName::RecordsJson, _) => results::write_records_json(trace, to)?,
         (FormatName::PmuCsv, _) => results::write_pmu(trace, to)?,
-        (FormatName::Chrome, _) => {
-            chrome::write(trace, to)?;
-        }
+        (FormatName::Chrome, _) => results::write_chrome(trace, to)?,
         (FormatName::Mermaid, _) => {
             mermaid::write(trace, to)?;
         }

@@ -4,7 +4,7 @@ use crate::output;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
-use lanescope_export::{ExportError, perfetto, pmu_csv, records_json, tensor_dump};
+use lanescope_export::{ExportError, chrome, perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
 use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace};
 use std::ffi::OsString;
@@ -252,8 +252,38 @@ pub(crate) fn write_perfetto(trace: &Trace, to: &mut dyn Write) -> Result<()> {
         progress.advance(done);
     });
     progress.finish();
-    written?;
+    let written = written?;
+    note_undrawn(&[
+        ("tasks", written.undrawn_tasks),
+        ("edges", written.undrawn_flows),
+        ("stays", written.undrawn_stays),
+        ("phases", written.undrawn_phases),
+        ("counters", written.undrawn_counters),
+    ]);
     Ok(())
+}
+
+pub(crate) fn write_chrome(trace: &Trace, to: &mut dyn Write) -> Result<()> {
+    let written = chrome::write(trace, to)?;
+    note_undrawn(&[
+        ("tasks", written.undrawn_tasks),
+        ("edges", written.undrawn_flows),
+        ("stays", written.undrawn_stays),
+        ("phases", written.undrawn_phases),
+        ("counters", written.undrawn_counters),
+    ]);
+    Ok(())
+}
+
+/// Says what a file has no room for, if there is anything.
+fn note_undrawn(counts: &[(&str, u64)]) {
+    let counts = counts.iter().filter(|&&(_, count)| count > 0);
+    let counts: Vec<String> = counts
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    if !counts.is_empty() {
+        output::note(format!("not drawn: {}", counts.join(", ")));
+    }
 }
 
 pub(crate) fn write_records_json(trace: &Trace, to: &mut dyn Write) -> Result<()> {

@@ -444,3 +444,27 @@ fn a_conversion_that_fails_leaves_nothing() {
         "{text}"
     );
 }
+
+#[test]
+fn an_export_says_what_it_does_not_draw() {
+    let folder = Folder::new();
+    let task = |number: u32| {
+        format!(
+            r#"{{"task_id":{number},"func_id":0,"core_id":0,"core_type":"aiv","ring_id":0,
+            "start_time_us":{},"end_time_us":{},"duration_us":1.0,
+            "dispatch_time_us":{},"finish_time_us":500.0,"fanout":[],"fanout_count":0}}"#,
+            200 + 2 * number,
+            201 + 2 * number,
+            1 + number
+        )
+    };
+    let tasks: Vec<String> = (0..70).map(task).collect();
+    let records = format!(r#"{{"version":2,"tasks":[{}]}}"#, tasks.join(","));
+    fs::write(folder.0.join("l2_perf_records.json"), records).expect("writes");
+    for (format, told) in [("perfetto", "38 stays"), ("chrome", "6 stays")] {
+        let output = lanescope(&folder.0, &["export", ".", "--format", format]);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(&format!("not drawn: {told}")), "{text}");
+    }
+}
