@@ -7,11 +7,11 @@ use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{ExportError, chrome, perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
 use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace};
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 
 /// The Perfetto trace of a run.
 pub(crate) const TRACE_FILE_NAME: &str = "trace.perfetto-trace";
@@ -152,8 +152,8 @@ fn remove(folder: &Path, names: &[&str]) -> Result<()> {
 }
 
 /// Whether there is no such file: `NotADirectory` when its folder is a file.
-fn is_absent(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound};
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
@@ -186,33 +186,40 @@ impl Part {
         path: &Path,
         write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
     ) -> Result<Self> {
-        // Hidden: whoever reads all files of the folder meanwhile leaves it out.
-        let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(".part");
-        let part = Self {
-            path: path.to_owned(),
-            part: path.with_file_name(name),
-        };
-        let written = File::create(&part.part)
-            .map_err(anyhow::Error::from)
-            .and_then(|file| {
-                let mut file = BufWriter::with_capacity(1 << 20, file);
-                write(&mut file)?;
-                Ok(file.flush()?)
-            });
-        written.with_context(|| part.failure())?;
+        let (part, file) = Self::create(path).with_context(|| failure(path))?;
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        let written = write(&mut file).and_then(|()| Ok(file.flush()?));
+        written.with_context(|| failure(path))?;
         Ok(part)
+    }
+
+    /// Makes a file of a name that nobody has, another of these commands on the same file included.
+    fn create(path: &Path) -> io::Result<(Self, File)> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut number = 0_u32;
+        loop {
+            // Hidden: whoever reads all files of the folder meanwhile leaves it out.
+            let name = format!(".{name}.{}-{number}.part", process::id());
+            let part = path.with_file_name(name);
+            match File::create_new(&part) {
+                // One that a command of the same number left when it was killed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                file => {
+                    let path = path.to_owned();
+                    return file.map(|file| (Self { path, part }, file));
+                }
+            }
+        }
     }
 
     /// Gives the file its name.
     pub(crate) fn publish(self) -> Result<()> {
-        fs::rename(&self.part, &self.path).with_context(|| self.failure())
+        fs::rename(&self.part, &self.path).with_context(|| failure(&self.path))
     }
+}
 
-    fn failure(&self) -> String {
-        format!("cannot write {}", self.path.display())
-    }
+fn failure(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 impl Drop for Part {

@@ -446,6 +446,36 @@ fn a_conversion_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn exports_to_one_file_at_once_leave_one_of_them_whole() {
+    let folder = Folder::new();
+    let synth = ["synth", "--tasks", "20000", "--out", "run"];
+    assert_eq!(lanescope(&folder.0, &synth).status.code(), Some(0));
+    let formats = ["chrome", "perfetto", "records-json"];
+    let export = |format, to| ["export", "run", "--format", format, "--output", to];
+    let whole = formats.map(|format| {
+        let output = lanescope(&folder.0, &export(format, "-"));
+        assert_eq!(output.status.code(), Some(0));
+        output.stdout
+    });
+    for _ in 0..3 {
+        let started = [formats, formats].concat().into_iter().map(|format| {
+            let mut command = command(&folder.0, &export(format, "all.out"));
+            command.stderr(Stdio::piped()).spawn().expect("it starts")
+        });
+        for child in started.collect::<Vec<_>>() {
+            let output = child.wait_with_output().expect("it ends");
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{text}");
+        }
+        let written = fs::read(folder.0.join("all.out")).expect("reads");
+        assert!(whole.contains(&written), "{} bytes", written.len());
+    }
+    let mut entries = folder.entries();
+    entries.sort_unstable();
+    assert_eq!(entries, ["all.out", "run"]);
+}
+
+#[test]
 fn an_export_says_what_it_does_not_draw() {
     let folder = Folder::new();
     let task = |number: u32| {
