@@ -9,6 +9,7 @@ use lanescope_export::dataset::Partition;
 use lanescope_export::tables::Table;
 use lanescope_export::{chrome, columns, csv, merged_swimlane, mermaid};
 use lanescope_trace::Trace;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,12 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     if is_input(&to, &arguments.dir) {
         bail!(
             "{} is the input; name another file with --output",
+            to.display()
+        );
+    }
+    if becomes_source(&to, &arguments.dir) {
+        bail!(
+            "{} would be what the folder is read from, in place of what is in it; name another folder with --output",
             to.display()
         );
     }
@@ -186,6 +193,19 @@ pub(crate) fn is_input(to: &Path, input: &Path) -> bool {
         Some(input.to_owned())
     };
     read.and_then(|read| read.canonicalize().ok()) == Some(to)
+}
+
+/// Whether `to` is new in the folder that is being read, and would be read in place of what it is made of.
+fn becomes_source(to: &Path, input: &Path) -> bool {
+    let folder = match to.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    to.file_name() == Some(OsStr::new(results::RECORDS_FILE_NAME))
+        && input.is_dir()
+        && !input.join(CAPTURE_FILE_NAME).exists()
+        && folder.canonicalize().ok() == input.canonicalize().ok()
+        && !to.exists()
 }
 
 /// The export's own name in the folder of the run.

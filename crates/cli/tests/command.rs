@@ -446,6 +446,25 @@ fn a_conversion_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn an_export_never_becomes_what_its_folder_is_read_from() {
+    let folder = Folder::new();
+    let run = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../trace/tests/data/import/chip_swimlane_records.json");
+    fs::copy(run, folder.0.join("chip_swimlane_records.json")).expect("copies");
+    for output in [&[][..], &["-o", "l2_perf_records.json"]] {
+        let words = [&["export", ".", "--format", "records-json"], output].concat();
+        let (code, text) = refused(&folder.0, &words);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("--output"), "{text}");
+        assert_eq!(folder.entries(), ["chip_swimlane_records.json"]);
+    }
+    fs::create_dir(folder.0.join("other")).expect("creates");
+    let words = ["export", ".", "--format", "records-json", "-o"];
+    let words = [&words[..], &["other/l2_perf_records.json"]].concat();
+    assert_eq!(lanescope(&folder.0, &words).status.code(), Some(0));
+}
+
+#[test]
 fn exports_to_one_file_at_once_leave_one_of_them_whole() {
     let folder = Folder::new();
     let synth = ["synth", "--tasks", "20000", "--out", "run"];
