@@ -10,7 +10,8 @@ use lanescope_abi::capture::Policy;
 use lanescope_abi::record::Record;
 use lanescope_abi::{Chip, CoreType, Kind, PmuRecord, TaskRecord, Token};
 use lanescope_capture::{
-    CaptureError, CaptureWriter, Edge, FunctionName, LaneInfo, RecordBlock, SessionInfo, Verdict,
+    CaptureError, CaptureWriter, Counts, Edge, FunctionName, KindCounts, LaneInfo, RecordBlock,
+    SessionInfo, Verdict,
 };
 use std::io::Write;
 use zerocopy::IntoBytes;
@@ -228,8 +229,23 @@ impl Synth {
         let tasks = u64::from(self.tasks);
         verdict.expected_tasks = Some(tasks);
         verdict.dispatched = tasks;
-        verdict.totals.total = tasks;
-        verdict.totals.collected = tasks;
+        // Each task has one record of each kind.
+        let counts = Counts {
+            total: tasks,
+            collected: tasks,
+            ..Counts::default()
+        };
+        let kinds = [Kind::TASK, Kind::PMU].into_iter();
+        for kind in kinds.take(1 + usize::from(self.pmu)) {
+            let expected = Some(tasks);
+            verdict.kinds.push(KindCounts {
+                kind,
+                expected,
+                counts,
+            });
+            verdict.totals.total += tasks;
+            verdict.totals.collected += tasks;
+        }
         verdict
     }
 

@@ -4,7 +4,7 @@
 use lanescope_abi::{CoreType, Kind};
 use lanescope_capture::{CaptureWriter, Edge, RecordBlock, SessionInfo};
 use lanescope_trace::synth::Synth;
-use lanescope_trace::{Task, Trace, TraceError, capture};
+use lanescope_trace::{Outcome, Task, Trace, TraceError, capture};
 use std::path::PathBuf;
 use zerocopy::IntoBytes;
 
@@ -272,4 +272,23 @@ fn what_cannot_be_read_is_named() {
         Trace::open(&path).unwrap_err(),
         TraceError::NoRun { .. }
     ));
+}
+
+#[test]
+fn a_made_up_run_with_counters_is_whole() {
+    for pmu in [false, true] {
+        let synth = Synth {
+            tasks: 500,
+            pmu,
+            ..Synth::default()
+        };
+        let mut bytes = Vec::new();
+        synth.write_capture(&mut bytes).unwrap();
+        let folder = Folder::new("counted");
+        let trace = Trace::open(folder.write(&bytes)).unwrap();
+        let verdict = trace.verdict().unwrap();
+        assert_eq!(verdict.outcome, Outcome::Exact, "{:?}", verdict.findings);
+        assert_eq!(verdict.kinds.len(), 1 + usize::from(pmu));
+        assert_eq!(verdict.totals.collected, 500 * (1 + u64::from(pmu)));
+    }
 }
