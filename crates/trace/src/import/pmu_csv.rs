@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use crate::TraceError;
-use lanescope_abi::{Chip, PmuEvent, PmuRecord};
+use lanescope_abi::{Chip, CoreType, PmuEvent, PmuRecord};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
     let mut lines = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed)?);
     let mut line = Vec::new();
     let mut number = 0;
-    let mut counters = None;
+    let mut columns = None;
     loop {
         line.clear();
         let mut taken = lines.by_ref().take(MOST_LINE_BYTES);
@@ -38,17 +38,19 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
             message,
         };
         let text = text_of(&line).map_err(malformed)?;
-        match &counters {
-            None => counters = Some(header(text, draft.chip).map_err(malformed)?),
-            Some((_, slots)) => {
-                row(text, slots, draft).map_err(|fault| match draft.failed.take() {
+        match &columns {
+            None => columns = Some(Columns::of(text, draft.chip).map_err(malformed)?),
+            // What editors leave at the end.
+            Some(_) if text.is_empty() => {}
+            Some(columns) => {
+                row(text, columns, draft).map_err(|fault| match draft.failed.take() {
                     Some(source) => failed(source),
                     None => malformed(fault),
                 })?;
             }
         }
     }
-    let Some((chips, _)) = counters else {
+    let Some(columns) = columns else {
         return Err(TraceError::Malformed {
             path: path.to_owned(),
             line: 1,
@@ -58,7 +60,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
     };
     // Where both chips have these columns the other files of the run decide.
     if draft.chip.is_none()
-        && let [chip] = chips[..]
+        && let [chip] = columns.chips[..]
     {
         draft.chip = Some(chip);
     }
@@ -71,43 +73,53 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
 /// Column from 1, and what is wrong there.
 type Fault = (usize, String);
 
+/// A line without its end; the last one of a file may have none.
 fn text_of(line: &[u8]) -> Result<&str, Fault> {
+    if !line.ends_with(b"\n") && line.len() as u64 == MOST_LINE_BYTES {
+        let message = format!("a line of more than {MOST_LINE_BYTES} bytes");
+        return Err((line.len(), message));
+    }
     let text = std::str::from_utf8(line);
     let text = text.map_err(|error| (error.valid_up_to() + 1, "no text".to_owned()))?;
-    text.strip_suffix('\n').ok_or_else(|| {
-        let message = format!("the line does not end within {MOST_LINE_BYTES} bytes of the file");
-        (text.len(), message)
-    })
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(text.strip_suffix('\r').unwrap_or(text))
 }
 
-/// The chips that have an event type with these columns, and the counter of each column.
-fn header(text: &str, chip: Option<Chip>) -> Result<(Vec<Chip>, Vec<usize>), Fault> {
-    let names = text
-        .strip_prefix(FIRST_COLUMNS)
-        .and_then(|rest| rest.strip_suffix(",event_type"));
-    let names = names.ok_or_else(|| {
-        let message = format!("expected {FIRST_COLUMNS}, the counters, event_type");
-        (1, message)
-    })?;
-    let names: Vec<&str> = names.split(',').skip(1).collect();
-    let has_columns = |event: &&PmuEvent| {
-        let columns = event.columns().map(|(_, column)| column);
-        columns.eq(names.iter().copied())
-    };
-    let of_chip = |chip: Chip| chip.info().pmu_events.iter().find(has_columns);
-    let mut chips: Vec<Chip> = Chip::ALL.to_vec();
-    chips.retain(|&known| of_chip(known).is_some() && chip.is_none_or(|chip| chip == known));
-    let event = chips
-        .first()
-        .and_then(|&chip| of_chip(chip))
-        .ok_or_else(|| {
+/// What the header says.
+struct Columns {
+    /// The chips that have an event type with these counters.
+    chips: Vec<Chip>,
+    event: &'static PmuEvent,
+}
+
+impl Columns {
+    fn of(text: &str, chip: Option<Chip>) -> Result<Self, Fault> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let names = text
+            .strip_prefix(FIRST_COLUMNS)
+            .and_then(|rest| rest.strip_suffix(",event_type"));
+        let names = names.ok_or_else(|| {
+            let message = format!("expected {FIRST_COLUMNS}, the counters, event_type");
+            (1, message)
+        })?;
+        let names: Vec<&str> = names.split(',').skip(1).collect();
+        let has_columns = |event: &&PmuEvent| {
+            let columns = event.columns().map(|(_, column)| column);
+            columns.eq(names.iter().copied())
+        };
+        let of_chip = |chip: Chip| chip.info().pmu_events.iter().find(has_columns);
+        let mut chips: Vec<Chip> = Chip::ALL.to_vec();
+        chips.retain(|&known| of_chip(known).is_some() && chip.is_none_or(|chip| chip == known));
+        let event = chips.first().and_then(|&chip| of_chip(chip));
+        let event = event.ok_or_else(|| {
             let message = "no event type of the chip has these counters".to_owned();
             (FIRST_COLUMNS.len() + 2, message)
         })?;
-    Ok((chips, event.columns().map(|(counter, _)| counter).collect()))
+        Ok(Self { chips, event })
+    }
 }
 
-fn row(text: &str, slots: &[usize], draft: &mut Draft) -> Result<(), Fault> {
+fn row(text: &str, columns: &Columns, draft: &mut Draft) -> Result<(), Fault> {
     let mut fields = Fields { text, at: 0 };
     let thread = fields.number("an AICPU thread")?;
     let core = fields.number("a core")?;
@@ -115,15 +127,15 @@ fn row(text: &str, slots: &[usize], draft: &mut Draft) -> Result<(), Fault> {
         core,
         task_id: fields.task_id()?,
         func_id: fields.number("a function id")?,
-        core_type: fields.number("a core type, 0 or 1")?,
+        core_type: fields.core_type(draft.core(core).core_type)? as u8,
         total_cycles: fields.number("cycles")?,
         run_id: super::draft::RUN_ID,
         ..PmuRecord::default()
     };
-    for &slot in slots {
+    for (slot, _) in columns.event.columns() {
         record.counters[slot] = fields.number("a count of 32 bits")?;
     }
-    record.event = fields.number("an event type")?;
+    record.event = fields.event(columns.event)?;
     if fields.at <= text.len() {
         return Err((fields.at + 1, "more fields than columns".to_owned()));
     }
@@ -156,6 +168,33 @@ impl<'a> Fields<'a> {
         let (column, field) = self.next(expected)?;
         let number = field.parse();
         number.map_err(|_| (column, format!("`{field}`, expected {expected}")))
+    }
+
+    /// The row's core type, which is the core's in other rows.
+    fn core_type(&mut self, known: Option<CoreType>) -> Result<CoreType, Fault> {
+        let column = self.at + 1;
+        let number: u32 = self.number("a core type, 0 or 1")?;
+        let refused = |expected: &str| (column, format!("`{number}`, expected {expected}"));
+        let core_type = CoreType::from_raw(number);
+        let core_type = core_type.ok_or_else(|| refused("a core type, 0 or 1"))?;
+        match known.is_none_or(|known| known == core_type) {
+            true => Ok(core_type),
+            false => Err(refused("the core type that other rows say of this core")),
+        }
+    }
+
+    /// The row's event type, which names the columns.
+    fn event(&mut self, expected: &PmuEvent) -> Result<u32, Fault> {
+        let column = self.at + 1;
+        let number: u32 = self.number("an event type")?;
+        match number == expected.number {
+            true => Ok(number),
+            false => {
+                let expected = expected.number;
+                let message = format!("`{number}`, expected {expected}, whose counters these are");
+                Err((column, message))
+            }
+        }
     }
 
     fn task_id(&mut self) -> Result<u64, Fault> {

@@ -38,7 +38,23 @@ fn a_malformed_row_is_named_with_its_place() {
             5,
             "expected a task id",
         ),
-        (ROW.trim_end().to_owned(), 66, "does not end"),
+        (
+            ROW.replace(",2\n", ",4\n"),
+            66,
+            "`4`, expected 2, whose counters these are",
+        ),
+        (ROW.replace(",2\n", ",\n"), 66, "an event type"),
+        (ROW.replace(",2,1,", ",2,77,"), 26, "a core type, 0 or 1"),
+        (
+            format!("{ROW}{}", ROW.replace(",2,1,", ",2,0,")),
+            26,
+            "that other rows say of this core",
+        ),
+        (
+            ROW.replace(",2\n", &" ".repeat(5000)),
+            4096,
+            "more than 4096 bytes",
+        ),
     ];
     for (row, column, expected) in cases {
         let refused = read("pmu.csv", format!("{PMU}{row}")).unwrap_err();
@@ -51,9 +67,23 @@ fn a_malformed_row_is_named_with_its_place() {
         else {
             panic!("{refused:?}");
         };
-        assert_eq!(*line, 2, "{refused}");
+        let lines = row.trim_end().lines().count();
+        assert_eq!(*line, 1 + lines, "{refused}");
         assert_eq!(*found, column, "{refused}");
         assert!(message.contains(expected), "{refused}");
+    }
+}
+
+#[test]
+fn lines_may_end_as_other_programs_end_them() {
+    let whole = format!("{PMU}{ROW}{ROW}");
+    for text in [
+        whole.trim_end().to_owned(),
+        whole.replace('\n', "\r\n"),
+        format!("{whole}\n"),
+        format!("{whole}\r\n"),
+    ] {
+        assert_eq!(read("pmu.csv", text).unwrap().pmu_rows().count(), 2);
     }
 }
 
