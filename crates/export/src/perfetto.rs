@@ -187,7 +187,7 @@ impl<'a, W: Write> Writer<'a, W> {
             options,
             clock,
             names: Names::default(),
-            tracks: Tracks::of(session),
+            tracks: Tracks::of(trace),
             losses: Losses::of(trace),
             counters: Counters::of(trace),
             wire: Wire::default(),

@@ -20,7 +20,7 @@
 mod manifest;
 
 use crate::ExportError;
-use lanescope_trace::{CoreType, Dtype, Kind, Role, Stage, TensorRow, Trace};
+use lanescope_trace::{CoreType, Dtype, Role, Stage, TensorRow, Trace};
 use manifest::Entry;
 use std::io::{self, Write};
 
@@ -149,7 +149,7 @@ pub fn write(
         let bytes = bytes.unwrap_or_default();
         writer.add(&tensor, bytes.pieces())?;
     }
-    writer.finish(dropped_records(trace), manifest)
+    writer.finish(trace.dropped_tensors(), manifest)
 }
 
 /// A row as the reference's collector would have it, its bytes taken for whole.
@@ -184,16 +184,6 @@ fn subtask_id(trace: &Trace, row: &TensorRow) -> u32 {
         0 => 1,
         _ => 2,
     }
-}
-
-fn dropped_records(trace: &Trace) -> u64 {
-    let rows = trace
-        .verdict()
-        .into_iter()
-        .flat_map(|verdict| &verdict.cores);
-    let rows = rows.filter(|row| row.kind == Kind::TENSOR);
-    let dropped = rows.map(|row| row.counts.dropped.sum());
-    dropped.fold(0, u64::saturating_add)
 }
 
 fn failed(source: io::Error) -> ExportError {

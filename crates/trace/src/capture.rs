@@ -18,7 +18,7 @@ mod checked;
 use crate::import::settings;
 use crate::rows::Mapped;
 use crate::task::{mapped_task, order_ticks};
-use crate::trace::Rows;
+use crate::trace::{MAX_THREADS, Rows};
 use crate::{Core, EdgeTable, Functions, Note, Session, Trace, TraceError, TraceParts};
 use checked::Checked;
 use lanescope_capture::{
@@ -77,6 +77,8 @@ fn trace_of(
     }
     let mut totals = settings_of(run.session(), settings::ORCHESTRATOR);
     let orchestrator = totals.find_map(|(_, text)| settings::totals(text));
+    let mut dropped = settings_of(run.session(), settings::DROPPED_TENSORS);
+    let dropped_tensors = dropped.find_map(|(_, count)| count.parse().ok());
     let (edges, checked) = std::thread::scope(|scope| {
         let edges = scope.spawn(|| edge_table(file, run));
         let checked = Checked::of(file, run, &session);
@@ -105,6 +107,7 @@ fn trace_of(
         functions,
         edges,
         orchestrator,
+        dropped_tensors: dropped_tensors.unwrap_or(0),
         verdict: verdict_of(capture, run),
         clocks: run.clocks().flatten().copied().collect(),
         notes,
@@ -138,7 +141,8 @@ fn session(info: &SessionInfo) -> Session {
             .core_to_thread
             .get(core)
             .copied()
-            .filter(|&thread| thread != settings::NO_THREAD),
+            // Which leaves out what stands for no thread, too.
+            .filter(|&thread| thread < MAX_THREADS),
         first_token: info.first_tokens.get(core).copied(),
     });
     let setting = |name| {
@@ -158,7 +162,7 @@ fn session(info: &SessionInfo) -> Session {
         },
         origin_ticks: origin_ticks.unwrap_or(0),
         cores: cores.collect(),
-        threads: info.thread_count,
+        threads: info.thread_count.min(MAX_THREADS),
         level: Some(info.swimlane_level).filter(|&level| level != settings::NO_LEVEL),
         pmu_event: Some(info.pmu_event).filter(|&event| event != 0),
         ring_size: (!is_imported)

@@ -66,6 +66,12 @@ pub enum TraceError {
         /// The file.
         path: PathBuf,
     },
+    /// A file was packed by gzip.
+    #[error("{}: packed by gzip", path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+    },
     /// Two of the files given for one run say when its tasks ran.
     #[error("{}: {second:?} beside {first:?}, only one file of a run can say when its tasks ran", path.display())]
     TwoTimelines {
@@ -75,6 +81,14 @@ pub enum TraceError {
         first: crate::import::Format,
         /// Its own.
         second: crate::import::Format,
+    },
+    /// Two of the files given for one run are of a kind that a run has once.
+    #[error("{}: a second {format:?}, a run has only one", path.display())]
+    Second {
+        /// The second.
+        path: PathBuf,
+        /// The format of both.
+        format: crate::import::Format,
     },
     /// The scratch file of an import could not be made, written or read.
     #[error("cannot use a scratch file in {}", folder.display())]
@@ -117,6 +131,7 @@ impl TraceError {
                 _ => None,
             },
             Self::OnlyCompanions { .. } => Some("give the file of the run with it"),
+            Self::Packed { .. } => Some("unpack it first: gzip -d"),
             Self::NoRun { .. } => Some("the run ended before anything was recorded"),
             _ => None,
         }

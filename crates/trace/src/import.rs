@@ -18,6 +18,7 @@
 
 mod chip_swimlane;
 mod chrome;
+mod cores;
 mod deps;
 mod draft;
 mod edges;
@@ -63,6 +64,9 @@ pub enum Format {
 /// Bytes from the start of a file that tell its format.
 const TELLING_BYTES: u64 = 64 << 10;
 
+/// How what gzip packed begins.
+const GZIP: &[u8] = &[0x1F, 0x8B];
+
 impl Format {
     /// The format of a file by its content; `None` when it is none of these.
     ///
@@ -73,8 +77,12 @@ impl Format {
     /// [`TraceError::Read`].
     pub fn of(path: &Path) -> Result<Option<Self>, TraceError> {
         let start = start_of(path)?;
+        if start.starts_with(GZIP) {
+            let path = path.to_owned();
+            return Err(TraceError::Packed { path });
+        }
         let text = String::from_utf8_lossy(&start);
-        let text = text.trim_start();
+        let text = text.trim_start_matches('\u{feff}').trim_start();
         if text.starts_with(pmu_csv::FIRST_COLUMNS) {
             return Ok(Some(Self::PmuCsv));
         }
@@ -133,8 +141,11 @@ pub fn in_folder(folder: &Path) -> Vec<PathBuf> {
     let records = names.iter().find(|name| folder.join(name).is_file());
     let mut found: Vec<PathBuf> = records.cloned().into_iter().collect();
     found.push(pmu_csv::FILE_NAME.into());
-    found.push(Path::new(tensor_dump::FOLDER_NAME).join(tensor_dump::FILE_NAME));
-    found.push(tensor_dump::FILE_NAME.into());
+    let dumps = [
+        tensor_dump::FILE_NAME.into(),
+        Path::new(tensor_dump::FOLDER_NAME).join(tensor_dump::FILE_NAME),
+    ];
+    found.extend(dumps.into_iter().find(|name| folder.join(name).is_file()));
     found.push(deps::FILE_NAME.into());
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut maps: Vec<PathBuf> = entries.map(|entry| entry.file_name().into()).collect();
@@ -184,6 +195,14 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
             first,
             second,
         });
+    }
+    // Nothing would tell the rows of one from those of the other.
+    if let Some(pair) = formats.windows(2).find(|pair| {
+        let is_single = matches!(pair[0].0, Format::PmuCsv | Format::TensorDump);
+        is_single && pair[0].0 == pair[1].0
+    }) {
+        let (format, path) = (pair[1].0, pair[1].1.clone());
+        return Err(TraceError::Second { path, format });
     }
     if !formats.iter().any(|(format, _)| format.is_run()) {
         let path = files.first().cloned().unwrap_or_default();

@@ -40,6 +40,8 @@ use std::path::{Path, PathBuf};
 pub use number::{Fixed, Number};
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// What a file may begin with to say that it is UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 /// The longest number, and the longest string that is not skipped, that is read.
 pub(super) const LONGEST_BYTES: usize = 16 << 10;
 
@@ -325,6 +327,11 @@ impl<R: Read> Reader<R> {
                     return Err(TraceError::Read { path, source });
                 }
             }
+        }
+        // Some editors mark a file as UTF-8.
+        if self.passed == 0 && self.ahead().starts_with(MARK) {
+            self.at = MARK.len();
+            self.line_begin = MARK.len() as u64;
         }
         self.safe = match self.is_drained {
             true => self.end,

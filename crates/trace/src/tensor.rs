@@ -127,17 +127,7 @@ impl TensorRow {
     /// are those of the larger tensor, and its strides are those of rows.
     #[must_use]
     pub fn is_contiguous(&self) -> bool {
-        let mut expected = 1_u64;
-        let raw_shape = self.raw_shape().iter().rev();
-        let mut rows = self.strides().iter().rev().zip(raw_shape);
-        let is_by_rows = rows.all(|(&stride, &extent)| {
-            // Where there is one index only, no element is a stride away.
-            let fits = extent == 1 || u64::from(stride) == expected;
-            expected = expected.saturating_mul(u64::from(extent));
-            fits
-        });
-        let pairs = self.shape().iter().zip(self.raw_shape());
-        is_by_rows && pairs.skip(1).all(|(extent, raw)| extent == raw)
+        is_contiguous(self.shape(), self.raw_shape(), self.strides())
     }
 
     /// Whether sizes and numbers agree with each other.
@@ -192,6 +182,36 @@ impl Row for TensorRow {
         };
         row.makes_sense().then_some(row)
     }
+}
+
+/// See [`TensorRow::is_contiguous`]. A window whose strides are those of its own rows, and not of the larger
+/// tensor's, lies in one piece too.
+pub(crate) fn is_contiguous(shape: &[u32], raw_shape: &[u32], strides: &[u32]) -> bool {
+    let mut expected = 1_u64;
+    let mut rows = strides.iter().rev().zip(raw_shape.iter().rev());
+    let is_by_rows = rows.all(|(&stride, &extent)| {
+        // Where there is one index only, no element is a stride away.
+        let fits = extent == 1 || u64::from(stride) == expected;
+        expected = expected.saturating_mul(u64::from(extent));
+        fits
+    });
+    let rank = shape.len();
+    let has_rows_of = |extents| rows_of(extents)[..rank] == *strides;
+    match shape.iter().skip(1).eq(raw_shape.iter().skip(1)) {
+        true => is_by_rows,
+        false => has_rows_of(shape) && !has_rows_of(raw_shape),
+    }
+}
+
+/// The strides of a tensor that lies row by row.
+pub(crate) fn rows_of(shape: &[u32]) -> [u32; MAX_RANK] {
+    let mut strides = [0; MAX_RANK];
+    let mut stride = 1_u32;
+    for (place, &extent) in shape.iter().enumerate().rev() {
+        strides[place] = stride;
+        stride = stride.saturating_mul(extent);
+    }
+    strides
 }
 
 /// The bytes of a tensor, whole and with the right checksum, where they lie.

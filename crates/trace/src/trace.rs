@@ -8,7 +8,7 @@ use crate::{
     EdgeTable, Functions, Orchestrator, OrchestratorPhase, Payload, PmuRow, SchedulerPhase,
     Session, Task, TensorRow, TraceError, capture, import,
 };
-use lanescope_abi::TaskRecord;
+use lanescope_abi::{Kind, TaskRecord};
 use lanescope_capture::{CAPTURE_FILE_NAME, Clock, Pass, Verdict};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -55,6 +55,8 @@ pub struct TraceParts {
     pub tensors: Vec<Vec<TensorRow>>,
     /// Their bytes: thread, position of the first byte in the arena, bytes.
     pub payloads: Vec<(u32, u64, Vec<u8>)>,
+    /// Tensors that the source says its device dropped; a verdict counts them by itself.
+    pub dropped_tensors: u64,
     /// What became of the run's records, when the source says.
     pub verdict: Option<Verdict>,
     /// Readings of the device's and the host's clock at one moment.
@@ -298,6 +300,17 @@ impl Trace {
     #[must_use]
     pub fn payload(&self, row: &TensorRow) -> Option<Payload<'_>> {
         self.collected.payloads.of(row)
+    }
+
+    /// Tensors that the device dropped, as far as the source says.
+    #[must_use]
+    pub fn dropped_tensors(&self) -> u64 {
+        let Some(verdict) = self.verdict() else {
+            return self.parts.dropped_tensors;
+        };
+        let rows = verdict.cores.iter().filter(|row| row.kind == Kind::TENSOR);
+        let dropped = rows.map(|row| row.counts.dropped.sum());
+        dropped.fold(0, u64::saturating_add)
     }
 
     /// What became of the run's records, when the source says.

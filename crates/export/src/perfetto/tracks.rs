@@ -3,7 +3,7 @@
 use super::event::PLAIN_SEQUENCE;
 use super::sequence::{Clock, Sequence};
 use super::wire::{Wire, length_key, varint_key};
-use lanescope_trace::Session;
+use lanescope_trace::{Session, Trace};
 
 /// Process ids are made up; thread ids are, too, and differ from all of them.
 const AICORE_PID: u64 = 1;
@@ -57,7 +57,8 @@ pub(super) struct Lanes {
 }
 
 impl Tracks {
-    pub(super) fn of(session: &Session) -> Self {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let session = trace.session();
         let mut ids = Ids {
             track: 0,
             sequence: PLAIN_SEQUENCE,
@@ -77,8 +78,9 @@ impl Tracks {
             stays,
             phases: Vec::new(),
             processes: Vec::new(),
-            thread_names: (0..session.threads as usize)
-                .map(|thread| session.thread_name(thread))
+            thread_names: trace
+                .threads()
+                .map(|thread| session.thread_name(thread as usize))
                 .collect(),
             next_phase_tid: FIRST_PHASE_TID,
             ids,

@@ -165,3 +165,54 @@ fn a_dump_of_every_type_and_rank() {
     let expected = std::fs::read_to_string(data("a2a3_dump_main.tensor_dump.json")).unwrap();
     assert_eq!(String::from_utf8(manifest).unwrap(), expected);
 }
+
+/// What a manifest says is said again when its import is exported: also what strides would not make so.
+#[test]
+fn a_dump_that_was_imported_is_exported_as_it_was() {
+    let shapes: [(&[u32], &[u32]); 5] = [
+        (&[4], &[9]),
+        (&[3, 4], &[8, 4]),
+        (&[3, 4], &[3, 4]),
+        (&[3, 4], &[3, 8]),
+        (&[2, 3, 4], &[2, 3, 4]),
+    ];
+    let mut payload = Vec::new();
+    let mut writer = Writer::new(&mut payload);
+    for (task_id, (shape, raw_shape)) in (0..).zip(shapes) {
+        for is_contiguous in [true, false] {
+            let bytes = vec![1; shape.iter().product::<u32>() as usize];
+            let tensor = Tensor {
+                task_id,
+                subtask_id: 0,
+                func_id: u32::from(is_contiguous),
+                role: Role::Input,
+                stage: Stage::BeforeDispatch,
+                arg_index: 0,
+                dtype: Some(Dtype::Int8),
+                is_contiguous,
+                shape,
+                raw_shape,
+                offsets: &[0, 0, 0][..shape.len()],
+                is_truncated: false,
+                is_overwritten: false,
+            };
+            writer.add(&tensor, &[&bytes]).unwrap();
+        }
+    }
+    let mut manifest = Vec::new();
+    writer.finish(7, &mut manifest).unwrap();
+    let folder = std::env::temp_dir().join(format!("lanescope-dump-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("tensor_dump.bin"), &payload).unwrap();
+    std::fs::write(folder.join("tensor_dump.json"), &manifest).unwrap();
+    let trace = Trace::open(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let trace = trace.unwrap();
+    let (mut bytes, mut text) = (Vec::new(), Vec::new());
+    tensor_dump::write(&trace, &mut bytes, &mut text).unwrap();
+    assert_eq!(bytes, payload);
+    assert_eq!(
+        String::from_utf8(text).unwrap(),
+        String::from_utf8(manifest).unwrap()
+    );
+}

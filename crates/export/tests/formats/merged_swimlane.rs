@@ -346,12 +346,12 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
             "{message}\nexpected {expected}\nin {text}"
         );
     }
-    let bad_names = br#"{"callable_id_to_name": {"x": "QK"}}"#;
+    let bad_names = br#"{"callable_id_to_name": {"7": {}}}"#;
     let error = Names::read(&bad_names[..], Path::new("n.json"))
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("n.json: line 1, column 30: function id \"x\""),
+        error.contains("n.json: line 1, column 31: `{`, expected a function's name"),
         "{error}"
     );
 }

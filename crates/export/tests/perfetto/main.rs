@@ -381,3 +381,17 @@ fn a_task_with_three_arguments_and_one_edge_takes_at_most_70_bytes() {
     assert!(one < 70, "{one} bytes a task");
     assert!(two - one <= 20, "{} bytes an extra edge", two - one);
 }
+
+#[test]
+fn threads_that_no_chip_has_take_no_room() {
+    let session = Session {
+        threads: u32::MAX - 1,
+        ..Session::named("a2a3sim", 50_000_000)
+    };
+    let trace = Trace::new(TraceParts {
+        session,
+        ..TraceParts::default()
+    });
+    let (_, written) = export(&trace, &Options::default());
+    assert!(written.bytes < 100_000);
+}

@@ -3,6 +3,7 @@
 //! What the core and what the scheduler said of a task are rows of their own, joined by run, core and the
 //! core's dispatch number. Rows have 5 to 7 columns, or 4 to 5, by the age of the file; all are read.
 
+use super::cores;
 use super::draft::{Draft, Unit};
 use super::json::{self, Seen, Source, Step, given};
 use super::rows::Half;
@@ -99,15 +100,7 @@ fn metadata(reader: &mut Source, draft: &mut Draft) -> Step {
                     Ok(())
                 })?;
             }
-            2 => {
-                let mut cores = 0..=u16::MAX;
-                json::each(reader, "an array of thread numbers", |reader| {
-                    let thread: i64 = reader.integer_of("an AICPU thread, or -1")?;
-                    let core = next_core(reader, &mut cores)?;
-                    draft.core(core).thread = u32::try_from(thread).ok();
-                    Ok(())
-                })?;
-            }
+            2 => cores::core_to_thread(reader, draft)?,
             _ => reader.skip()?,
         }
     }

@@ -56,6 +56,8 @@ pub(super) struct Draft {
     pub(super) counted: Sorter<Counted>,
     pub(super) dumped: Sorter<Dumped>,
     pub(super) payload: Option<File>,
+    /// Tensors that the device counted and that are not in the dump.
+    pub(super) dropped_tensors: u64,
     pub(super) edges: EdgeDraft,
     notes: BTreeMap<String, u64>,
     /// Why a row could not be taken, for the reader to pick up.
@@ -93,6 +95,7 @@ impl Draft {
             counted: Sorter::new(folder),
             dumped: Sorter::new(folder),
             payload: None,
+            dropped_tensors: 0,
             edges: EdgeDraft::new(folder),
             notes: BTreeMap::new(),
             failed: None,
@@ -123,6 +126,15 @@ impl Draft {
             self.cores.resize(core + 1, DraftCore::default());
         }
         &mut self.cores[core]
+    }
+
+    /// Takes the AICPU thread that owns a core; below 0 it is none.
+    pub(super) fn own(&mut self, core: u16, thread: i128) -> Result<(), String> {
+        self.core(core).thread = match thread < 0 {
+            true => None,
+            false => Some(believed(thread)?.into()),
+        };
+        Ok(())
     }
 
     /// Takes a whole task.
@@ -167,14 +179,9 @@ impl Draft {
 
     /// Takes a phase of a thread.
     pub(super) fn phase(&mut self, thread: u32, record: PhaseRecord) -> Result<(), String> {
-        if thread >= MAX_THREADS {
-            return Err(format!(
-                "AICPU thread {thread}, expected at most {MAX_THREADS}"
-            ));
-        }
+        let thread = believed(thread.into())?;
         self.see_times([record.begin_ticks, record.end_ticks]);
-        self.phase_threads.insert(thread);
-        let thread = u16::try_from(thread).expect("checked above");
+        self.phase_threads.insert(thread.into());
         let pushed = self.phases.push(Phase(PhaseRecord {
             thread,
             run_id: RUN_ID,
@@ -185,15 +192,11 @@ impl Draft {
 
     /// Takes counters that a thread committed.
     pub(super) fn counters(&mut self, thread: u32, record: PmuRecord) -> Result<(), String> {
-        if thread >= MAX_THREADS {
-            return Err(format!(
-                "AICPU thread {thread}, expected at most {MAX_THREADS}"
-            ));
-        }
+        let thread = believed(thread.into())?;
         let core_type = CoreType::from_raw(u32::from(record.core_type));
         let core = self.core(record.core);
         core.core_type = core.core_type.or(core_type);
-        self.pmu_threads.insert(thread);
+        self.pmu_threads.insert(thread.into());
         let thread = u64::from(thread);
         let pushed = self.counted.push(Counted { thread, record });
         self.kept(pushed)
@@ -213,4 +216,14 @@ impl Draft {
             text
         })
     }
+}
+
+/// The number of an AICPU thread, if there can be one.
+fn believed(thread: i128) -> Result<u16, String> {
+    let number = u16::try_from(thread).ok();
+    let number = number.filter(|&number| u32::from(number) < MAX_THREADS);
+    number.ok_or_else(|| {
+        let last = MAX_THREADS - 1;
+        format!("AICPU thread {thread}, expected at most {last}")
+    })
 }

@@ -283,6 +283,9 @@ fn session(draft: &Draft, scale: &Scale, lanes: &[(Kind, u32)]) -> SessionInfo {
         totals.phase_ticks = totals.phase_ticks.map(|span| scale.span(span));
         set(settings::ORCHESTRATOR, settings::of_totals(&totals));
     }
+    if draft.dropped_tensors > 0 {
+        set(settings::DROPPED_TENSORS, draft.dropped_tensors.to_string());
+    }
     for (text, count) in draft.notes() {
         set(settings::NOTE, format!("{count} {text}"));
     }

@@ -10,8 +10,9 @@
 
 mod rows;
 
+use super::cores;
 use super::draft::{Draft, Unit};
-use super::json::{self, Seen, Source, Step};
+use super::json::{self, Seen, Source};
 use crate::TraceError;
 use lanescope_abi::Chip;
 use rows::Rows;
@@ -58,7 +59,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
                     rows.orchestrator_phase(reader, thread, draft)
                 })?;
             }
-            5 => core_to_thread(&mut reader, draft)?,
+            5 => cores::core_to_thread(&mut reader, draft)?,
             _ => reader.skip()?,
         }
     }
@@ -79,16 +80,4 @@ fn of_version(reader: &mut Source) -> Result<u32, TraceError> {
         2 => Ok(2),
         other => Err(reader.error(format!("version {other}, expected 1 or 2"))),
     }
-}
-
-fn core_to_thread(reader: &mut Source, draft: &mut Draft) -> Step {
-    let mut core = 0_u32;
-    json::each(reader, "an array of thread numbers", |reader| {
-        let thread: i64 = reader.integer_of("the number of an AICPU thread, or -1")?;
-        let number = u16::try_from(core);
-        let number = number.map_err(|_| reader.error("more than 65536 cores"))?;
-        draft.core(number).thread = u32::try_from(thread).ok();
-        core += 1;
-        Ok(())
-    })
 }

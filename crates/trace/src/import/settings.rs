@@ -12,6 +12,8 @@ pub(crate) const CHIP: &str = "chip";
 pub(crate) const UNKNOWN: &str = "unknown";
 /// The orchestrator's totals, in the order of [`Orchestrator`]'s fields.
 pub(crate) const ORCHESTRATOR: &str = "orchestrator";
+/// Tensors that the source says its device dropped.
+pub(crate) const DROPPED_TENSORS: &str = "dropped_tensors";
 /// A note of the importer: how many, a space, what.
 pub(crate) const NOTE: &str = "note";
 /// The thread of a core that no thread is known of.

@@ -5,6 +5,7 @@ use super::json::{self, Seen, Source};
 use super::rows::Dumped;
 use crate::TraceError;
 use crate::json::Members;
+use crate::tensor::{is_contiguous, rows_of};
 use lanescope_abi::TensorRecord;
 use lanescope_abi::record::{Dtype, MAX_RANK, Role, Stage, TensorShape};
 use std::fs::File;
@@ -33,10 +34,11 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
         }
         match member {
             0 => bin_file = file_name(&mut reader)?,
-            1 => draft.note(
-                reader.integer_of("an integer of 64 bits")?,
-                "tensors the device dropped",
-            ),
+            1 => {
+                let dropped = reader.integer_of("an integer of 64 bits")?;
+                draft.dropped_tensors = dropped;
+                draft.note(dropped, "tensors the device dropped");
+            }
             2 => json::each(&mut reader, "an array of tensors", |reader| {
                 let entry = Entry::read(reader)?;
                 let row = dumped(&entry).map_err(|text| reader.error(text))?;
@@ -198,6 +200,19 @@ fn named<T: Copy>(
     })
 }
 
+/// Strides with which the tensor lies in one piece or not, as the manifest says; it does not tell them.
+fn strides_of(entry: &Entry) -> [u32; MAX_RANK] {
+    let by_rows = rows_of(&entry.raw_shape);
+    let apart = by_rows.map(|stride| stride.saturating_mul(2));
+    let rank = entry.shape.len();
+    let mut possible = [by_rows, rows_of(&entry.shape), apart].into_iter();
+    let fitting = possible.find(|strides| {
+        is_contiguous(&entry.shape, &entry.raw_shape, &strides[..rank]) == entry.is_contiguous
+    });
+    // One element lies in one piece whatever a manifest says.
+    fitting.unwrap_or(by_rows)
+}
+
 fn dumped(entry: &Entry) -> Result<Dumped, String> {
     let rank = entry.shape.len();
     if rank > MAX_RANK || entry.raw_shape.len() != rank || entry.offsets.len() != rank {
@@ -235,16 +250,6 @@ fn dumped(entry: &Entry) -> Result<Dumped, String> {
         dimensions[..rank].copy_from_slice(list);
         dimensions
     };
-    let mut strides = [0; MAX_RANK];
-    let mut stride = 1_u32;
-    for (place, &extent) in entry.raw_shape.iter().enumerate().rev() {
-        strides[place] = stride;
-        stride = stride.saturating_mul(extent);
-    }
-    if !entry.is_contiguous && rank == 1 {
-        // Only a stride can make one dimension not lie in one piece; the file does not say which.
-        strides[0] = 2;
-    }
     let stage = named("stage", &entry.stage, &Stage::ALL, Stage::name)?;
     let role = named("role", &entry.role, &Role::ALL, Role::name)?;
     let kept = if is_missing && !entry.truncated {
@@ -267,7 +272,7 @@ fn dumped(entry: &Entry) -> Result<Dumped, String> {
                 shape: dimensions(&entry.shape),
                 raw_shape: dimensions(&entry.raw_shape),
                 offsets: dimensions(&entry.offsets),
-                strides,
+                strides: strides_of(entry),
                 ..TensorShape::default()
             },
             stage: stage as u8,

@@ -149,6 +149,18 @@ impl<R: Read> Reader<R> {
         Ok(fixed)
     }
 
+    /// The number that comes, as it was written.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes.
+    pub fn number_text(&mut self, what: &str) -> Result<String, TraceError> {
+        let token = self.number_token(what)?;
+        let text = self.text_of(&token).to_owned();
+        self.at += token.bytes;
+        Ok(text)
+    }
+
     /// The whole number that comes.
     ///
     /// # Errors

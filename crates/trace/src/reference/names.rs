@@ -1,7 +1,7 @@
 //! The name map: what functions and the orchestrator are called.
 
 use crate::TraceError;
-use crate::json::{Members, Reader};
+use crate::json::{Kind, Members, Reader};
 use crate::{Functions, Trace};
 use std::io::Read;
 use std::path::Path;
@@ -13,6 +13,8 @@ pub struct Names {
     pub functions: Functions,
     /// The orchestrator's own name.
     pub orchestrator: Option<String>,
+    /// Entries passed over: their key is no function id as a records file writes it.
+    pub passed_over: u64,
 }
 
 impl Names {
@@ -39,9 +41,10 @@ impl Names {
             reader.member(&["callable_id_to_name", "orchestrator_name"], &mut members)?
         {
             match member {
-                0 => names.functions = functions(&mut reader)?,
-                1 if reader.null()? => names.orchestrator = None,
-                1 => names.orchestrator = Some(reader.text("the orchestrator's name, or null")?),
+                0 => names.read_functions(&mut reader)?,
+                1 if reader.kind()? == Kind::Text => {
+                    names.orchestrator = Some(reader.text("the orchestrator's name")?);
+                }
                 _ => reader.skip()?,
             }
         }
@@ -54,8 +57,36 @@ impl Names {
     pub fn of(trace: &Trace) -> Self {
         Self {
             functions: trace.functions().clone(),
-            orchestrator: None,
+            ..Self::default()
         }
+    }
+
+    fn read_functions<R: Read>(&mut self, reader: &mut Reader<R>) -> Result<(), TraceError> {
+        if reader.null()? {
+            return Ok(());
+        }
+        let mut members = Members::default();
+        reader.begin_object()?;
+        while let Some(key) = reader.any_member(&mut members)? {
+            let func_id: Option<u32> = key.parse().ok();
+            let func_id = func_id.filter(|id| id.to_string() == key);
+            match (func_id, reader.kind()?) {
+                (None, _) => {
+                    self.passed_over += 1;
+                    reader.skip()?;
+                }
+                (Some(_), _) if reader.null()? => {}
+                (Some(id), Kind::Number) => {
+                    let name = reader.number_text("a function's name")?;
+                    self.functions.insert(id, name);
+                }
+                (Some(id), _) => {
+                    let name = reader.text("a function's name")?;
+                    self.functions.insert(id, name);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A function's name, else `func_<n>_<letters>`, the letters counting a, b, … z, aa, ab, …
@@ -77,26 +108,6 @@ fn letters(number: u32) -> String {
         left = (left - 1) / 26;
     }
     letters.iter().rev().collect()
-}
-
-fn functions<R: Read>(reader: &mut Reader<R>) -> Result<Functions, TraceError> {
-    let mut functions = Functions::default();
-    if reader.null()? {
-        return Ok(functions);
-    }
-    let mut members = Members::default();
-    reader.begin_object()?;
-    while let Some(id) = reader.any_member(&mut members)? {
-        let func_id = id.parse().map_err(|_| {
-            reader.error(format!(
-                "function id {id:?}, expected an integer of 32 bits"
-            ))
-        })?;
-        if !reader.null()? {
-            functions.insert(func_id, reader.text("a function's name")?);
-        }
-    }
-    Ok(functions)
 }
 
 #[cfg(test)]

@@ -119,3 +119,24 @@ fn a_cut_at_any_byte_is_refused() {
         assert!(message.contains("expected"), "cut at {cut}: {message}");
     }
 }
+
+#[test]
+fn threads_that_no_chip_has_are_refused() {
+    for thread in ["256", "4294967294", "4294967295", "18446744073709551616"] {
+        let records = format!("{{\"version\":1,\"tasks\":[],\"core_to_thread\":[-1,{thread}]}}");
+        let rows = format!(
+            "{{\"metadata\":{{\"clock_freq_hz\":50000000,\"core_to_thread\":[{thread}]}},\"aicore_tasks\":[]}}"
+        );
+        for text in [records, rows] {
+            let message = refused(text.as_bytes());
+            assert!(message.contains("expected at most 255"), "{message}");
+        }
+    }
+    let other = "{\"otherData\":{\"core_to_thread\":[null,4294967294]},\"traceEvents\":[]}";
+    let message = refused(other.as_bytes());
+    assert!(message.contains("AICPU thread 4294967294"), "{message}");
+    let last = "{\"version\":1,\"tasks\":[],\"core_to_thread\":[255,-1,null]}";
+    let trace = read(last.as_bytes()).unwrap();
+    let threads = trace.session().cores.iter().map(|core| core.thread);
+    assert_eq!(threads.collect::<Vec<_>>(), [Some(255), None, None]);
+}

@@ -109,6 +109,64 @@ fn two_timelines_and_none_are_refused() {
 }
 
 #[test]
+fn a_second_file_of_one_kind_is_refused() {
+    let folder = Folder::new();
+    let counters = fs::read(data("import/pmu.csv")).unwrap();
+    let dump = fs::read(data("import/tensor_dump.json")).unwrap();
+    fs::create_dir(folder.0.join("tensor_dump")).unwrap();
+    for (first, second, text, format) in [
+        ("a.csv", "b.csv", counters, import::Format::PmuCsv),
+        (
+            "tensor_dump.json",
+            "tensor_dump/tensor_dump.json",
+            dump,
+            import::Format::TensorDump,
+        ),
+    ] {
+        let files = [first, second].map(|name| folder.file(name, &text));
+        let refused = import::read(&files).unwrap_err();
+        let TraceError::Second { path, format: of } = &refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((path, *of), (&files[1], format));
+    }
+    // A folder stands for the files of one run.
+    let first = folder.0.join("tensor_dump.json");
+    assert_eq!(import::in_folder(&folder.0), [first]);
+}
+
+#[test]
+fn a_mark_at_the_begin_says_nothing() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let trace = read("a.json", marked("{\"version\": 1, \"tasks\": []}")).unwrap();
+    assert_eq!(trace.task_count(), 0);
+    let text = fs::read_to_string(data("import/pmu.csv")).unwrap();
+    assert!(read("a.csv", marked(&text)).is_ok());
+    let refused = read("a.json", marked("{\"version\": 3}")).unwrap_err();
+    assert!(refused.to_string().contains("line 1, column "), "{refused}");
+}
+
+#[test]
+fn a_file_that_gzip_packed_is_called_so() {
+    let refused = read("a.json.gz", b"\x1f\x8b\x08\x00rest").unwrap_err();
+    assert!(refused.to_string().contains("gzip"), "{refused}");
+    assert!(refused.hint().is_some());
+}
+
+#[test]
+fn a_name_map_may_hold_what_names_nothing() {
+    let folder = Folder::new();
+    let records = folder.file("a.json", "{\"version\": 1, \"tasks\": []}");
+    let text = r#"{"orchestrator_name": 7,
+        "callable_id_to_name": {"0": "QK", "1": 1.50, "2": null, "03": "x", "+4": "y", "all": {}}}"#;
+    let trace = import::read(&[records, folder.file("n.json", text)]).unwrap();
+    let names: Vec<_> = trace.functions().iter().collect();
+    assert_eq!(names, [(0, "QK"), (1, "1.50")]);
+    assert_eq!(trace.notes()[0].count, 3);
+    assert_eq!(trace.session().workload, "");
+}
+
+#[test]
 fn a_capture_of_an_import_is_the_same_run() {
     let folder = Folder::new();
     let source = data("full.l2_perf_records.json");

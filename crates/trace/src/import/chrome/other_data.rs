@@ -1,5 +1,6 @@
 //! What our own export says beside the events.
 
+use super::super::cores;
 use super::super::draft::{BASE_NS, Draft};
 use super::super::json::{self, Source, Step};
 use crate::json::{Kind, Members};
@@ -41,7 +42,7 @@ pub(super) fn read(reader: &mut Source, draft: &mut Draft) -> Step {
                 let level = json::maybe_uint(reader)?;
                 draft.level = level.and_then(|level| u32::try_from(level).ok());
             }
-            6 if reader.kind()? == Kind::Array => core_to_thread(reader, draft)?,
+            6 if reader.kind()? == Kind::Array => cores::core_to_thread(reader, draft)?,
             7 if reader.kind()? == Kind::Object => totals(reader, draft)?,
             9 => {
                 let verdict = json::maybe_text(reader)?.filter(|verdict| verdict != "exact");
@@ -77,17 +78,6 @@ pub(super) fn undrawn(reader: &mut Source, draft: &mut Draft) -> Step {
         }
     }
     Ok(())
-}
-
-fn core_to_thread(reader: &mut Source, draft: &mut Draft) -> Step {
-    let mut cores = 0..=u16::MAX;
-    json::each(reader, "an array of threads, or null", |reader| {
-        let thread = json::maybe_uint(reader)?;
-        let core = cores.next();
-        let core = core.ok_or_else(|| reader.error("more than 65536 cores"))?;
-        draft.core(core).thread = thread.and_then(|thread| u32::try_from(thread).ok());
-        Ok(())
-    })
 }
 
 fn totals(reader: &mut Source, draft: &mut Draft) -> Step {
