@@ -15,6 +15,8 @@ use zerocopy::IntoBytes;
 
 /// Items of one block of edges, task ids or clocks: 512 KiB of 8-byte items.
 const ITEMS_PER_BLOCK: usize = 1 << 16;
+/// Escapes make JSON of names six times as long at most.
+const NAME_BYTES_PER_BLOCK: usize = 4 << 20;
 
 /// Writes a capture, block by block. Nothing is buffered: a returned call has handed its block to
 /// `inner` in one vectored write where `inner` can do that.
@@ -133,8 +135,18 @@ impl<W: Write> CaptureWriter<W> {
         if functions.is_empty() {
             return self.json(BlockKind::Functions, run_id, &functions);
         }
+        let mut bytes = 0;
+        let is_one_block = |_: &FunctionName, next: &FunctionName| {
+            bytes += next.name.len();
+            let fits = bytes <= NAME_BYTES_PER_BLOCK;
+            if !fits {
+                bytes = next.name.len();
+            }
+            fits
+        };
         functions
-            .chunks(ITEMS_PER_BLOCK)
+            .chunk_by(is_one_block)
+            .flat_map(|part| part.chunks(ITEMS_PER_BLOCK))
             .try_for_each(|part| self.json(BlockKind::Functions, run_id, &part))
     }
 

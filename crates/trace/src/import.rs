@@ -87,12 +87,7 @@ impl Format {
             return Ok(Some(Self::PmuCsv));
         }
         if text.starts_with('[') {
-            let is_event = text.contains("\"ph\"");
-            return Ok(Some(if is_event {
-                Self::Chrome
-            } else {
-                Self::L2Records
-            }));
+            return Ok(Some(Self::Chrome));
         }
         if !text.starts_with('{') {
             return Ok(None);
@@ -229,11 +224,7 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
             path: files.first().cloned().unwrap_or_default(),
             source,
         },
-        WriteError::TooMany(count) => TraceError::TooMany {
-            what: "tasks with edges",
-            count,
-            limit: u64::from(u32::MAX),
-        },
+        WriteError::TooMany(what, count, limit) => TraceError::TooMany { what, count, limit },
     })
 }
 

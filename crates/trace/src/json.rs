@@ -87,6 +87,14 @@ pub struct Members {
     is_begun: bool,
     /// The position of the name that comes next in a file that keeps the order.
     expected: usize,
+    is_closed: bool,
+}
+
+impl Members {
+    /// Whether the array of [`Reader::element_if_any`] ended as JSON has it.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.is_closed
+    }
 }
 
 impl<R: Read> Reader<R> {
@@ -208,6 +216,29 @@ impl<R: Read> Reader<R> {
             _ => return Err(self.unexpected("`,` or the array's end")),
         }
         Ok(true)
+    }
+
+    /// Whether another element comes of an array whose end may be missing, or follow a `,`.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes.
+    pub(crate) fn element_if_any(&mut self, members: &mut Members) -> Result<bool, TraceError> {
+        let has_comma = members.is_begun && self.peek()? == Some(b',');
+        self.at += usize::from(has_comma);
+        match self.peek()? {
+            None => Ok(false),
+            Some(b']') => {
+                self.at += 1;
+                members.is_closed = !has_comma;
+                Ok(false)
+            }
+            Some(_) if has_comma || !members.is_begun => {
+                members.is_begun = true;
+                Ok(true)
+            }
+            Some(_) => Err(self.unexpected("`,` or the array's end")),
+        }
     }
 
     /// What comes, by its first byte; nothing is taken.

@@ -7,7 +7,7 @@ use lanescope_capture::{CoreCounts, Counts};
 use lanescope_export::chrome;
 use lanescope_trace::synth::Synth;
 use lanescope_trace::{
-    Chip, CoreType, Kind, PmuRow, SchedulerPhase, Session, Task, Trace, TraceParts, Verdict,
+    Chip, CoreType, EdgeTable, Kind, PmuRow, SchedulerPhase, Session, Task, Trace, TraceParts, Verdict,
 };
 use serde_json::Value;
 use std::collections::HashMap;
@@ -402,4 +402,72 @@ fn what_the_verdict_knows_to_be_lost_is_marked_and_summed() {
     let lost = &document["otherData"]["lost"];
     let expected = serde_json::json!({"task": 5, "pmu": 3, "tensor": 4, "phase": 6});
     assert_eq!(*lost, expected);
+
+/// What a text of a trace is imported as.
+fn imported(text: &str) -> Trace {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("lanescope-chrome-{}-{number}.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, text).unwrap();
+    let trace = Trace::open(&path);
+    std::fs::remove_file(&path).unwrap();
+    trace.unwrap()
+}
+
+/// Other programs sort what they write again.
+#[test]
+fn names_and_facts_may_come_last() {
+    let (_, document) = exported(&odd());
+    let plain = imported(&document.to_string());
+    let mut last = document.clone();
+    let events = last["traceEvents"].as_array_mut().unwrap();
+    events.sort_by_key(|event| event["ph"] == "M");
+    let facts = last.as_object_mut().unwrap().remove("otherData").unwrap();
+    let text = last.to_string();
+    let text = format!(
+        "{},\"otherData\":{facts}}}",
+        text.strip_suffix('}').unwrap()
+    );
+    let other = imported(&text);
+    assert_eq!(plain.session(), other.session());
+    assert!(plain.tasks().eq(other.tasks()) && plain.task_count() == 4);
+    assert!(plain.pmu_rows().eq(other.pmu_rows()) && plain.pmu_rows().count() == 1);
+    assert_eq!(plain.notes(), other.notes());
+    for thread in plain.threads() {
+        assert!(
+            plain
+                .scheduler_phases(thread)
+                .eq(other.scheduler_phases(thread))
+        );
+    }
+}
+
+#[test]
+fn a_task_of_many_successors_keeps_them() {
+    let task = |task_id: u64| Task {
+        task_id,
+        start_ticks: 100 + 10 * task_id,
+        // Some take no time at all.
+        end_ticks: 100 + 10 * task_id + task_id % 2,
+        ..Task::default()
+    };
+    let pairs = (1..3000).map(|consumer| (0, consumer));
+    let pairs = pairs.chain((1..2999).map(|producer| (producer, 2999)));
+    let trace = Trace::new(TraceParts {
+        session: Session::named("a2a3sim", 50_000_000),
+        tasks: (0..3000).map(task).collect(),
+        edges: EdgeTable::named(pairs).unwrap(),
+        ..TraceParts::default()
+    });
+    let mut out = Vec::new();
+    chrome::write(&trace, &mut out).unwrap();
+    let again = imported(std::str::from_utf8(&out).unwrap());
+    let edges = |trace: &Trace| -> Vec<_> {
+        let mut edges: Vec<_> = trace.edges().iter().collect();
+        edges.sort_unstable();
+        edges
+    };
+    assert_eq!(edges(&again), edges(&trace));
+    assert_eq!(again.notes(), []);
 }

@@ -3,62 +3,98 @@
 //! Threads of a process named `AICore` or `AICore View` are cores by their names (`AIC_3`, `AIV_40`), slices of
 //! `AICPU View` tell when their task was dispatched and seen finished, slices of `AICPU scheduler` are phases:
 //! that is what [`crate`]'s export and the reference's `merged_swimlane.json` hold. Any other thread with slices
-//! becomes a core of its own, in the order in which they appear, and a slice's name its function. Times are
-//! taken to the nanosecond. A flow belongs to the slice it lies in; one that joins two tasks is an edge.
-//! Counter events of our own export are the rows of counters they were made of. What has no place is counted
-//! in notes.
+//! becomes a core of its own behind those that have a name, in the order in which they appear, and a slice's
+//! name its function. Times are taken to the nanosecond. A flow belongs to the slice it lies in; one that joins
+//! two tasks is an edge. Counter events of our own export are the rows of counters they were made of. What has
+//! no place is counted in notes.
+//!
+//! Writers may tell what a track is when its events are over. The file is then read again, for what the tracks
+//! are first.
 
 mod counters;
 mod event;
 mod flows;
 mod other_data;
 mod slices;
+mod tracks;
 
 use super::draft::{BASE_NS, Draft, Unit};
 use super::json::{self, Source, Step};
 use crate::TraceError;
 use crate::json::{Kind, Members};
-use event::{Event, Number};
+use event::Event;
 use flows::{Flows, Point};
-use lanescope_abi::CoreType;
-use std::collections::HashMap;
 use std::path::Path;
+use tracks::{Late, Shows, Tracks, core_of};
 
-/// Different names of slices that are kept apart; slices of further ones share a function.
-const MOST_FUNCTIONS: usize = 1 << 16;
 /// Slices that are open on one thread at a time.
 const MOST_OPEN: usize = 1 << 10;
+/// What all slices take that are open at a time.
+const MOST_OPEN_BYTES: usize = 32 << 20;
+
+/// What a pass over the file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    Everything,
+    /// What tracks are, and what is told beside the events.
+    Facts,
+    /// All the rest.
+    Events,
+}
 
 pub(super) fn read(path: &Path, folder: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut reader = json::open(path)?;
-    let mut events = Events {
-        draft,
-        processes: HashMap::new(),
-        threads: HashMap::new(),
-        names: HashMap::new(),
-        flows: Flows::new(folder),
-        next_task: 0,
-    };
-    match reader.kind()? {
-        Kind::Array => events.read(&mut reader)?,
-        _ => document(&mut reader, &mut events)?,
+    let mut tracks = Tracks::default();
+    let read = pass(path, folder, draft, (Pass::Everything, &mut tracks))?;
+    if read == Read::Late {
+        *draft = Draft::new(folder);
+        tracks = Tracks::default();
+        pass(path, folder, draft, (Pass::Facts, &mut tracks))?;
+        pass(path, folder, draft, (Pass::Events, &mut tracks))?;
     }
-    reader.end()?;
-    let Events {
-        threads,
-        flows,
-        draft,
-        ..
-    } = events;
-    let open = threads.values().map(|thread| thread.open.len() as u64);
-    draft.note(open.sum(), "slices that begin and never end");
-    let joined = flows.finish(draft, folder);
-    draft.kept(joined).map_err(|text| reader.error(text))?;
     draft.unit = Some(Unit::Nanoseconds);
     if draft.platform.is_empty() {
         "chrome trace".clone_into(&mut draft.platform);
     }
     Ok(())
+}
+
+/// Whether a pass came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Whole,
+    /// What earlier events mean was told behind them.
+    Late,
+}
+
+fn pass(
+    path: &Path,
+    folder: &Path,
+    draft: &mut Draft,
+    (pass, tracks): (Pass, &mut Tracks),
+) -> Result<Read, TraceError> {
+    let mut reader = json::open(path)?;
+    let mut events = Events {
+        pass,
+        draft,
+        tracks,
+        names: slices::FunctionNames::default(),
+        flows: Flows::new(folder),
+        next_task: 0,
+        open_bytes: 0,
+        next_unnamed: 0,
+        is_late: false,
+    };
+    let read = match reader.kind()? {
+        Kind::Array => events.read_open(&mut reader),
+        _ => document(&mut reader, &mut events),
+    };
+    if events.is_late {
+        return Ok(Read::Late);
+    }
+    read?;
+    reader.end()?;
+    events.finish(folder).map_err(|text| reader.error(text))?;
+    Ok(Read::Whole)
 }
 
 fn document(reader: &mut Source, events: &mut Events<'_>) -> Step {
@@ -68,13 +104,22 @@ fn document(reader: &mut Source, events: &mut Events<'_>) -> Step {
     let expected = "an object with the key `traceEvents`, or an array of trace events";
     json::begin(reader, expected)?;
     while let Some(member) = reader.member(&names, &mut members)? {
+        let is_object = reader.kind()? == Kind::Object;
         match member {
-            0 if reader.kind()? == Kind::Object => other_data::read(reader, events.draft)?,
+            0 if is_object && events.pass != Pass::Events => {
+                if has_events && events.pass == Pass::Everything {
+                    events.is_late = true;
+                    return Err(reader.error("facts behind the events they are of"));
+                }
+                other_data::read(reader, events.draft)?;
+            }
             1 => {
                 has_events = true;
                 events.read(reader)?;
             }
-            2 if reader.kind()? == Kind::Object => other_data::undrawn(reader, events.draft)?,
+            2 if is_object && events.pass != Pass::Facts => {
+                other_data::undrawn(reader, events.draft)?;
+            }
             _ => reader.skip()?,
         }
     }
@@ -84,32 +129,17 @@ fn document(reader: &mut Source, events: &mut Events<'_>) -> Step {
     }
 }
 
-/// What a process shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shows {
-    Kernels,
-    Stays,
-    Scheduler,
-    Orchestrator,
-    Anything,
-}
-
-#[derive(Default)]
-struct Thread {
-    /// Its own among all tracks.
-    track: u64,
-    name: String,
-    core: Option<u16>,
-    open: Vec<Event>,
-}
-
 struct Events<'a> {
+    pass: Pass,
     draft: &'a mut Draft,
-    processes: HashMap<Number, Shows>,
-    threads: HashMap<(Number, Number), Thread>,
-    names: HashMap<String, u32>,
+    tracks: &'a mut Tracks,
+    names: slices::FunctionNames,
     flows: Flows,
     next_task: u64,
+    /// What the slices take that are open.
+    open_bytes: usize,
+    next_unnamed: u16,
+    is_late: bool,
 }
 
 impl Events<'_> {
@@ -121,32 +151,40 @@ impl Events<'_> {
         })
     }
 
+    /// Reads an array that a program which was stopped did not close, as the format allows.
+    fn read_open(&mut self, reader: &mut Source) -> Step {
+        let events = event::Events::new();
+        let mut members = Members::default();
+        reader.begin_array()?;
+        while reader.element_if_any(&mut members)? {
+            let event = events.read(reader)?;
+            self.take(event).map_err(|text| reader.error(text))?;
+        }
+        if !members.is_closed() && self.pass != Pass::Facts {
+            self.draft.note(1, "array of events without its end");
+        }
+        Ok(())
+    }
+
     fn take(&mut self, event: Event) -> Result<(), String> {
+        let is_metadata = event.ph == "M";
+        match (self.pass, is_metadata) {
+            (Pass::Facts, false) | (Pass::Events, true) => return Ok(()),
+            (_, true) => return self.metadata(&event),
+            _ => {}
+        }
+        if self.tracks.thread(&event).is_none() {
+            let text = "events of too many different threads left out";
+            self.draft.note(1, text);
+            return Ok(());
+        }
         match event.ph.as_str() {
-            "M" => {
-                self.metadata(event);
-                Ok(())
-            }
-            "X" => self.slice(event),
+            "X" => self.slice(&event),
             "B" => {
-                let open = &mut self.thread(&event).open;
-                if open.len() == MOST_OPEN {
-                    return Err(format!("more than {MOST_OPEN} slices open on one thread"));
-                }
-                open.push(event);
+                self.begin(event);
                 Ok(())
             }
-            "E" => {
-                let thread = self.threads.get_mut(&event.track());
-                let Some(mut begun) = thread.and_then(|thread| thread.open.pop()) else {
-                    self.draft.note(1, "slices that end and never began");
-                    return Ok(());
-                };
-                let mut lasting = event.ts;
-                lasting.units -= begun.ts.units;
-                begun.dur = Some(lasting);
-                self.slice(begun)
-            }
+            "E" => self.end(&event),
             "s" => self.flow(&event, Point::Begin),
             "t" => self.flow(&event, Point::Step),
             "f" if event.binds_here => self.flow(&event, Point::EndHere),
@@ -164,19 +202,42 @@ impl Events<'_> {
         self.draft.note(1, "events that are no slices left out");
     }
 
-    /// The thread of an event; its number is that of its track.
-    fn thread(&mut self, event: &Event) -> &mut Thread {
-        let next = self.threads.len() as u64;
-        let thread = self.threads.entry(event.track());
-        thread.or_insert_with(|| Thread {
-            track: next,
-            ..Thread::default()
-        })
+    /// The number of an event's track, of those that are known.
+    fn track(&mut self, event: &Event) -> u64 {
+        self.tracks.thread(event).map_or(0, |thread| thread.track)
     }
 
-    fn shows(&self, event: &Event) -> Shows {
-        let shows = self.processes.get(&event.pid);
-        shows.copied().unwrap_or(Shows::Anything)
+    fn begin(&mut self, event: Event) {
+        let bytes = event.bytes();
+        let Some(thread) = self.tracks.thread(&event) else {
+            return;
+        };
+        let mut left_out = 0;
+        if thread.open.len() == MOST_OPEN {
+            self.open_bytes -= thread.open.remove(0).bytes();
+            left_out += 1;
+        }
+        if self.open_bytes + bytes <= MOST_OPEN_BYTES {
+            self.open_bytes += bytes;
+            thread.open.push(Box::new(event));
+        } else {
+            left_out += 1;
+        }
+        let text = "slices left out: too many were open at their time";
+        self.draft.note(left_out, text);
+    }
+
+    fn end(&mut self, event: &Event) -> Result<(), String> {
+        let thread = self.tracks.thread(event);
+        let Some(mut begun) = thread.and_then(|thread| thread.open.pop()) else {
+            self.draft.note(1, "slices that end and never began");
+            return Ok(());
+        };
+        self.open_bytes -= begun.bytes();
+        let mut lasting = event.ts;
+        lasting.units -= begun.ts.units;
+        begun.dur = Some(lasting);
+        self.slice(&begun)
     }
 
     /// A draft's time; none is a second or more before the file's own 0, or beyond 64 bits of nanoseconds.
@@ -195,48 +256,43 @@ impl Events<'_> {
     }
 
     fn flow(&mut self, event: &Event, point: Point) -> Result<(), String> {
+        let Some(flow) = event.flow() else {
+            self.draft.note(1, "flow events without an id left out");
+            return Ok(());
+        };
         let Some(at) = self.time(event.ts.units) else {
             return Ok(());
         };
-        let track = self.thread(event).track;
-        let pushed = self.flows.point(track, at, point, event.flow());
+        let track = self.track(event);
+        let pushed = self.flows.point(track, at, point, flow);
         self.draft.kept(pushed)
     }
 
-    fn metadata(&mut self, mut event: Event) {
-        let Some(name) = event.args.name.take() else {
-            return;
+    fn metadata(&mut self, event: &Event) -> Result<(), String> {
+        let Some(name) = &event.args.name else {
+            return Ok(());
         };
-        match event.name.as_str() {
-            "process_name" => {
-                let shows = match name.as_str() {
-                    "AICore" | "AICore View" => Shows::Kernels,
-                    "AICPU view" | "AICPU View" => Shows::Stays,
-                    "AICPU scheduler" | "AICPU Scheduler" => Shows::Scheduler,
-                    name if name.starts_with("AICPU ") => Shows::Orchestrator,
-                    _ => Shows::Anything,
-                };
-                self.processes.insert(event.pid, shows);
-            }
-            "thread_name" => self.thread(&event).name = name,
-            _ => {}
-        }
+        let told = match event.name.as_str() {
+            "process_name" => self.tracks.name_process(event, name),
+            "thread_name" => self.tracks.name_thread(event, name),
+            _ => Ok(()),
+        };
+        told.map_err(|Late| {
+            self.is_late = true;
+            "a name behind the events it is of".to_owned()
+        })
     }
-}
 
-/// The core that a thread's name says: `AIC_3`, `AIV_40`, `AIV_40 (2)`, `AIV_40_1`.
-fn core_of(name: &str) -> Option<(u16, CoreType)> {
-    let (kind, rest) = name.split_once('_')?;
-    let core_type = match kind {
-        "AIC" => CoreType::Aic,
-        "AIV" => CoreType::Aiv,
-        _ => return None,
-    };
-    let digits = rest.split(['_', ' ']).next()?;
-    Some((digits.parse().ok()?, core_type))
-}
-
-fn trailing_number(name: &str) -> Option<u32> {
-    let digits = name.rsplit(['_', ' ']).next()?;
-    digits.parse().ok()
+    /// What stays open when the file has ended, and what the flows join.
+    fn finish(self, folder: &Path) -> Result<(), String> {
+        if self.pass == Pass::Facts {
+            return Ok(());
+        }
+        let threads = self.tracks.threads();
+        let open = threads.map(|thread| thread.open.len() as u64);
+        let draft = self.draft;
+        draft.note(open.sum(), "slices that begin and never end");
+        let joined = self.flows.finish(draft, folder);
+        draft.kept(joined)
+    }
 }

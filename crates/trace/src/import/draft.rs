@@ -14,6 +14,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+/// Marks a record whose core is a number among those that no name tells.
+pub(super) const UNNAMED: u8 = 1;
 /// The run that an imported capture holds.
 pub(super) const RUN_ID: u32 = 1;
 
@@ -45,6 +47,7 @@ pub(super) struct Draft {
     pub(super) orchestrator: Option<Orchestrator>,
     pub(super) functions: BTreeMap<u32, String>,
     pub(super) cores: Vec<DraftCore>,
+    unnamed_cores: u32,
     /// Whether every time in nanoseconds is one of the 50 MHz counter.
     pub(super) fits_slow_counter: bool,
     pub(super) phase_threads: BTreeSet<u32>,
@@ -85,6 +88,7 @@ impl Draft {
             orchestrator: None,
             functions: BTreeMap::new(),
             cores: Vec::new(),
+            unnamed_cores: 0,
             fits_slow_counter: true,
             phase_threads: BTreeSet::new(),
             pmu_threads: BTreeSet::new(),
@@ -149,6 +153,29 @@ impl Draft {
         ]);
         let pushed = self.tasks.push(ByTime(record));
         self.kept(pushed)
+    }
+
+    /// Takes a whole task of a core that no name tells, whose number is that among such cores.
+    pub(super) fn unnamed_task(&mut self, record: TaskRecord) -> Result<(), String> {
+        self.unnamed_cores = self.unnamed_cores.max(u32::from(record.core) + 1);
+        self.see_times([record.start_ticks, record.end_ticks]);
+        let pushed = self.tasks.push(ByTime(TaskRecord {
+            reserved: UNNAMED,
+            ..record
+        }));
+        self.kept(pushed)
+    }
+
+    /// Numbers the cores without a name behind those with one; which one the first is.
+    pub(super) fn admit_unnamed(&mut self) -> usize {
+        let first = self.cores.len();
+        let unnamed = DraftCore {
+            core_type: Some(CoreType::Aiv),
+            thread: None,
+        };
+        self.cores
+            .resize(first + self.unnamed_cores as usize, unnamed);
+        first
     }
 
     /// Takes one half of a task.

@@ -138,7 +138,8 @@ impl EdgeDraft {
 pub(super) enum WriteError {
     Scratch(io::Error),
     Capture(CaptureError),
-    TooMany(u64),
+    /// Of what, how many, and how many there can be.
+    TooMany(&'static str, u64, u64),
 }
 
 impl From<io::Error> for WriteError {
@@ -180,7 +181,8 @@ fn unique(
     }
     writer.task_ids(run_id, &block)?;
     if u32::try_from(count).is_err() {
-        return Err(WriteError::TooMany(count));
+        let limit = u64::from(u32::MAX);
+        return Err(WriteError::TooMany("tasks with edges", count, limit));
     }
     out.into_inner().map_err(|error| error.into_error().into())
 }

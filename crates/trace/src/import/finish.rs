@@ -1,6 +1,6 @@
 //! The end of an import: joins what belongs together, brings times on one clock, writes the capture.
 
-use super::draft::{BASE_NS, Draft, RUN_ID, Unit};
+use super::draft::{BASE_NS, Draft, RUN_ID, UNNAMED, Unit};
 use super::edges::WriteError;
 use super::rows::{ById, ByTime, Half};
 
@@ -14,13 +14,23 @@ use std::io::Write;
 use std::path::Path;
 use zerocopy::IntoBytes;
 
+/// As many as a record's core can number.
+const MOST_CORES: usize = 1 << 16;
 /// Records of a block.
 const RECORDS_PER_BLOCK: usize = 1024;
 
 /// Writes the run as a capture.
 pub(super) fn write(mut draft: Draft, folder: &Path, out: impl Write) -> Result<(), WriteError> {
+    let first_unnamed = draft.admit_unnamed();
     if draft.dumped.count() > 0 {
         tensors::admit(&mut draft.cores);
+    }
+    if draft.cores.len() > MOST_CORES {
+        return Err(WriteError::TooMany(
+            "cores",
+            draft.cores.len() as u64,
+            MOST_CORES as u64,
+        ));
     }
     join_halves(&mut draft)?;
     name_functions(&mut draft, folder)?;
@@ -47,7 +57,7 @@ pub(super) fn write(mut draft: Draft, folder: &Path, out: impl Write) -> Result<
     let mut rows = tasks.finish()?;
     let mut lane = Lane::<TaskRecord>::new(0);
     while let Some(ByTime(record)) = rows.next()? {
-        lane.push(scale.task(record), &mut writer)?;
+        lane.push(scale.task(in_place(record, first_unnamed)), &mut writer)?;
     }
     lane.flush(&mut writer)?;
     let mut rows = phases.finish()?;
@@ -89,6 +99,19 @@ pub(super) fn write(mut draft: Draft, folder: &Path, out: impl Write) -> Result<
     writer.end_run(RUN_ID)?;
     writer.into_inner()?;
     Ok(())
+}
+
+/// The record with the number that its core has among all.
+fn in_place(record: TaskRecord, first_unnamed: usize) -> TaskRecord {
+    if record.reserved != UNNAMED {
+        return record;
+    }
+    let core = usize::from(record.core) + first_unnamed;
+    TaskRecord {
+        core: u16::try_from(core).expect("cores were counted"),
+        reserved: 0,
+        ..record
+    }
 }
 
 /// Puts the halves of tasks together.
@@ -159,7 +182,9 @@ fn name_functions(draft: &mut Draft, folder: &Path) -> Result<(), WriteError> {
         }
         let ids = kernel.filter(|kernel| kernel.task_id == record.task_id);
         let [cube, first, second] = ids.map_or([-1; 3], |kernel| kernel.ids);
+        let is_named = record.reserved != UNNAMED;
         let core = draft.cores.get(usize::from(record.core));
+        let core = core.filter(|_| is_named);
         let core_type = core.and_then(|core| core.core_type);
         let found = match core_type == Some(CoreType::Aic) {
             true => cube,

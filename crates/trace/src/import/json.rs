@@ -116,17 +116,18 @@ pub(super) fn maybe_uint(reader: &mut Source) -> Result<Option<u64>, TraceError>
     match reader.kind()? {
         Kind::Text => Ok(maybe_text(reader)?.as_deref().and_then(uint_of)),
         Kind::Number => {
-            let fixed = reader.fixed(0, "a number")?;
-            Ok((!fixed.is_rounded).then(|| u64_of(fixed.units)).flatten())
+            let fixed = reader.fixed_if_any(0)?;
+            let whole = fixed.filter(|fixed| !fixed.is_rounded);
+            Ok(whole.and_then(|fixed| u64_of(fixed.units)))
         }
         _ => reader.skip().map(|()| None),
     }
 }
 
-/// The text that comes, nothing where something else does.
+/// The text that comes, nothing where something else does or one that is too long.
 pub(super) fn maybe_text(reader: &mut Source) -> Result<Option<String>, TraceError> {
     match reader.kind()? {
-        Kind::Text => reader.text("a text").map(Some),
+        Kind::Text => reader.text_if_short(),
         _ => reader.skip().map(|()| None),
     }
 }
@@ -138,7 +139,8 @@ fn uint_of(text: &str) -> Option<u64> {
     }
 }
 
-fn u64_of(value: i128) -> Option<u64> {
+/// The whole number as 64 bits; negative ones modulo 2^64.
+pub(super) fn u64_of(value: i128) -> Option<u64> {
     let signed = || i64::try_from(value).map(i64::cast_unsigned);
     u64::try_from(value).or_else(|_| signed()).ok()
 }

@@ -134,19 +134,41 @@ impl<R: Read> Reader<R> {
     #[inline]
     pub fn fixed(&mut self, places: usize, what: &str) -> Result<Fixed, TraceError> {
         let token = self.number_token(what)?;
-        let fixed = match token.digits.filter(|_| !token.has_exponent) {
-            Some(digits) => {
-                let decimals = token.fraction_digits;
-                Fixed::of_digits(digits, decimals, places.min(20), token.is_negative)
-            }
-            None => {
-                let text = self.text_of(&token);
-                let fixed = Fixed::of_text(text, places.min(20));
-                fixed.ok_or_else(|| self.error(format!("{text}, expected {what}")))?
-            }
-        };
+        let fixed = self.fixed_of(&token, places).ok_or_else(|| {
+            let text = self.text_of(&token);
+            self.error(format!("{text}, expected {what}"))
+        })?;
         self.at += token.bytes;
         Ok(fixed)
+    }
+
+    /// The same, and nothing for a number far beyond 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes.
+    pub fn fixed_if_any(&mut self, places: usize) -> Result<Option<Fixed>, TraceError> {
+        let token = self.number_token("a number")?;
+        let fixed = self.fixed_of(&token, places);
+        self.at += token.bytes;
+        Ok(fixed)
+    }
+
+    #[inline]
+    fn fixed_of(&self, token: &Token, places: usize) -> Option<Fixed> {
+        let places = places.min(20);
+        match token.digits.filter(|_| !token.has_exponent) {
+            Some(digits) => {
+                let decimals = token.fraction_digits;
+                Some(Fixed::of_digits(
+                    digits,
+                    decimals,
+                    places,
+                    token.is_negative,
+                ))
+            }
+            None => Fixed::of_text(self.text_of(token), places),
+        }
     }
 
     /// The number that comes, as it was written.

@@ -22,11 +22,34 @@ impl<R: Read> Reader<R> {
         };
         let text = match has_escapes {
             false => Ok(raw.to_owned()),
-            true => unescaped(raw),
+            true => unescaped(raw, None),
         };
         let text = text.map_err(|escape| self.error(format!("{escape}, expected {what}")))?;
         self.at += length + 2;
         Ok(text)
+    }
+
+    /// The string that comes, passed over where it is longer than 16 KiB. What is not UTF-8 in it, or half of a
+    /// surrogate pair, is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When something else comes, or a string that JSON does not have.
+    pub(crate) fn text_if_short(&mut self) -> Result<Option<String>, TraceError> {
+        if self.peek()? != Some(b'"') {
+            return Err(self.unexpected("a text"));
+        }
+        let Some((length, has_escapes)) = self.short_text()? else {
+            return self.skip().map(|()| None);
+        };
+        let raw = String::from_utf8_lossy(&self.ahead()[1..=length]);
+        let text = match has_escapes {
+            false => Ok(raw.into_owned()),
+            true => unescaped(&raw, Some(char::REPLACEMENT_CHARACTER)),
+        };
+        let text = text.map_err(|escape| self.error(format!("{escape}, expected a text")))?;
+        self.at += length + 2;
+        Ok(Some(text))
     }
 
     /// The position in `names` of the string that comes, `names.len()` when it is none of them.
@@ -93,11 +116,18 @@ impl<R: Read> Reader<R> {
 
     /// Length of the text between the quotes, and whether it has escapes. Takes nothing.
     fn raw_text(&self) -> Result<(usize, bool), TraceError> {
+        let longest = LONGEST_BYTES;
+        let short = self.short_text()?;
+        short.ok_or_else(|| self.error(format!("a string of more than {longest} bytes")))
+    }
+
+    /// The same, and nothing for a string that is too long.
+    fn short_text(&self) -> Result<Option<(usize, bool)>, TraceError> {
         let ahead = &self.ahead()[1..];
         let (mut at, mut has_escapes) = (0, false);
         loop {
             match ahead.get(at) {
-                Some(b'"') => return Ok((at, has_escapes)),
+                Some(b'"') => return Ok(Some((at, has_escapes))),
                 Some(b'\\') => {
                     has_escapes = true;
                     at += 2;
@@ -112,8 +142,7 @@ impl<R: Read> Reader<R> {
                 None => at = usize::MAX,
             }
             if at > LONGEST_BYTES - 2 {
-                let longest = LONGEST_BYTES;
-                return Err(self.error(format!("a string of more than {longest} bytes")));
+                return Ok(None);
             }
         }
     }
@@ -124,8 +153,8 @@ fn place(names: &[&str], name: &[u8]) -> usize {
     position.unwrap_or(names.len())
 }
 
-/// The text that escapes stand for.
-fn unescaped(raw: &str) -> Result<String, String> {
+/// The text that escapes stand for, `half` of a surrogate pair for one of its own.
+fn unescaped(raw: &str, half: Option<char>) -> Result<String, String> {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(place) = rest.find('\\') {
@@ -141,7 +170,7 @@ fn unescaped(raw: &str) -> Result<String, String> {
             Some('r') => '\r',
             Some('t') => '\t',
             Some('u') => {
-                let (character, behind) = unicode(rest)?;
+                let (character, behind) = unicode(rest, half)?;
                 rest = behind;
                 character
             }
@@ -153,20 +182,20 @@ fn unescaped(raw: &str) -> Result<String, String> {
 }
 
 /// The character behind `\u`, and what follows it.
-fn unicode(text: &str) -> Result<(char, &str), String> {
+fn unicode(text: &str, half: Option<char>) -> Result<(char, &str), String> {
     let (high, rest) = unit(text)?;
     if !(0xD800..0xE000).contains(&high) {
         let character = char::from_u32(high).expect("no surrogate");
         return Ok((character, rest));
     }
-    let half = || format!("half of a surrogate pair, \\u{high:04x}");
-    let low = rest.strip_prefix("\\u").ok_or_else(half)?;
-    let (low, rest) = unit(low)?;
-    if high >= 0xDC00 || !(0xDC00..0xE000).contains(&low) {
-        return Err(half());
-    }
+    let low = rest.strip_prefix("\\u").map(unit).transpose()?;
+    let low = low.filter(|(low, _)| high < 0xDC00 && (0xDC00..0xE000).contains(low));
+    let Some((low, behind)) = low else {
+        let refused = || format!("half of a surrogate pair, \\u{high:04x}");
+        return Ok((half.ok_or_else(refused)?, rest));
+    };
     let scalar = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-    Ok((char::from_u32(scalar).expect("a whole pair"), rest))
+    Ok((char::from_u32(scalar).expect("a whole pair"), behind))
 }
 
 fn unit(text: &str) -> Result<(u32, &str), String> {

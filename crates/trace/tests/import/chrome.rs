@@ -162,3 +162,178 @@ fn malformed_events_are_named_with_their_place() {
         assert!(message.contains(expected), "{refused}");
     }
 }
+
+fn notes(trace: &Trace) -> Vec<(u64, &str)> {
+    let notes = trace.notes().iter();
+    notes.map(|note| (note.count, note.text.as_str())).collect()
+}
+
+fn edges(trace: &Trace) -> Vec<(u64, u64)> {
+    let mut edges: Vec<_> = trace.edges().iter().collect();
+    edges.sort_unstable();
+    edges
+}
+
+#[test]
+fn an_array_that_was_not_closed_is_read() {
+    let event = r#"{"ph": "X", "pid": 1, "tid": 1, "ts": 1, "dur": 2, "name": "a"}"#;
+    for (text, tasks, is_whole) in [
+        (format!("[\n{event},\n{event}]"), 2, true),
+        (format!("[\n{event},\n{event}"), 2, false),
+        (format!("[\n{event},\n{event},\n"), 2, false),
+        (format!("[{event},]"), 1, false),
+        ("[]".to_owned(), 0, true),
+        ("[".to_owned(), 0, false),
+    ] {
+        let trace = read("trace.json", &text).unwrap();
+        assert_eq!(trace.task_count(), tasks, "{text}");
+        let expected = [(1, "array of events without its end")];
+        assert_eq!(notes(&trace), expected[usize::from(is_whole)..], "{text}");
+    }
+    for text in [
+        format!("[{event}, {{\"ph\": \"X\""),
+        format!("[{event} {event}]"),
+        format!("[{event}]]"),
+        format!("{{\"traceEvents\": [{event}"),
+    ] {
+        assert!(read("trace.json", &text).is_err(), "{text}");
+    }
+}
+
+/// Events of the reference's trace, and some of a program that is not known on a thread before them.
+const NAMES: &str = r#"{"ph": "M", "pid": 1, "name": "process_name", "args": {"name": "AICore View"}},
+    {"ph": "M", "pid": 1, "tid": 10020, "name": "thread_name", "args": {"name": "AIV_2"}},
+    {"ph": "M", "pid": 9, "tid": 1, "name": "thread_name", "args": {"name": "host"}}"#;
+const EVENTS: &str = r#"{"ph": "X", "pid": 9, "tid": 1, "ts": 0, "dur": 100, "name": "host"},
+    {"ph": "X", "pid": 1, "tid": 10020, "ts": 10, "dur": 5, "name": "k(t7)", "args": {"taskId": 7}}"#;
+
+#[test]
+fn tracks_may_be_told_behind_their_events() {
+    for text in [
+        format!("[{NAMES}, {EVENTS}]"),
+        format!("[{EVENTS}, {NAMES}]"),
+    ] {
+        let trace = read("trace.json", &text).unwrap();
+        let mut tasks: Vec<_> = trace
+            .tasks()
+            .map(|task| {
+                (
+                    trace.functions().label(task.func_id),
+                    task.core,
+                    task.task_id,
+                )
+            })
+            .collect();
+        tasks.sort_unstable();
+        // A thread that is no core stands behind those that are.
+        assert_eq!(tasks, [("host".into(), 3, 0), ("k".into(), 2, 7)], "{text}");
+        assert_eq!(trace.session().cores.len(), 4);
+    }
+}
+
+#[test]
+fn flows_are_told_apart_by_either_id() {
+    let flow = |ph: &str, pid: u32, ts: u32, id: &str| {
+        format!(
+            r#",{{"ph": "{ph}", "bp": "e", "pid": {pid}, "tid": 1, "cat": "c", "name": "n", "ts": {ts}{id}}}"#
+        )
+    };
+    let mut text = "[".to_owned();
+    for (place, pid) in [1, 2].into_iter().enumerate() {
+        for ts in [0, 10, 20] {
+            let comma = if place + ts > 0 { "," } else { "" };
+            text += &format!(
+                r#"{comma}{{"ph": "X", "pid": {pid}, "tid": 1, "ts": {ts}, "dur": 5, "name": "a"}}"#
+            );
+        }
+    }
+    for pid in [1, 2] {
+        let local = r#", "id2": {"local": "0x1"}"#;
+        text += &flow("s", pid, 1, local);
+        text += &flow("f", pid, 11, local);
+        text += &flow("s", pid, 2, r#", "id2": {"local": 2}"#);
+        text += &flow("f", pid, 21, r#", "id2": {"local": 2}"#);
+    }
+    text += &flow("s", 1, 22, r#", "id2": {"global": 1}"#);
+    text += &flow("f", 2, 22, r#", "id2": {"global": 1}"#);
+    text += &flow("s", 1, 3, "");
+    text += &flow("f", 1, 12, "");
+    text +=
+        r#",{"ph": "X", "pid": 3, "tid": 1, "ts": 0, "dur": 5, "bind_id": 1, "flow_out": true}]"#;
+    let trace = read("trace.json", &text).unwrap();
+    assert_eq!(edges(&trace), [(0, 1), (0, 2), (2, 5), (3, 4), (3, 5)]);
+    assert_eq!(
+        notes(&trace),
+        [
+            (2, "flow events without an id left out"),
+            (
+                1,
+                "slices bound to flows by flow_in and flow_out, which are not read"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn an_odd_member_costs_no_more_than_itself() {
+    let long = "n".repeat(20_000);
+    let event = |rest: &str| {
+        format!(r#"{{"ph": "X", "pid": 1, "tid": 1, "ts": 1, "dur": 1, "name": "a"{rest}}}"#)
+    };
+    for text in [
+        event(&format!(
+            r#", "args": {{"name": "{long}", "fanout-hint": "{long}"}}"#
+        )),
+        event(r#", "args": {"token": 1e300, "head_wait_us": 1e300, "task_id": -1e99}"#),
+        event(r#", "tid": null"#),
+        event(r#", "tid": 1.0"#),
+        event(r#", "pid": [1], "tid": {"x": 1}"#),
+        event(r#"}, {"ph": "M", "name": "thread_name", "ts": null, "args": {"name": "t"}"#),
+    ] {
+        let trace = read("trace.json", format!("[{text}]")).unwrap();
+        assert_eq!(trace.task_count(), 1, "{text}");
+    }
+    for name in [&b"a\\ud83d"[..], b"a\xe9", b"a\\udc00"] {
+        let before = br#"[{"ph": "X", "ts": 1, "dur": 1, "name": ""#;
+        let trace = read("trace.json", [before, name, b"\"}]"].concat()).unwrap();
+        assert_eq!(trace.functions().name(0), Some("a\u{fffd}"));
+    }
+    // One thread, whether its number is whole or has decimals.
+    let text = format!("[{}, {}]", event(r#", "tid": 3.0"#), event(r#", "tid": 3"#));
+    assert_eq!(read("trace.json", text).unwrap().session().cores.len(), 1);
+}
+
+#[test]
+fn what_is_open_has_bounds() {
+    let begin = r#"{"ph": "B", "pid": 1, "tid": 1, "ts": 1, "name": "a"}"#;
+    let text = format!("[{}]", vec![begin; 1025].join(","));
+    let trace = read("trace.json", text).unwrap();
+    assert_eq!(
+        notes(&trace),
+        [
+            (1, "slices left out: too many were open at their time"),
+            (1024, "slices that begin and never end"),
+        ]
+    );
+    let threads: Vec<String> = (0..70_000)
+        .map(|tid| format!(r#"{{"ph": "X", "pid": 1, "tid": {tid}, "ts": 1, "dur": 1}}"#))
+        .collect();
+    let trace = read("trace.json", format!("[{}]", threads.join(","))).unwrap();
+    assert_eq!(trace.task_count(), 65_536);
+    assert_eq!(
+        notes(&trace),
+        [(4464, "events of too many different threads left out")]
+    );
+}
+
+#[test]
+fn long_names_fill_several_blocks() {
+    let slices: Vec<String> = (0..40_000)
+        .map(|place| {
+            let name = "\\u0001".repeat(200);
+            format!(r#"{{"ph": "X", "ts": 1, "dur": 1, "name": "{name}{place}"}}"#)
+        })
+        .collect();
+    let trace = read("trace.json", format!("[{}]", slices.join(","))).unwrap();
+    assert_eq!(trace.functions().len(), 40_000);
+}

@@ -30,7 +30,7 @@ impl Events<'_> {
             .zip(core_of(name))
             .zip(said.task_id)
             .zip(event.args.total_cycles)
-            .filter(|_| self.shows(event) == Shows::Kernels);
+            .filter(|_| self.tracks.shows(event) == Shows::Kernels);
         let Some((((event_type, (core, core_type)), task_id), total_cycles)) = found else {
             return Ok(None);
         };

@@ -18,6 +18,10 @@ pub(super) struct Event {
     pub(super) ts: Fixed,
     pub(super) dur: Option<Fixed>,
     pub(super) id: Option<Number>,
+    /// The id is one of its process alone.
+    is_local: bool,
+    /// It is bound to flows of the second kind, which say so in its own members.
+    pub(super) is_bound: bool,
     /// A flow's end belongs to the slice it lies in, not to the next one.
     pub(super) binds_here: bool,
     pub(super) args: Arguments,
@@ -59,9 +63,9 @@ pub(super) struct Counted {
     pub(super) event: Option<u64>,
 }
 
-const EVENT: [&str; 15] = [
+const EVENT: [&str; 18] = [
     "ph", "pid", "tid", "name", "ts", "dur", "args", "cat", "id", "bp", "task_id", "func_id",
-    "thread", "token", "event",
+    "thread", "token", "event", "id2", "flow_in", "flow_out",
 ];
 const ARGUMENTS: [&str; 23] = [
     "task_id",
@@ -120,6 +124,7 @@ impl Events {
                 1 => event.pid = Number::read(reader)?,
                 2 => event.tid = Number::read(reader)?,
                 3 => event.name = json::maybe_text(reader)?.unwrap_or_default(),
+                4 if reader.null()? => {}
                 4 => event.ts = json::nanoseconds(reader, "microseconds")?,
                 5 if reader.null()? => {}
                 5 => event.dur = Some(json::nanoseconds(reader, "microseconds")?),
@@ -132,6 +137,10 @@ impl Events {
                 12 => event.counted.thread = json::maybe_uint(reader)?,
                 13 => event.counted.token = json::maybe_uint(reader)?,
                 14 => event.counted.event = json::maybe_uint(reader)?,
+                15 if reader.kind()? == Kind::Object => event.read_id(reader)?,
+                16 | 17 if reader.kind()? == Kind::Other => {
+                    event.is_bound |= !reader.null()? && reader.boolean()?;
+                }
                 _ => reader.skip()?,
             }
         }
@@ -181,7 +190,7 @@ fn narrow(value: Option<u64>) -> Option<u32> {
 
 fn maybe_time(reader: &mut Source) -> Result<Option<Fixed>, TraceError> {
     match reader.kind()? {
-        Kind::Number => json::nanoseconds(reader, "microseconds").map(Some),
+        Kind::Number => reader.fixed_if_any(3),
         _ => reader.skip().map(|()| None),
     }
 }
@@ -215,8 +224,34 @@ impl Arguments {
 }
 
 impl Event {
+    /// An id that says whether it is one of all processes.
+    fn read_id(&mut self, reader: &mut Source) -> Result<(), TraceError> {
+        let mut members = Members::default();
+        reader.begin_object()?;
+        while let Some(member) = reader.member(&["local", "global"], &mut members)? {
+            match member {
+                0 | 1 => {
+                    self.is_local = member == 0;
+                    self.id = Some(Number::read(reader)?);
+                }
+                _ => reader.skip()?,
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn track(&self) -> (Number, Number) {
-        (self.pid.clone(), self.tid.clone())
+        (self.pid, self.tid)
+    }
+
+    /// What it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let args = &self.args;
+        let hints = [&args.name, &args.fanout_hint, &args.event_hint];
+        let hints = hints.into_iter().flatten().map(String::len);
+        let columns = args.columns.len() * size_of::<(&str, u64)>();
+        let texts = self.ph.len() + self.name.len() + self.cat.len();
+        size_of::<Self>() + texts + hints.sum::<usize>() + columns
     }
 
     /// Whether a time had parts of a nanosecond.
@@ -225,10 +260,10 @@ impl Event {
     }
 
     /// What flows that belong together have in common; unlike ones have it by the rarest chance alone.
-    pub(super) fn flow(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.cat, &self.name, &self.id).hash(&mut hasher);
-        hasher.finish()
+    pub(super) fn flow(&self) -> Option<u64> {
+        let id = self.id?;
+        let process = self.is_local.then_some(self.pid);
+        Some(hash(&(&self.cat, &self.name, id, process)))
     }
 
     /// The name without what the reference writes behind it, as in `complete(3)` or `QK(t7)`.
@@ -257,11 +292,18 @@ pub(super) fn shown_task(text: &str) -> Option<u64> {
     Some(u64::from(ring) << 32 | u64::from(local))
 }
 
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A process, thread or flow id, which some writers give as text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Number {
     Uint(u64),
-    Text(String),
+    /// What tells a text, or a number that is no id, from others.
+    Other(u64),
 }
 
 impl Default for Number {
@@ -271,14 +313,20 @@ impl Default for Number {
 }
 
 impl Number {
+    /// The id that comes, 0 where something else does.
     fn read(reader: &mut Source) -> Result<Self, TraceError> {
-        let expected = "an id, a whole number or text";
         match reader.kind()? {
             Kind::Text => {
-                let text = reader.text(expected)?;
-                Ok(text.parse().map_or_else(|_| Self::Text(text), Self::Uint))
+                let text = json::maybe_text(reader)?.unwrap_or_default();
+                let number = text.parse().map(Self::Uint);
+                Ok(number.unwrap_or_else(|_| Self::Other(hash(&text))))
             }
-            _ => json::uint(reader, expected).map(Self::Uint),
+            Kind::Number => {
+                let fixed = reader.fixed_if_any(0)?.unwrap_or_default();
+                let number = json::u64_of(fixed.units).map(Self::Uint);
+                Ok(number.unwrap_or_else(|| Self::Other(hash(&fixed.units))))
+            }
+            _ => reader.skip().map(|()| Self::default()),
         }
     }
 }

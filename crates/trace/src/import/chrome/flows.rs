@@ -29,9 +29,16 @@ struct Mark {
     end: u64,
 }
 
+/// Puts the points of a time behind its slices.
+const BEHIND_SLICES: u64 = 1 << 63;
+
 impl Sorted for Mark {
     fn key(&self) -> [u64; 3] {
-        [self.track, self.at, self.place]
+        let rank = match self.point {
+            0 => self.place,
+            _ => self.place | BEHIND_SLICES,
+        };
+        [self.track, self.at, rank]
     }
 }
 
@@ -63,7 +70,7 @@ impl Sorted for Bound {
     }
 }
 
-/// Slices that are open, or points that wait for one, at a time on a track.
+/// Slices that are open, or points that wait for the next one, at a time on a track.
 const MOST_OPEN: usize = 1 << 10;
 const LEFT_OUT: &str = "flow events left out: they join no two tasks";
 
@@ -112,11 +119,11 @@ impl Flows {
         let mut left_out = 0;
         while let Some(mark) = rows.next()? {
             if track.number != mark.track {
-                track.settle(&mut bound)?;
                 left_out += track.pass_on();
                 track.number = mark.track;
             } else if track.at != mark.at {
-                track.settle(&mut bound)?;
+                track.here.clear();
+                track.is_cut = false;
             }
             track.at = mark.at;
             match mark.point {
@@ -124,7 +131,6 @@ impl Flows {
                 _ => track.meet(mark, &mut bound)?,
             }
         }
-        track.settle(&mut bound)?;
         left_out += track.pass_on();
         let mut rows = bound.finish()?;
         let mut chain = Chain::default();
@@ -145,10 +151,10 @@ struct Track {
     number: u64,
     at: u64,
     open: Vec<Mark>,
-    /// The slice that began last at this very time.
-    latest: Option<u64>,
-    /// Points at this time: should a slice begin now, it is theirs.
+    /// The slices that began at this very time.
     here: Vec<Mark>,
+    /// The first of those are no longer kept.
+    is_cut: bool,
     /// Points whose slice is the next one.
     next: Vec<Mark>,
     left_out: u64,
@@ -156,43 +162,46 @@ struct Track {
 
 impl Track {
     fn open(&mut self, slice: &Mark, bound: &mut Sorter<Bound>) -> io::Result<()> {
-        for point in self.here.drain(..).chain(self.next.drain(..)) {
+        for point in self.next.drain(..) {
             bound.push(Bound::of(&point, slice.value))?;
         }
         self.open.retain(|open| open.end >= self.at);
-        if self.open.len() == MOST_OPEN {
-            self.open.remove(0);
-        }
-        self.open.push(*slice);
-        self.latest = Some(slice.value);
-        Ok(())
-    }
-
-    fn meet(&mut self, point: Mark, bound: &mut Sorter<Bound>) -> io::Result<()> {
-        let waiting = match point.point == Point::EndNext as u64 {
-            true => &mut self.next,
-            false => &mut self.here,
-        };
-        match self.latest {
-            Some(task_id) => bound.push(Bound::of(&point, task_id))?,
-            None if waiting.len() == MOST_OPEN => self.left_out += 1,
-            None => waiting.push(point),
-        }
-        Ok(())
-    }
-
-    /// No slice began at this time: what lies here belongs to the last one to have begun that is open.
-    fn settle(&mut self, bound: &mut Sorter<Bound>) -> io::Result<()> {
-        let at = self.at;
-        let around = self.open.iter().rev().find(|open| open.end >= at);
-        for point in self.here.drain(..) {
-            match around {
-                Some(open) => bound.push(Bound::of(&point, open.value))?,
-                None => self.left_out += 1,
+        self.is_cut |= self.here.len() == MOST_OPEN;
+        for kept in [&mut self.open, &mut self.here] {
+            if kept.len() == MOST_OPEN {
+                kept.remove(0);
             }
+            kept.push(*slice);
         }
-        self.latest = None;
         Ok(())
+    }
+
+    /// A point belongs to the slice that began last before it in the file, of those that began at its time;
+    /// else to the first of them; and where none did, to the last to have begun that is open.
+    fn meet(&mut self, point: Mark, bound: &mut Sorter<Bound>) -> io::Result<()> {
+        let behind = self.here.partition_point(|slice| slice.place < point.place);
+        let of_file = behind.checked_sub(1).and_then(|place| self.here.get(place));
+        let first = self.here.first().filter(|_| !self.is_cut);
+        let slice = of_file.or(first);
+        let is_next = point.point == Point::EndNext as u64;
+        let around = || {
+            let mut open = self.open.iter().rev();
+            open.find(|open| open.end >= point.at)
+        };
+        match slice {
+            Some(slice) => bound.push(Bound::of(&point, slice.value)),
+            None if is_next && self.next.len() < MOST_OPEN => {
+                self.next.push(point);
+                Ok(())
+            }
+            None => match around().filter(|_| !is_next) {
+                Some(open) => bound.push(Bound::of(&point, open.value)),
+                None => {
+                    self.left_out += 1;
+                    Ok(())
+                }
+            },
+        }
     }
 
     /// Leaves the track; how many points met no slice.

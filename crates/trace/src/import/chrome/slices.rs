@@ -2,24 +2,48 @@
 
 use super::super::rows::Half;
 use super::event::{self, Event, Number};
-use super::{Events, MOST_FUNCTIONS, Shows, core_of, trailing_number};
+use super::{Events, Shows};
 use crate::phase::{orchestrator_record, scheduler_record, with_rounds};
 use crate::{OrchestratorPhase, SchedulerPhase};
 use lanescope_abi::{CoreType, TaskRecord};
+use std::collections::HashMap;
+
+/// Names of slices that are kept apart; slices of further ones share a function.
+const MOST_FUNCTIONS: usize = 1 << 16;
+/// Bytes of those names.
+const MOST_NAME_BYTES: usize = 32 << 20;
+
+/// The functions of slices that have nothing but a name.
+#[derive(Debug, Default)]
+pub(super) struct FunctionNames {
+    numbers: HashMap<String, u32>,
+    count: usize,
+    bytes: usize,
+    is_full: bool,
+}
+
+impl FunctionNames {
+    /// Whether there is room for another name; once there was none, there is none.
+    fn admit(&mut self, name: &str) -> bool {
+        let bytes = self.bytes + name.len();
+        self.is_full |= self.count == MOST_FUNCTIONS || bytes > MOST_NAME_BYTES;
+        if !self.is_full {
+            self.count += 1;
+            self.bytes = bytes;
+        }
+        !self.is_full
+    }
+}
 
 /// Thread numbers of the reference that are of one core.
 const LANES_OF_CORE: u64 = 10;
 
 impl Events<'_> {
-    pub(super) fn slice(&mut self, event: Event) -> Result<(), String> {
-        let shows = self.shows(&event);
-        let thread = self.thread(&event);
-        let (track, named, number) = (
-            thread.track,
-            core_of(&thread.name),
-            trailing_number(&thread.name).unwrap_or(0),
-        );
-        let named = named.or_else(|| self.core_of_lane(&event, shows));
+    pub(super) fn slice(&mut self, event: &Event) -> Result<(), String> {
+        let shows = self.tracks.shows(event);
+        let named = self.tracks.named(event);
+        let (track, number) = (self.track(event), named.number);
+        let named = named.core.or_else(|| self.core_of_lane(event, shows));
         let (start_ns, dur_ns) = (event.ts.units, event.dur.unwrap_or_default().units);
         // A task may be told so, since its times are two records; of anything else it is nonsense.
         if dur_ns < 0 && shows != Shows::Kernels {
@@ -35,11 +59,13 @@ impl Events<'_> {
             self.draft
                 .note(1, "events with parts of a nanosecond, rounded");
         }
+        let bound = "slices bound to flows by flow_in and flow_out, which are not read";
+        self.draft.note(u64::from(event.is_bound), bound);
         match (shows, named, event.args.task_id) {
             (Shows::Kernels, Some((core, core_type)), Some(task_id)) => {
                 let pushed = self.flows.slice(track, (start, end.max(start)), task_id);
                 self.draft.kept(pushed)?;
-                let func_id = self.function(&event);
+                let func_id = self.function(event);
                 self.successors(task_id, event.args.fanout_hint.as_deref())?;
                 let mut around = [0; 3];
                 for (time, ns) in around.iter_mut().zip(event.args.around(start_ns, end_ns)) {
@@ -107,7 +133,7 @@ impl Events<'_> {
                     orchestrator_record(phase, (start, end), submit, task_id),
                 )
             }
-            _ => self.other(&event, track, (start, end)),
+            _ => self.other(event, track, (start, end)),
         }
     }
 
@@ -116,9 +142,8 @@ impl Events<'_> {
         let Number::Uint(tid) = event.tid else {
             return None;
         };
-        let first = (event.pid.clone(), Number::Uint(tid - tid % LANES_OF_CORE));
-        let first = self.threads.get(&first).filter(|_| shows == Shows::Stays);
-        first.and_then(|thread| core_of(&thread.name))
+        let first = (event.pid, Number::Uint(tid - tid % LANES_OF_CORE));
+        self.tracks.core(first).filter(|_| shows == Shows::Stays)
     }
 
     fn half_of_core(&mut self, record: TaskRecord) -> Result<(), String> {
@@ -131,16 +156,16 @@ impl Events<'_> {
 
     /// A task of our own export of which no slice could be drawn: its times are arguments.
     pub(super) fn instant(&mut self, event: &Event) -> Result<(), String> {
-        let named = core_of(&self.thread(event).name);
+        let named = self.tracks.named(event).core;
         let found = named.zip(event.args.task_id);
         let Some(((core, core_type), task_id)) =
-            found.filter(|_| self.shows(event) == Shows::Kernels)
+            found.filter(|_| self.tracks.shows(event) == Shows::Kernels)
         else {
             self.leave_out();
             return Ok(());
         };
         if let Some(at) = self.time(event.ts.units) {
-            let track = self.thread(event).track;
+            let track = self.track(event);
             let pushed = self.flows.slice(track, (at, at), task_id);
             self.draft.kept(pushed)?;
         }
@@ -168,21 +193,12 @@ impl Events<'_> {
     /// A slice of a program that is not known: its thread is a core, its name a function.
     fn other(&mut self, event: &Event, track: u64, (start, end): (u64, u64)) -> Result<(), String> {
         let func_id = self.function(event);
-        let next = self.draft.cores.len();
-        let thread = self.thread(event);
-        let core = match thread.core {
-            Some(core) => core,
-            None => {
-                let core = u16::try_from(next);
-                let core = core.map_err(|_| "more than 65536 threads with slices".to_owned())?;
-                *thread.core.insert(core)
-            }
-        };
+        let core = self.unnamed(event);
         let task_id = self.next_task;
         self.next_task += 1;
         let pushed = self.flows.slice(track, (start, end), task_id);
         self.draft.kept(pushed)?;
-        self.draft.task(TaskRecord {
+        self.draft.unnamed_task(TaskRecord {
             task_id,
             func_id,
             core,
@@ -193,29 +209,40 @@ impl Events<'_> {
         })
     }
 
+    /// The number of a thread among those that are no core, in the order of their first slices.
+    fn unnamed(&mut self, event: &Event) -> u16 {
+        let next = self.next_unnamed;
+        let Some(thread) = self.tracks.thread(event) else {
+            return 0;
+        };
+        let number = *thread.unnamed.get_or_insert(next);
+        if number == next {
+            self.next_unnamed = next.saturating_add(1);
+        }
+        number
+    }
+
     /// The number of a slice's function, as its arguments say or its name is new.
     fn function(&mut self, event: &Event) -> u32 {
         let (name, _) = event.split_name();
+        let functions = &mut self.draft.functions;
         if let Some(func_id) = event.args.function() {
-            let functions = &mut self.draft.functions;
-            if functions.len() < MOST_FUNCTIONS && !functions.contains_key(&func_id) {
+            if !functions.contains_key(&func_id) && self.names.admit(name) {
                 functions.insert(func_id, name.to_owned());
             }
             return func_id;
         }
-        if let Some(&func_id) = self.names.get(name) {
+        if let Some(&func_id) = self.names.numbers.get(name) {
             return func_id;
         }
-        let func_id = u32::try_from(self.names.len()).expect("bounded");
-        if self.names.len() >= MOST_FUNCTIONS {
-            self.draft.note(
-                1,
-                "slices of too many different names, taken for one function",
-            );
-            return func_id;
+        let func_id = u32::try_from(self.names.numbers.len()).expect("bounded");
+        if self.names.admit(name) {
+            self.names.numbers.insert(name.to_owned(), func_id);
+            functions.insert(func_id, name.to_owned());
+        } else {
+            let text = "slices of too many different names, taken for one function";
+            self.draft.note(1, text);
         }
-        self.names.insert(name.to_owned(), func_id);
-        self.draft.functions.insert(func_id, name.to_owned());
         func_id
     }
 
