@@ -219,6 +219,13 @@ impl<R: Read> Reader<R> {
         Ok(value)
     }
 
+    /// Passes over the number that comes.
+    pub(super) fn pass_number(&mut self) -> Result<(), TraceError> {
+        let token = self.number_token("a number")?;
+        self.at += token.bytes;
+        Ok(())
+    }
+
     /// The double next to the token's text without its sign.
     #[cold]
     fn uncommon(&self, token: &Token, what: &str) -> Result<f64, TraceError> {

@@ -6,6 +6,8 @@ use std::io::Read;
 
 /// Deeper nesting is refused; other readers of the same files refuse it too.
 const DEEPEST: usize = 1000;
+/// As in `\u00e4`.
+const LONGEST_ESCAPE: usize = 6;
 
 impl<R: Read> Reader<R> {
     /// Passes over the value that comes, however long it is.
@@ -22,17 +24,14 @@ impl<R: Read> Reader<R> {
                     self.at += 1;
                     if !self.closes(b'}')? {
                         self.pass_name()?;
-                        open.push(b'}');
+                        self.nest(&mut open, b'}')?;
                         continue;
                     }
                 }
                 Some(b'[') => {
                     self.at += 1;
                     if !self.closes(b']')? {
-                        open.push(b']');
-                        if open.len() > DEEPEST {
-                            return Err(self.error(format!("nesting deeper than {DEEPEST} levels")));
-                        }
+                        self.nest(&mut open, b']')?;
                         continue;
                     }
                 }
@@ -61,6 +60,14 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    fn nest(&self, open: &mut Vec<u8>, bracket: u8) -> Result<(), TraceError> {
+        if open.len() == DEEPEST {
+            return Err(self.error(format!("nesting deeper than {DEEPEST} levels")));
+        }
+        open.push(bracket);
+        Ok(())
+    }
+
     /// Takes the closing bracket if it comes.
     fn closes(&mut self, bracket: u8) -> Result<bool, TraceError> {
         let closes = self.peek()? == Some(bracket);
@@ -76,18 +83,21 @@ impl<R: Read> Reader<R> {
         self.expect(b':', "`:`")
     }
 
-    /// The number is not used, so only its bytes are looked at.
-    fn pass_number(&mut self) -> Result<(), TraceError> {
-        let is_part =
-            |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
-        let count = self.ahead().iter().take_while(|byte| is_part(byte)).count();
-        if count >= super::LONGEST_BYTES {
-            return Err(self.error(format!(
-                "a number of more than {} digits",
-                super::LONGEST_BYTES
-            )));
+    fn pass_escape(&mut self) -> Result<(), TraceError> {
+        // What is behind the backslash may be in the next piece.
+        if self.end - self.at < LONGEST_ESCAPE {
+            self.fill()?;
         }
-        self.at += count;
+        self.at += match &self.ahead()[1..] {
+            [] => return Err(self.unexpected("the string's end")),
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'u', a, b, c, d, ..]
+                if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+            {
+                LONGEST_ESCAPE
+            }
+            _ => return Err(self.error("an escape that JSON does not have")),
+        };
         Ok(())
     }
 
@@ -111,16 +121,7 @@ impl<R: Read> Reader<R> {
                     self.at += 1;
                     return Ok(());
                 }
-                b'\\' => {
-                    // The byte behind it may be a quote; it may also be in the next piece.
-                    if self.end - self.at < 2 {
-                        self.fill()?;
-                    }
-                    if self.end - self.at < 2 {
-                        return Err(self.unexpected("the string's end"));
-                    }
-                    self.at += 2;
-                }
+                b'\\' => self.pass_escape()?,
                 _ => return Err(self.unexpected("a string without control characters")),
             }
         }

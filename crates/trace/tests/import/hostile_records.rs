@@ -140,3 +140,56 @@ fn threads_that_no_chip_has_are_refused() {
     let threads = trace.session().cores.iter().map(|core| core.thread);
     assert_eq!(threads.collect::<Vec<_>>(), [Some(255), None, None]);
 }
+
+#[test]
+fn what_is_passed_over_is_json_too() {
+    let inside = |value: &str| format!("{{\"version\":1,\"tasks\":[],\"x\":{value}}}");
+    for value in [
+        "01",
+        "1.",
+        "1e",
+        "-",
+        "-01",
+        "1.2.3-e",
+        "+1",
+        ".5",
+        "tru",
+        "nullx",
+        "[1,]",
+        "{\"a\":1,}",
+        "{1:2}",
+        "\"\\q\"",
+        "\"\\u12\"",
+        "\"\\u12x4\"",
+        "\"a\tb\"",
+        "\"\\",
+    ] {
+        refused(inside(value).as_bytes());
+    }
+    let escapes = format!("\"{}\"", "\\u00e4\\n\\\\\\\"".repeat(60_000));
+    for value in ["-0.5e+10", "[1e5, 0, -0]", escapes.as_str()] {
+        assert!(read(inside(value).as_bytes()).is_ok(), "{value:.40}");
+    }
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let nested = |depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));
+        assert!(read(inside(&nested(1000)).as_bytes()).is_ok());
+        let message = refused(inside(&nested(1001)).as_bytes());
+        assert!(message.contains("nesting deeper than 1000"), "{message}");
+    }
+}
+
+#[test]
+fn successors_may_come_before_their_task() {
+    let row = ROW
+        .replace("\"task_id\":7,", "")
+        .replace("[8]", "[8,9],\"task_id\":7");
+    let edges: Vec<_> = read(&document(&row)).unwrap().edges().iter().collect();
+    assert_eq!(edges, [(7, 8), (7, 9)]);
+    let many = vec!["8"; (1 << 20) + 1].join(",");
+    assert!(read(&document(&ROW.replace("[8]", &format!("[{many}]")))).is_ok());
+    let message = refused(&document(&row.replace("[8,9]", &format!("[{many}]"))));
+    assert!(
+        message.contains("before their task's `task_id`"),
+        "{message}"
+    );
+}

@@ -7,7 +7,7 @@ use crate::phase::{orchestrator_record, scheduler_record};
 use crate::{Orchestrator, OrchestratorPhase, SchedulerPhase, TraceError};
 use lanescope_abi::{CoreType, TaskRecord};
 
-/// Reads rows; keeps one row's successors, and counts what is told of all rows in the end.
+/// Reads rows; keeps one row's successors until its id has come, and counts what is told of all rows in the end.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     successors: Vec<u64>,
@@ -18,6 +18,8 @@ pub(super) struct Rows {
 
 /// Differences that wrapped below the base are printed as some 10^17 µs; nothing real is above this.
 const LAST_REAL_NS: i128 = 9_000_000_000_000_000;
+/// Successors of a task before its id.
+const MOST_WAITING: usize = 1 << 20;
 const A_TIME: &str = "microseconds since the file's base";
 const A_COUNT: &str = "an integer of 64 bits";
 const A_TASK_ID: &str = "a task id, an integer of 64 bits";
@@ -98,7 +100,7 @@ impl Rows {
         let (mut id, mut func_id, mut core, mut core_type) = (None, None, None, None);
         let (mut start, mut end) = (None, None);
         let (mut dispatch, mut finish) = (Fixed::ZERO, Fixed::ZERO);
-        let mut fanout_count: Option<i128> = None;
+        let (mut fanout_count, mut listed): (Option<i128>, i128) = (None, 0);
         self.successors.clear();
         let mut members = Members::default();
         reader.begin_object()?;
@@ -113,8 +115,15 @@ impl Rows {
                 6 => dispatch = reader.fixed(3, A_TIME)?,
                 7 => finish = reader.fixed(3, A_TIME)?,
                 8 => json::each(reader, "an array of task ids", |reader| {
-                    self.successors.push(task_id(reader)?);
-                    Ok(())
+                    let successor = task_id(reader)?;
+                    listed += 1;
+                    match id {
+                        Some(id) => {
+                            let taken = draft.edge(id, successor);
+                            taken.map_err(|text| reader.error(text))
+                        }
+                        None => self.wait(reader, successor),
+                    }
                 })?,
                 9 => fanout_count = Some(reader.integer(A_COUNT)?),
                 _ => reader.skip()?,
@@ -145,9 +154,18 @@ impl Rows {
         for &successor in &self.successors {
             taken = taken.and_then(|()| draft.edge(task_id, successor));
         }
-        let listed = i128::try_from(self.successors.len()).ok();
-        self.short_fanouts += u64::from(fanout_count.is_some() && fanout_count != listed);
+        self.short_fanouts += u64::from(fanout_count.is_some_and(|count| count != listed));
         taken.map_err(|text| reader.error(text))
+    }
+
+    /// Keeps a successor of a task whose id comes behind them.
+    fn wait(&mut self, reader: &Source, successor: u64) -> Step {
+        if self.successors.len() == MOST_WAITING {
+            let text = format!("more than {MOST_WAITING} successors before their task's `task_id`");
+            return Err(reader.error(text));
+        }
+        self.successors.push(successor);
+        Ok(())
     }
 
     pub(super) fn scheduler(
