@@ -24,6 +24,7 @@ use checked::Checked;
 use lanescope_capture::{
     BlockKind, Capture, CaptureFile, CaptureRun, Edge, FindingKind, Outcome, SessionInfo, Verdict,
 };
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -39,6 +40,14 @@ pub fn read(path: &Path) -> Result<Vec<Trace>, TraceError> {
         source,
     };
     read_file(CaptureFile::open(path).map_err(failed)?)
+}
+
+/// A capture in an open file, which errors call `path`.
+pub(crate) fn open(file: File, path: &Path) -> Result<CaptureFile, TraceError> {
+    CaptureFile::of(file, path).map_err(|source| TraceError::Capture {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Reads every run of an open capture file.

@@ -72,6 +72,19 @@ pub enum TraceError {
         /// The file.
         path: PathBuf,
     },
+    /// A file to import is a capture.
+    #[error("{}: a capture already, nothing is to be imported", path.display())]
+    IsCapture {
+        /// The file, or the folder it lies in.
+        path: PathBuf,
+    },
+    /// The capture that an import makes could not be written.
+    #[error("cannot write the capture of an import")]
+    Output {
+        /// What went wrong.
+        #[source]
+        source: CaptureError,
+    },
     /// Two of the files given for one run say when its tasks ran.
     #[error("{}: {second:?} beside {first:?}, only one file of a run can say when its tasks ran", path.display())]
     TwoTimelines {

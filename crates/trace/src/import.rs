@@ -23,6 +23,8 @@ mod deps;
 mod draft;
 mod edges;
 mod finish;
+mod format;
+pub(crate) mod input;
 mod json;
 mod l2_records;
 mod name_map;
@@ -33,135 +35,97 @@ mod tensor_dump;
 mod tensors;
 
 use crate::{Trace, TraceError, capture, scratch};
+pub use format::Format;
 pub use l2_records::FILE_NAME as RECORDS_FILE_NAME;
 
 use draft::Draft;
 use edges::WriteError;
-use lanescope_capture::CaptureFile;
-use std::fs::File;
+use input::Input;
+use lanescope_capture::CAPTURE_FILE_NAME;
+use lanescope_capture::format::FILE_MAGIC;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A file format that can be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Format {
-    /// `l2_perf_records.json`, versions 1 and 2.
-    L2Records,
-    /// `chip_swimlane_records.json`.
-    ChipSwimlane,
-    /// Chrome trace JSON.
-    Chrome,
-    /// `deps.json`.
-    Deps,
-    /// `name_map_<label>.json`.
-    NameMap,
-    /// `pmu.csv`.
-    PmuCsv,
-    /// `tensor_dump.json`.
-    TensorDump,
-}
-
-/// Bytes from the start of a file that tell its format.
-const TELLING_BYTES: u64 = 64 << 10;
-
-/// How what gzip packed begins.
-const GZIP: &[u8] = &[0x1F, 0x8B];
-
-impl Format {
-    /// The format of a file by its content; `None` when it is none of these.
-    ///
-    /// Any JSON object that is no other is taken for [`Format::L2Records`], whose reader says what it misses.
-    ///
-    /// # Errors
-    ///
-    /// [`TraceError::Read`].
-    pub fn of(path: &Path) -> Result<Option<Self>, TraceError> {
-        let start = start_of(path)?;
-        if start.starts_with(GZIP) {
-            let path = path.to_owned();
-            return Err(TraceError::Packed { path });
-        }
-        let text = String::from_utf8_lossy(&start);
-        let text = text.trim_start_matches('\u{feff}').trim_start();
-        if text.starts_with(pmu_csv::FIRST_COLUMNS) {
-            return Ok(Some(Self::PmuCsv));
-        }
-        if text.starts_with('[') {
-            return Ok(Some(Self::Chrome));
-        }
-        if !text.starts_with('{') {
-            return Ok(None);
-        }
-        let telling = [
-            ("\"traceEvents\"", Self::Chrome),
-            ("\"otherData\"", Self::Chrome),
-            ("\"aicore_tasks\"", Self::ChipSwimlane),
-            ("\"chip_swimlane_level\"", Self::ChipSwimlane),
-            ("\"l2_swimlane_level\"", Self::ChipSwimlane),
-            ("\"bin_format\"", Self::TensorDump),
-            ("\"callable_id_to_name\"", Self::NameMap),
-            ("\"orchestrator_name\"", Self::NameMap),
-            ("\"kernel_ids\"", Self::Deps),
-            ("\"edges\"", Self::Deps),
-        ];
-        let found = telling.iter().find(|(key, _)| text.contains(key));
-        Ok(Some(found.map_or(Self::L2Records, |&(_, format)| format)))
-    }
-
-    /// Whether it says when tasks ran, or what they counted: more than a companion of another file.
-    #[must_use]
-    pub const fn is_run(self) -> bool {
-        !matches!(self, Self::Deps | Self::NameMap)
-    }
-}
-
-fn start_of(path: &Path) -> Result<Vec<u8>, TraceError> {
-    let failed = |source| TraceError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(TELLING_BYTES)
-        .read_to_end(&mut start)
-        .map_err(failed)?;
-    Ok(start)
-}
-
-/// The files of one run that lie in a folder as the reference runtime names them, its records first.
+/// The files of one run that lie in a folder as the reference runtime names them, its records first; where there
+/// are none, the Chrome traces in it.
 #[must_use]
 pub fn in_folder(folder: &Path) -> Vec<PathBuf> {
-    let mut names = vec![PathBuf::from(l2_records::FILE_NAME)];
-    names.extend(chip_swimlane::FILE_NAMES.map(PathBuf::from));
-    let records = names.iter().find(|name| folder.join(name).is_file());
-    let mut found: Vec<PathBuf> = records.cloned().into_iter().collect();
+    let mut found = vec![PathBuf::from(l2_records::FILE_NAME)];
+    found.extend(chip_swimlane::FILE_NAMES.map(PathBuf::from));
     found.push(pmu_csv::FILE_NAME.into());
     let dumps = [
         tensor_dump::FILE_NAME.into(),
         Path::new(tensor_dump::FOLDER_NAME).join(tensor_dump::FILE_NAME),
     ];
     found.extend(dumps.into_iter().find(|name| folder.join(name).is_file()));
-    found.push(deps::FILE_NAME.into());
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut maps: Vec<PathBuf> = entries.map(|entry| entry.file_name().into()).collect();
-    maps.retain(|name: &PathBuf| {
+    let is_there = |name: &PathBuf| folder.join(name).is_file();
+    found.retain(is_there);
+    let names = names_of_json(folder);
+    if found.is_empty() {
+        found = chrome_traces(folder, &names);
+    }
+    if !found.is_empty() {
+        found.push(deps::FILE_NAME.into());
+    }
+    let maps = names.into_iter().filter(|name| {
         let name = name.to_string_lossy();
-        name.starts_with("name_map") && name.ends_with(".json")
+        name.starts_with("name_map")
     });
-    maps.sort();
     found.extend(maps);
-    let files = found.into_iter().map(|name| folder.join(name));
-    files.filter(|file| file.is_file()).collect()
+    found.retain(is_there);
+    found.into_iter().map(|name| folder.join(name)).collect()
 }
 
-/// The file and those beside it that belong to it: to rows of ticks their graph.
-pub(crate) fn with_companions(path: &Path, format: Format) -> Vec<PathBuf> {
-    let mut files = vec![path.to_owned()];
-    let deps = path.with_file_name(deps::FILE_NAME);
-    if format == Format::ChipSwimlane && deps.is_file() {
-        files.push(deps);
+fn names_of_json(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<PathBuf> = entries.map(|entry| entry.file_name().into()).collect();
+    names.retain(|name| name.to_string_lossy().ends_with(".json") && folder.join(name).is_file());
+    names.sort();
+    names
+}
+
+/// The reference's own trace, else any other.
+fn chrome_traces(folder: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
+    let mut names = names.to_vec();
+    names.retain(|name| matches!(Format::of(&folder.join(name)), Ok(Some(Format::Chrome))));
+    let own = Path::new(chrome::MERGED_FILE_NAME);
+    match names.iter().any(|name| name == own) {
+        true => vec![own.to_owned()],
+        false => names,
     }
-    files
+}
+
+/// What a path stands for: a file for itself, a folder for the files of a run in it.
+///
+/// # Errors
+///
+/// [`TraceError::NothingToRead`] for a folder without any, and [`TraceError::IsCapture`] where it has a capture.
+pub fn files_of(path: &Path) -> Result<Vec<PathBuf>, TraceError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let files = in_folder(path);
+    if !files.is_empty() {
+        return Ok(files);
+    }
+    let path = path.to_owned();
+    match path.join(CAPTURE_FILE_NAME).exists() {
+        true => Err(TraceError::IsCapture { path }),
+        false => Err(TraceError::NothingToRead { path }),
+    }
+}
+
+/// The file that a manifest of tensors says their bytes are in; nothing for any other file.
+///
+/// # Errors
+///
+/// As in the module's text.
+pub fn payload_of(path: &Path) -> Result<Option<PathBuf>, TraceError> {
+    let input = Input::of(path)?;
+    match Format::of_input(&input)? {
+        Some(Format::TensorDump) => tensor_dump::payload_of(&input).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Reads files of one run and writes it as a capture; scratch files lie in `scratch`.
@@ -170,13 +134,22 @@ pub(crate) fn with_companions(path: &Path, format: Format) -> Vec<PathBuf> {
 ///
 /// As in the module's text.
 pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Result<(), TraceError> {
+    let inputs: Result<Vec<Input>, _> = files.iter().map(|path| Input::of(path)).collect();
+    write_inputs(inputs?, scratch, out)
+}
+
+fn write_inputs(inputs: Vec<Input>, scratch: &Path, out: impl Write) -> Result<(), TraceError> {
     let mut draft = Draft::new(scratch);
-    let mut formats: Vec<(Format, &PathBuf)> = Vec::new();
-    for path in files {
-        let format = Format::of(path)?;
-        let format = format.ok_or_else(|| TraceError::UnknownFormat { path: path.clone() })?;
-        formats.push((format, path));
+    let first = inputs.first().map(|input| input.path().to_owned());
+    let first = first.unwrap_or_default();
+    let mut formats: Vec<(Format, Input)> = Vec::new();
+    for input in inputs {
+        match Format::of_input(&input)? {
+            Some(format) => formats.push((format, input)),
+            None => return Err(unknown(&input)),
+        }
     }
+    add_companion(&mut formats)?;
     // Times first: who comes later asks for the chip.
     formats.sort_by_key(|&(format, _)| format);
     if let [.., (first, _), (second, path)] = formats
@@ -184,7 +157,7 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
         .filter(|(format, _)| *format <= Format::Chrome)
         .collect::<Vec<_>>()[..]
     {
-        let (path, first, second) = ((*path).clone(), *first, *second);
+        let (path, first, second) = (path.path().to_owned(), *first, *second);
         return Err(TraceError::TwoTimelines {
             path,
             first,
@@ -196,22 +169,21 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
         let is_single = matches!(pair[0].0, Format::PmuCsv | Format::TensorDump);
         is_single && pair[0].0 == pair[1].0
     }) {
-        let (format, path) = (pair[1].0, pair[1].1.clone());
+        let (format, path) = (pair[1].0, pair[1].1.path().to_owned());
         return Err(TraceError::Second { path, format });
     }
     if !formats.iter().any(|(format, _)| format.is_run()) {
-        let path = files.first().cloned().unwrap_or_default();
-        return Err(TraceError::OnlyCompanions { path });
+        return Err(TraceError::OnlyCompanions { path: first });
     }
-    for (format, path) in formats {
+    for (format, input) in &formats {
         let read = match format {
-            Format::L2Records => l2_records::read(path, &mut draft),
-            Format::ChipSwimlane => chip_swimlane::read(path, &mut draft),
-            Format::Chrome => chrome::read(path, scratch, &mut draft),
-            Format::Deps => deps::read(path, &mut draft),
-            Format::NameMap => name_map::read(path, &mut draft),
-            Format::PmuCsv => pmu_csv::read(path, &mut draft),
-            Format::TensorDump => tensor_dump::read(path, &mut draft),
+            Format::L2Records => l2_records::read(input, &mut draft),
+            Format::ChipSwimlane => chip_swimlane::read(input, &mut draft),
+            Format::Chrome => chrome::read(input, scratch, &mut draft),
+            Format::Deps => deps::read(input, &mut draft),
+            Format::NameMap => name_map::read(input, &mut draft),
+            Format::PmuCsv => pmu_csv::read(input, &mut draft),
+            Format::TensorDump => tensor_dump::read(input, &mut draft),
         };
         if let Some(source) = draft.failed.take() {
             return Err(scratch_failed(scratch, source));
@@ -220,12 +192,32 @@ pub fn write_capture(files: &[PathBuf], scratch: &Path, out: impl Write) -> Resu
     }
     finish::write(draft, scratch, out).map_err(|error| match error {
         WriteError::Scratch(source) => scratch_failed(scratch, source),
-        WriteError::Capture(source) => TraceError::Capture {
-            path: files.first().cloned().unwrap_or_default(),
-            source,
-        },
+        WriteError::Capture(source) => TraceError::Output { source },
         WriteError::TooMany(what, count, limit) => TraceError::TooMany { what, count, limit },
     })
+}
+
+fn unknown(input: &Input) -> TraceError {
+    let path = input.path().to_owned();
+    let mut magic = [0; size_of_val(&FILE_MAGIC)];
+    let read = input.open().map(|mut file| file.read_exact(&mut magic));
+    match read.is_ok() && u64::from_le_bytes(magic) == FILE_MAGIC {
+        true => TraceError::IsCapture { path },
+        false => TraceError::UnknownFormat { path },
+    }
+}
+
+/// Adds the graph that lies beside rows of ticks, unless one is given.
+fn add_companion(formats: &mut Vec<(Format, Input)>) -> Result<(), TraceError> {
+    let of = |wanted| formats.iter().find(|&&(format, _)| format == wanted);
+    let Some((_, rows)) = of(Format::ChipSwimlane).filter(|_| of(Format::Deps).is_none()) else {
+        return Ok(());
+    };
+    let path = rows.path().with_file_name(deps::FILE_NAME);
+    if path.is_file() {
+        formats.push((Format::Deps, Input::of(&path)?));
+    }
+    Ok(())
 }
 
 fn scratch_failed(folder: &Path, source: std::io::Error) -> TraceError {
@@ -241,19 +233,21 @@ fn scratch_failed(folder: &Path, source: std::io::Error) -> TraceError {
 ///
 /// As in the module's text.
 pub fn read(files: &[PathBuf]) -> Result<Trace, TraceError> {
+    let inputs: Result<Vec<Input>, _> = files.iter().map(|path| Input::of(path)).collect();
+    read_inputs(inputs?)
+}
+
+pub(crate) fn read_inputs(inputs: Vec<Input>) -> Result<Trace, TraceError> {
     let folder = std::env::temp_dir();
     let failed = |source| scratch_failed(&folder, source);
     let file = scratch::unnamed(&folder).map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    write_capture(files, &folder, &mut out)?;
+    let path = inputs.first().map(|input| input.path().to_owned());
+    let path = path.unwrap_or_default();
+    write_inputs(inputs, &folder, &mut out)?;
     let file = out
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
-    let path = files.first().cloned().unwrap_or_default();
-    let opened = CaptureFile::of(file, &path).map_err(|source| TraceError::Capture {
-        path: path.clone(),
-        source,
-    })?;
-    let mut runs = capture::read_file(opened)?;
+    let mut runs = capture::read_file(capture::open(file, &path)?)?;
     Ok(runs.pop().expect("a capture that was read has a run"))
 }

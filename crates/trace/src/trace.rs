@@ -1,5 +1,6 @@
 //! A decoded run on one clock.
 
+use crate::import::input::Input;
 use crate::payload::Payloads;
 use crate::phase::PhaseLoss;
 use crate::rows::{Mapped, RowsOf};
@@ -90,17 +91,13 @@ impl Trace {
             if capture.exists() {
                 return Self::open(capture);
             }
-            let files = import::in_folder(path);
-            if files.is_empty() {
-                let path = path.to_owned();
-                return Err(TraceError::NothingToRead { path });
-            }
-            return import::read(&files);
+            return import::read(&import::files_of(path)?);
         }
-        if let Some(format) = import::Format::of(path)? {
-            return import::read(&import::with_companions(path, format));
+        let input = Input::of(path)?;
+        if import::Format::of_input(&input)?.is_some() {
+            return import::read_inputs(vec![input]);
         }
-        let mut runs = capture::read(path)?;
+        let mut runs = capture::read_file(capture::open(input.open()?, path)?)?;
         Ok(runs.pop().expect("a capture that was read has a run"))
     }
 

@@ -57,6 +57,10 @@ fn memory_follows_the_length_of_the_text() {
     assert_bounded("cores", &listed("core_to_thread", "0", many));
     assert_bounded("threads", &listed("core_to_thread", "4294967295", many));
     assert_bounded("phases", &listed("aicpu_scheduler_phases", "[]", many));
+    let begun: Vec<String> = (0..many)
+        .map(|tid| format!("{{\"ph\":\"B\",\"tid\":{tid},\"ts\":1}}"))
+        .collect();
+    assert_bounded("slices that begin", &format!("[{}]", begun.join(",")));
     assert_bounded("unknown keys", &listed("unknown", "[[],{}]", many));
     assert_bounded("a long key", &listed(&"k".repeat(many), "0", 1));
     assert_bounded("nesting", &listed("unknown", &"[".repeat(1_000_000), 1));

@@ -7,7 +7,8 @@ use lanescope_capture::{CoreCounts, Counts};
 use lanescope_export::chrome;
 use lanescope_trace::synth::Synth;
 use lanescope_trace::{
-    Chip, CoreType, EdgeTable, Kind, PmuRow, SchedulerPhase, Session, Task, Trace, TraceParts, Verdict,
+    Chip, CoreType, EdgeTable, Kind, PmuRow, SchedulerPhase, Session, Task, Trace, TraceParts,
+    Verdict,
 };
 use serde_json::Value;
 use std::collections::HashMap;
@@ -113,20 +114,11 @@ fn what_is_odd_is_told() {
     assert_eq!(document["otherData"]["verdict"], Value::Null);
 }
 
-/// Files of this program so far.
-static PLACES: AtomicU32 = AtomicU32::new(0);
-
 /// What an import of the export gives.
 fn again(trace: &Trace) -> Trace {
-    let number = PLACES.fetch_add(1, Ordering::Relaxed);
-    let name = format!("lanescope-chrome-{}-{number}.json", std::process::id());
-    let path = std::env::temp_dir().join(name);
     let mut out = Vec::new();
     chrome::write(trace, &mut out).unwrap();
-    std::fs::write(&path, out).unwrap();
-    let again = Trace::open(&path).unwrap();
-    std::fs::remove_file(path).unwrap();
-    again
+    imported(std::str::from_utf8(&out).unwrap())
 }
 
 fn tasks_of(trace: &Trace) -> Vec<Task> {
@@ -402,6 +394,7 @@ fn what_the_verdict_knows_to_be_lost_is_marked_and_summed() {
     let lost = &document["otherData"]["lost"];
     let expected = serde_json::json!({"task": 5, "pmu": 3, "tensor": 4, "phase": 6});
     assert_eq!(*lost, expected);
+}
 
 /// What a text of a trace is imported as.
 fn imported(text: &str) -> Trace {
@@ -460,14 +453,7 @@ fn a_task_of_many_successors_keeps_them() {
         edges: EdgeTable::named(pairs).unwrap(),
         ..TraceParts::default()
     });
-    let mut out = Vec::new();
-    chrome::write(&trace, &mut out).unwrap();
-    let again = imported(std::str::from_utf8(&out).unwrap());
-    let edges = |trace: &Trace| -> Vec<_> {
-        let mut edges: Vec<_> = trace.edges().iter().collect();
-        edges.sort_unstable();
-        edges
-    };
+    let again = again(&trace);
     assert_eq!(edges(&again), edges(&trace));
     assert_eq!(again.notes(), []);
 }

@@ -5,14 +5,15 @@
 
 use super::cores;
 use super::draft::{Draft, Unit};
+use super::input::Input;
 use super::json::{self, Seen, Source, Step, given};
-use super::rows::Half;
+use super::rows::{Half, Phase};
 use crate::json::Members;
 use crate::phase::{orchestrator_record, scheduler_record};
+use crate::sorter::Sorter;
 use crate::{OrchestratorPhase, SchedulerPhase, TraceError};
-use lanescope_abi::{Chip, CoreType, TaskRecord};
+use lanescope_abi::{Chip, CoreType, PhaseRecord, TaskRecord};
 use std::ops::RangeInclusive;
-use std::path::Path;
 
 /// The names such a file has.
 pub(super) const FILE_NAMES: [&str; 2] = ["chip_swimlane_records.json", "l2_swimlane_records.json"];
@@ -34,8 +35,8 @@ const KEYS: [&str; 9] = [
 const A_COUNT: &str = "an integer of 64 bits";
 const ROWS_OF_SCHEDULER: &str = "an array of rows [core, dispatch number, dispatch, finish, …]";
 
-pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut reader = json::open(path)?;
+pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
+    let mut reader = json::open(input)?;
     let mut seen = Seen::default();
     let mut members = Members::default();
     let expected = "an object with the keys `metadata` and `aicore_tasks`";
@@ -63,8 +64,9 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
             5 => {
                 let expected = "an array of arrays of scheduler phases";
                 json::by_thread(reader, expected, |reader, thread| {
-                    let row = SchedulerRow::read(reader)?;
-                    scheduler(draft, thread, &row).map_err(|text| reader.error(text))
+                    let record = scheduler(draft, &SchedulerRow::read(reader)?);
+                    let taken = draft.phase(thread, record);
+                    taken.map_err(|text| reader.error(text))
                 })?;
             }
             6 => scheduler_records(reader, draft)?,
@@ -167,9 +169,8 @@ fn of_core(draft: &mut Draft, row: &Numbers<7>) -> Result<(), String> {
     let received = rest.first().and_then(|&wait| start.checked_sub(wait));
     let run = rest.get(1).copied().unwrap_or(0);
     let core = core_of(core)?;
-    draft.half(Half {
+    draft.half_of_core(Half {
         join: [run, u64::from(core), number],
-        side: Half::OF_CORE,
         record: TaskRecord {
             task_id,
             core,
@@ -191,9 +192,8 @@ fn of_scheduler(draft: &mut Draft, row: &Numbers<5>) -> Result<(), String> {
     };
     let run = rest.first().copied().unwrap_or(0);
     let core = core_of(core)?;
-    draft.half(Half {
+    draft.half_of_scheduler(Half {
         join: [run, u64::from(core), number],
-        side: Half::OF_SCHEDULER,
         record: TaskRecord {
             core,
             core_type: UNTOLD,
@@ -204,21 +204,13 @@ fn of_scheduler(draft: &mut Draft, row: &Numbers<5>) -> Result<(), String> {
     })
 }
 
-fn scheduler(draft: &mut Draft, thread: u32, row: &SchedulerRow) -> Result<(), String> {
+fn scheduler(draft: &mut Draft, row: &SchedulerRow) -> PhaseRecord {
     let phase = row.phase.as_ref().copied().unwrap_or_else(|name| {
-        // Of a hostile file only so many names are told.
-        let name: String = name.chars().take(40).collect();
-        draft.note(
-            1,
-            &format!("scheduler phases of an unknown name, as `{name}`"),
-        );
+        draft.note_name("scheduler phases", name);
         u32::MAX
     });
     let (round, tasks) = (row.loop_iter, row.tasks_processed);
-    draft.phase(
-        thread,
-        scheduler_record(phase, row.times, round, tasks, row.pops),
-    )
+    scheduler_record(phase, row.times, round, tasks, row.pops)
 }
 
 fn scheduler_tasks(reader: &mut Source, draft: &mut Draft) -> Step {
@@ -254,30 +246,28 @@ fn scheduler_records(reader: &mut Source, draft: &mut Draft) -> Step {
 /// The phases of one thread. Those that come before its number wait for it.
 fn stream(reader: &mut Source, draft: &mut Draft) -> Step {
     let mut thread = None;
-    let mut waiting = Vec::new();
+    let mut waiting = Sorter::new(&draft.folder);
     let mut members = Members::default();
     reader.begin_object()?;
     while let Some(member) = reader.member(&["scheduler_id", "records"], &mut members)? {
         match member {
             0 => thread = Some(reader.integer_of("the number of an AICPU thread")?),
             1 => json::each(reader, "an array of scheduler phases", |reader| {
-                let row = SchedulerRow::read(reader)?;
-                match thread {
-                    Some(thread) => {
-                        scheduler(draft, thread, &row).map_err(|text| reader.error(text))
-                    }
+                let record = scheduler(draft, &SchedulerRow::read(reader)?);
+                let taken = match thread {
+                    Some(thread) => draft.phase(thread, record),
                     None => {
-                        waiting.push(row);
-                        Ok(())
+                        let pushed = waiting.push(Phase(record));
+                        draft.kept(pushed)
                     }
-                }
+                };
+                taken.map_err(|text| reader.error(text))
             })?,
             _ => reader.skip()?,
         }
     }
     let thread = given(reader, thread, "scheduler_id")?;
-    let mut rows = waiting.iter();
-    let taken = rows.try_for_each(|row| scheduler(draft, thread, row));
+    let taken = draft.waiting_phases(thread, waiting);
     taken.map_err(|text| reader.error(text))
 }
 

@@ -19,6 +19,7 @@ mod slices;
 mod tracks;
 
 use super::draft::{BASE_NS, Draft, Unit};
+use super::input::Input;
 use super::json::{self, Source, Step};
 use crate::TraceError;
 use crate::json::{Kind, Members};
@@ -27,6 +28,8 @@ use flows::{Flows, Point};
 use std::path::Path;
 use tracks::{Late, Shows, Tracks, core_of};
 
+/// The name that the reference gives its trace.
+pub(super) const MERGED_FILE_NAME: &str = "merged_swimlane.json";
 /// Slices that are open on one thread at a time.
 const MOST_OPEN: usize = 1 << 10;
 /// What all slices take that are open at a time.
@@ -42,14 +45,14 @@ enum Pass {
     Events,
 }
 
-pub(super) fn read(path: &Path, folder: &Path, draft: &mut Draft) -> Result<(), TraceError> {
+pub(super) fn read(input: &Input, folder: &Path, draft: &mut Draft) -> Result<(), TraceError> {
     let mut tracks = Tracks::default();
-    let read = pass(path, folder, draft, (Pass::Everything, &mut tracks))?;
+    let read = pass(input, folder, draft, (Pass::Everything, &mut tracks))?;
     if read == Read::Late {
         *draft = Draft::new(folder);
         tracks = Tracks::default();
-        pass(path, folder, draft, (Pass::Facts, &mut tracks))?;
-        pass(path, folder, draft, (Pass::Events, &mut tracks))?;
+        pass(input, folder, draft, (Pass::Facts, &mut tracks))?;
+        pass(input, folder, draft, (Pass::Events, &mut tracks))?;
     }
     draft.unit = Some(Unit::Nanoseconds);
     if draft.platform.is_empty() {
@@ -67,12 +70,12 @@ enum Read {
 }
 
 fn pass(
-    path: &Path,
+    input: &Input,
     folder: &Path,
     draft: &mut Draft,
     (pass, tracks): (Pass, &mut Tracks),
 ) -> Result<Read, TraceError> {
-    let mut reader = json::open(path)?;
+    let mut reader = json::open(input)?;
     let mut events = Events {
         pass,
         draft,

@@ -1,11 +1,11 @@
 //! `deps.json`: the edges of a task graph and the kernels of its tasks.
 
 use super::draft::Draft;
+use super::input::Input;
 use super::json::{self, Seen, Source, Step, given};
 use super::rows::Kernels;
 use crate::TraceError;
 use crate::json::Members;
-use std::path::Path;
 
 /// The name the file has beside the records it belongs to.
 pub(super) const FILE_NAME: &str = "deps.json";
@@ -13,8 +13,8 @@ pub(super) const FILE_NAME: &str = "deps.json";
 const KEYS: [&str; 2] = ["tasks", "edges"];
 const A_TASK_ID: &str = "a task id, an integer of 64 bits as a number or as text";
 
-pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut reader = json::open(path)?;
+pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
+    let mut reader = json::open(input)?;
     let mut seen = Seen::default();
     let mut members = Members::default();
     json::begin(&mut reader, "an object with the key `edges`")?;

@@ -12,7 +12,7 @@ use lanescope_abi::{Chip, CoreType, PhaseRecord, PmuRecord, TaskRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Marks a record whose core is a number among those that no name tells.
 pub(super) const UNNAMED: u8 = 1;
@@ -31,9 +31,14 @@ pub(super) enum Unit {
 /// Where a source's base is among the nanoseconds of a draft: times before it have a second of room.
 pub(super) const BASE_NS: u64 = 1_000_000_000;
 
+/// Names that mean nothing to us and are told one by one.
+const MOST_TOLD_NAMES: usize = 16;
+
 /// A run under construction.
 #[derive(Debug)]
 pub(super) struct Draft {
+    /// Where scratch files lie.
+    pub(super) folder: PathBuf,
     /// What the source calls itself.
     pub(super) platform: String,
     /// The workload's name, where a source has one.
@@ -53,7 +58,8 @@ pub(super) struct Draft {
     pub(super) phase_threads: BTreeSet<u32>,
     pub(super) pmu_threads: BTreeSet<u32>,
     pub(super) tasks: Sorter<ByTime>,
-    pub(super) halves: Sorter<Half>,
+    /// What cores said of tasks, and what the scheduler did.
+    pub(super) halves: (Sorter<Half>, Sorter<Half>),
     pub(super) kernels: Sorter<Kernels>,
     pub(super) phases: Sorter<Phase>,
     pub(super) counted: Sorter<Counted>,
@@ -63,6 +69,7 @@ pub(super) struct Draft {
     pub(super) dropped_tensors: u64,
     pub(super) edges: EdgeDraft,
     notes: BTreeMap<String, u64>,
+    told_names: usize,
     /// Why a row could not be taken, for the reader to pick up.
     pub(super) failed: Option<io::Error>,
 }
@@ -78,6 +85,7 @@ impl Draft {
     /// An empty one, whose scratch files lie in `folder`.
     pub(super) fn new(folder: &Path) -> Self {
         Self {
+            folder: folder.to_owned(),
             platform: String::new(),
             workload: String::new(),
             chip: None,
@@ -93,7 +101,7 @@ impl Draft {
             phase_threads: BTreeSet::new(),
             pmu_threads: BTreeSet::new(),
             tasks: Sorter::new(folder),
-            halves: Sorter::new(folder),
+            halves: (Sorter::new(folder), Sorter::new(folder)),
             kernels: Sorter::new(folder),
             phases: Sorter::new(folder),
             counted: Sorter::new(folder),
@@ -102,6 +110,7 @@ impl Draft {
             dropped_tensors: 0,
             edges: EdgeDraft::new(folder),
             notes: BTreeMap::new(),
+            told_names: 0,
             failed: None,
         }
     }
@@ -115,6 +124,19 @@ impl Draft {
             Some(counted) => *counted += count,
             None => drop(self.notes.insert(text.to_owned(), count)),
         }
+    }
+
+    /// Counts what has a name that means nothing; only so many names are told.
+    pub(super) fn note_name(&mut self, what: &str, name: &str) {
+        let shown: String = name.chars().take(40).collect();
+        let text = format!("{what} of an unknown name, as `{shown}`");
+        if !self.notes.contains_key(&text) {
+            if self.told_names == MOST_TOLD_NAMES {
+                return self.note(1, &format!("{what} of other unknown names"));
+            }
+            self.told_names += 1;
+        }
+        self.note(1, &text);
     }
 
     pub(super) fn notes(&self) -> impl Iterator<Item = (&str, u64)> {
@@ -178,10 +200,17 @@ impl Draft {
         first
     }
 
-    /// Takes one half of a task.
-    pub(super) fn half(&mut self, half: Half) -> Result<(), String> {
+    /// Takes what a core said of a task.
+    pub(super) fn half_of_core(&mut self, half: Half) -> Result<(), String> {
         self.see_core(&half.record);
-        let pushed = self.halves.push(half);
+        let pushed = self.halves.0.push(half);
+        self.kept(pushed)
+    }
+
+    /// Takes what the scheduler did with a task.
+    pub(super) fn half_of_scheduler(&mut self, half: Half) -> Result<(), String> {
+        self.see_core(&half.record);
+        let pushed = self.halves.1.push(half);
         self.kept(pushed)
     }
 
@@ -237,11 +266,26 @@ impl Draft {
 
     /// Keeps the reason of a failure; the text only stops whoever reads.
     pub(super) fn kept(&mut self, pushed: io::Result<()>) -> Result<(), String> {
-        pushed.map_err(|error| {
-            let text = error.to_string();
-            self.failed = Some(error);
-            text
-        })
+        pushed.map_err(|error| self.fail(error))
+    }
+
+    fn fail(&mut self, error: io::Error) -> String {
+        let text = error.to_string();
+        self.failed = Some(error);
+        text
+    }
+
+    /// Takes phases that had to wait for their thread's number.
+    pub(super) fn waiting_phases(
+        &mut self,
+        thread: u32,
+        waiting: Sorter<Phase>,
+    ) -> Result<(), String> {
+        let mut rows = waiting.finish().map_err(|error| self.fail(error))?;
+        while let Some(Phase(record)) = rows.next().map_err(|error| self.fail(error))? {
+            self.phase(thread, record)?;
+        }
+        Ok(())
     }
 }
 

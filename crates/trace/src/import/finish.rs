@@ -116,39 +116,39 @@ fn in_place(record: TaskRecord, first_unnamed: usize) -> TaskRecord {
 
 /// Puts the halves of tasks together.
 fn join_halves(draft: &mut Draft) -> Result<(), WriteError> {
-    if draft.halves.count() == 0 {
+    let (ran, dispatched) = &mut draft.halves;
+    if ran.count() + dispatched.count() == 0 {
         return Ok(());
     }
-    let empty = Sorter::new(Path::new(""));
-    let mut rows = std::mem::replace(&mut draft.halves, empty).finish()?;
+    let take =
+        |halves: &mut Sorter<Half>| std::mem::replace(halves, Sorter::new(Path::new(""))).finish();
+    let (mut ran, mut dispatched) = (take(ran)?, take(dispatched)?);
     let (mut undispatched, mut unrun) = (0, 0);
-    let mut next = rows.next()?;
-    while let Some(first) = next {
-        let mut of_core = Vec::new();
-        let mut of_scheduler = Vec::new();
-        next = Some(first);
-        while let Some(half) = next.filter(|half| half.join == first.join) {
-            match half.side {
-                Half::OF_CORE => of_core.push(half.record),
-                _ => of_scheduler.push(half.record),
-            }
-            next = rows.next()?;
+    let mut next = dispatched.next()?;
+    while let Some(Half { join, record: core }) = ran.next()? {
+        while next.is_some_and(|dispatch| dispatch.join < join) {
+            unrun += 1;
+            next = dispatched.next()?;
         }
-        let mut dispatches = of_scheduler.into_iter();
-        for core in of_core {
-            let dispatch = dispatches.next();
-            let is_dispatched = dispatch.is_some() || core.dispatch_ticks != 0;
-            undispatched += u64::from(!is_dispatched);
-            let dispatch = dispatch.unwrap_or_default();
-            // What the core's half says of them it says more exactly.
-            let or = |known: u64, other: u64| if known == 0 { other } else { known };
-            draft.tasks.push(ByTime(TaskRecord {
-                dispatch_ticks: or(core.dispatch_ticks, dispatch.dispatch_ticks),
-                finish_ticks: or(core.finish_ticks, dispatch.finish_ticks),
-                ..core
-            }))?;
+        // Of those that share a number the first goes with the first.
+        let dispatch = next.filter(|dispatch| dispatch.join == join);
+        if dispatch.is_some() {
+            next = dispatched.next()?;
         }
-        unrun += dispatches.count() as u64;
+        let is_dispatched = dispatch.is_some() || core.dispatch_ticks != 0;
+        undispatched += u64::from(!is_dispatched);
+        let dispatch = dispatch.map(|half| half.record).unwrap_or_default();
+        // What the core's half says of them it says more exactly.
+        let or = |known: u64, other: u64| if known == 0 { other } else { known };
+        draft.tasks.push(ByTime(TaskRecord {
+            dispatch_ticks: or(core.dispatch_ticks, dispatch.dispatch_ticks),
+            finish_ticks: or(core.finish_ticks, dispatch.finish_ticks),
+            ..core
+        }))?;
+    }
+    while next.is_some() {
+        unrun += 1;
+        next = dispatched.next()?;
     }
     if unrun > 0 || undispatched < draft.tasks.count() {
         draft.note(

@@ -1,9 +1,9 @@
 //! What importers read of JSON beyond plain values: files, lists element by element, numbers given as text.
 
+use super::input::Input;
 use crate::TraceError;
 use crate::json::{Fixed, Kind, Members, Reader};
 use std::fs::File;
-use std::path::Path;
 
 /// A file that is read.
 pub(super) type Source = Reader<File>;
@@ -11,12 +11,8 @@ pub(super) type Source = Reader<File>;
 pub(super) type Step = Result<(), TraceError>;
 
 /// Opens a file for reading from its begin.
-pub(super) fn open(path: &Path) -> Result<Source, TraceError> {
-    let file = File::open(path).map_err(|source| TraceError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Reader::new(file, path))
+pub(super) fn open(input: &Input) -> Result<Source, TraceError> {
+    Ok(Reader::new(input.open()?, input.path()))
 }
 
 /// Hands over each element of the array that comes.

@@ -12,11 +12,11 @@ mod rows;
 
 use super::cores;
 use super::draft::{Draft, Unit};
+use super::input::Input;
 use super::json::{self, Seen, Source};
 use crate::TraceError;
 use lanescope_abi::Chip;
 use rows::Rows;
-use std::path::Path;
 
 /// The name the file has in an output folder.
 pub const FILE_NAME: &str = "l2_perf_records.json";
@@ -30,8 +30,8 @@ const KEYS: [&str; 6] = [
     "core_to_thread",
 ];
 
-pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut reader = json::open(path)?;
+pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
+    let mut reader = json::open(input)?;
     let mut rows = Rows::default();
     let mut seen = Seen::default();
     let (mut version, mut threads) = (0, 0);

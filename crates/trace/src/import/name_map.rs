@@ -1,12 +1,12 @@
 //! `name_map_<label>.json`: names of functions, and of the orchestrator.
 
 use super::draft::Draft;
+use super::input::Input;
 use crate::TraceError;
 use crate::reference::Names;
-use std::path::Path;
 
-pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let names = Names::open(path)?;
+pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
+    let names = Names::read(input.open()?, input.path())?;
     let functions = names.functions.iter();
     draft
         .functions

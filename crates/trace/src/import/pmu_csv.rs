@@ -1,11 +1,10 @@
 //! `pmu.csv`: hardware counters of tasks, in the order in which AICPU threads committed them.
 
 use super::draft::Draft;
+use super::input::Input;
 use crate::TraceError;
 use lanescope_abi::{Chip, CoreType, PmuEvent, PmuRecord};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 
 /// The name the file has in an output folder.
 pub(super) const FILE_NAME: &str = "pmu.csv";
@@ -15,12 +14,13 @@ pub(super) const FIRST_COLUMNS: &str =
 /// No row is longer.
 const MOST_LINE_BYTES: u64 = 4096;
 
-pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
+pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
+    let path = input.path();
     let failed = |source| TraceError::Read {
         path: path.to_owned(),
         source,
     };
-    let mut lines = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed)?);
+    let mut lines = BufReader::with_capacity(1 << 18, input.open()?);
     let mut line = Vec::new();
     let mut number = 0;
     let mut columns = None;

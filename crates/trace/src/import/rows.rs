@@ -33,8 +33,6 @@ impl Sorted for ById {
 pub(super) struct Half {
     /// Run, core and dispatch number, by which the halves find each other.
     pub(super) join: [u64; 3],
-    /// 0 for the core's half, 1 for the scheduler's.
-    pub(super) side: u64,
     pub(super) record: TaskRecord,
 }
 
@@ -99,11 +97,4 @@ impl Sorted for Dumped {
             _ => [self.begin, 0, 0],
         }
     }
-}
-
-impl Half {
-    /// [`Half::side`] of what the core said.
-    pub(super) const OF_CORE: u64 = 0;
-    /// [`Half::side`] of what the scheduler did.
-    pub(super) const OF_SCHEDULER: u64 = 1;
 }

@@ -1,6 +1,7 @@
 //! `tensor_dump.json` and the payload beside it: tensors of tasks, and their bytes.
 
 use super::draft::Draft;
+use super::input::Input;
 use super::json::{self, Seen, Source};
 use super::rows::Dumped;
 use crate::TraceError;
@@ -10,7 +11,7 @@ use lanescope_abi::TensorRecord;
 use lanescope_abi::record::{Dtype, MAX_RANK, Role, Stage, TensorShape};
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The manifest's name in its folder.
 pub(super) const FILE_NAME: &str = "tensor_dump.json";
@@ -21,11 +22,11 @@ const PAYLOAD_FILE_NAME: &str = "tensor_dump.bin";
 
 const KEYS: [&str; 3] = ["bin_file", "dropped_records", "tensors"];
 
-pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
-    let mut reader = json::open(path)?;
+pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
+    let mut reader = json::open(input)?;
     let mut seen = Seen::default();
     let mut bin_file = PAYLOAD_FILE_NAME.to_owned();
-    let mut payload_end = 0_u64;
+    let (mut payload_end, mut payload_bytes) = (0_u64, 0_u64);
     let mut members = Members::default();
     json::begin(&mut reader, "an object with the key `tensors`")?;
     while let Some(member) = reader.member(&KEYS, &mut members)? {
@@ -48,6 +49,7 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
                         reader.error("bin_offset and bin_size do not fit 64 bits")
                     })?;
                     payload_end = end.max(payload_end);
+                    payload_bytes = payload_bytes.saturating_add(entry.bin_size);
                 }
                 let pushed = draft.dumped.push(row);
                 draft.kept(pushed).map_err(|text| reader.error(text))
@@ -57,17 +59,26 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
     }
     reader.end()?;
     seen.need(&reader, &KEYS, &[2])?;
-    let payload = path.with_file_name(bin_file);
+    let payload = input.path().with_file_name(bin_file);
     let failed = |source| TraceError::Read {
         path: payload.clone(),
         source,
     };
     match File::open(&payload) {
         Ok(file) => {
-            let bytes = file.metadata().map_err(failed)?.len();
+            let data = file.metadata().map_err(failed)?;
+            if !data.is_file() {
+                return Err(failed(io::Error::other("it is no file")));
+            }
+            let bytes = data.len();
             if bytes < payload_end {
                 let text = format!("{bytes} bytes, expected {payload_end} as the manifest says");
                 return Err(failed(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
+            }
+            // Each tensor has its own: a few bytes must not become many.
+            if bytes < payload_bytes {
+                let text = format!("{bytes} bytes, of which the manifest names some twice");
+                return Err(failed(io::Error::other(text)));
             }
             draft.payload = Some(file);
         }
@@ -83,6 +94,20 @@ pub(super) fn read(path: &Path, draft: &mut Draft) -> Result<(), TraceError> {
         FOLDER_NAME.clone_into(&mut draft.platform);
     }
     Ok(())
+}
+
+/// Where the bytes are that a manifest tells of.
+pub(super) fn payload_of(input: &Input) -> Result<PathBuf, TraceError> {
+    let mut reader = json::open(input)?;
+    let mut members = Members::default();
+    json::begin(&mut reader, "an object with the key `tensors`")?;
+    while let Some(member) = reader.member(&["bin_file"], &mut members)? {
+        match member {
+            0 => return Ok(input.path().with_file_name(file_name(&mut reader)?)),
+            _ => reader.skip()?,
+        }
+    }
+    Ok(input.path().with_file_name(PAYLOAD_FILE_NAME))
 }
 
 /// The payload's name: a manifest names a file beside it, nothing else.

@@ -93,3 +93,52 @@ fn halves_join_by_run_core_and_number_and_the_graph_names_functions() {
         ]
     );
 }
+
+#[test]
+fn rows_of_one_number_are_joined_in_their_order() {
+    let text = r#"{"metadata": {"clock_freq_hz": 50000000},
+        "aicore_tasks": [[0, 1, 0, 100, 110], [0, 2, 0, 200, 210], [1, 3, 0, 300, 310], [0, 4, 0, 400, 410]],
+        "aicpu_tasks": [[0, 0, 190, 220], [2, 0, 1, 2], [0, 0, 90, 120], [1, 0, 290, 320], [1, 0, 390, 420]]}"#;
+    let trace = super::read("r.json", text).unwrap();
+    let joined: Vec<_> = trace
+        .tasks()
+        .map(|task| (task.task_id, task.dispatch_ticks))
+        .collect();
+    assert_eq!(joined, [(1, 190), (2, 90), (3, 290), (4, 0)]);
+    let notes: Vec<_> = trace.notes().iter().map(|note| note.count).collect();
+    assert_eq!(notes, [2, 1], "{:?}", trace.notes());
+}
+
+#[test]
+fn phases_may_come_before_their_thread_and_under_any_name() {
+    let phases: Vec<String> = (0..100)
+        .map(|place| {
+            let name = ["dispatch".to_owned(), format!("n{place}")][place % 2].clone();
+            let start = 10 * place + 1;
+            format!(
+                r#"{{"start_cycles": {start}, "end_cycles": {}, "kind": "{name}"}}"#,
+                start + 5
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"{{"metadata": {{"clock_freq_hz": 50000000}}, "aicore_tasks": [],
+        "scheduler_records": {{"streams": [{{"records": [{}], "scheduler_id": 3}}]}}}}"#,
+        phases.join(",")
+    );
+    let trace = super::read("r.json", text).unwrap();
+    let starts: Vec<_> = trace
+        .scheduler_phases(3)
+        .map(|phase| phase.start_ticks)
+        .collect();
+    assert_eq!(
+        starts,
+        (0..100).map(|place| 10 * place + 1).collect::<Vec<_>>()
+    );
+    assert_eq!(trace.notes().len(), 17);
+    let others = trace
+        .notes()
+        .iter()
+        .find(|note| note.text.contains("other unknown"));
+    assert_eq!(others.unwrap().count, 50 - 16);
+}

@@ -79,7 +79,45 @@ fn formats_are_told_by_content() {
             import::Format::PmuCsv,
         ),
     ];
-    for (text, format) in cases {
+    // Keys tell, wherever they stand among the others, and what stands inside of other members does not.
+    let far = "x".repeat(70_000);
+    let inner = "{\"edges\": [], \"bin_format\": 1, \"orchestrator_name\": 2, \"traceEvents\": 3}";
+    let graph = "{\"task_id\": 1, \"kernel_ids\": [1, 2, 3]}";
+    let far_cases = [
+        (
+            format!("{{\"metadata\": \"{far}\", \"traceEvents\": []}}"),
+            import::Format::Chrome,
+        ),
+        (
+            format!("{{\"meta\": {inner}, \"version\": 1, \"tasks\": []}}"),
+            import::Format::L2Records,
+        ),
+        (
+            format!(
+                "{{\"version\": 2, \"tasks\": [{{\"x\": \"{far}\"}}, {graph}], \"edges\": []}}"
+            ),
+            import::Format::Deps,
+        ),
+        (
+            format!(
+                "{{\"version\": 2, \"tasks\": [{{\"task_id\": 1}}], \"x\": \"{far}\", \"edges\": []}}"
+            ),
+            import::Format::Deps,
+        ),
+        (
+            "{\"tasks\": [{\"core_id\": 1}], \"edges\": []}".to_owned(),
+            import::Format::L2Records,
+        ),
+        (
+            format!("{{\"otherData\": {inner}, \"x\": \"{far}\", \"traceEvents\": []}}"),
+            import::Format::Chrome,
+        ),
+        ("[]".to_owned(), import::Format::Chrome),
+        ("{\"version\": 1".to_owned(), import::Format::L2Records),
+    ];
+    let far_cases = far_cases.iter();
+    let far_cases = far_cases.map(|(text, format)| (text.as_str(), *format));
+    for (text, format) in cases.into_iter().chain(far_cases) {
         // Whatever it is called.
         let path = folder.file("given.txt", text);
         assert_eq!(import::Format::of(&path).unwrap(), Some(format), "{text}");
@@ -133,6 +171,70 @@ fn a_second_file_of_one_kind_is_refused() {
     // A folder stands for the files of one run.
     let first = folder.0.join("tensor_dump.json");
     assert_eq!(import::in_folder(&folder.0), [first]);
+}
+
+#[test]
+fn a_folder_of_traces_alone_is_read() {
+    let folder = Folder::new();
+    let event = "[{\"ph\": \"X\", \"ts\": 1, \"dur\": 1}]";
+    folder.file("other.json", "{\"x\": 1}");
+    let own = folder.file("my.json", event);
+    assert_eq!(import::in_folder(&folder.0), [own]);
+    assert_eq!(Trace::open(&folder.0).unwrap().task_count(), 1);
+    // The reference's comes before others, and its records before any trace.
+    let merged = folder.file("merged_swimlane.json", event);
+    assert_eq!(import::in_folder(&folder.0), [merged]);
+    let records = folder.file("l2_perf_records.json", "{\"version\": 1, \"tasks\": []}");
+    assert_eq!(import::in_folder(&folder.0), [records]);
+    let rows = fs::read(data("import/chip_swimlane_records.json")).unwrap();
+    folder.file("chip_swimlane_records.json", rows);
+    let refused = Trace::open(&folder.0).unwrap_err();
+    assert!(
+        matches!(refused, TraceError::TwoTimelines { .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn rows_of_ticks_come_with_the_graph_beside_them() {
+    let folder = Folder::new();
+    let rows = fs::read(data("import/chip_swimlane_records.json")).unwrap();
+    let rows = folder.file("chip_swimlane_records.json", rows);
+    folder.file(
+        "deps.json",
+        fs::read(data("import/graph/deps.json")).unwrap(),
+    );
+    let mut capture = Vec::new();
+    import::write_capture(&[rows.clone()], &folder.0, &mut capture).unwrap();
+    let imported = Trace::open(folder.file("kept.lanescope", capture)).unwrap();
+    let opened = Trace::open(&rows).unwrap();
+    assert!(!opened.edges().is_empty());
+    assert!(imported.edges().iter().eq(opened.edges().iter()));
+    // Another graph that is given takes its place.
+    let other = folder.file("other.json", "{\"version\": 2, \"edges\": []}");
+    assert!(import::read(&[rows, other]).unwrap().edges().is_empty());
+}
+
+#[test]
+fn what_is_no_source_of_an_import_is_called_what_it_is() {
+    let folder = Folder::new();
+    let source = data("import/pmu.csv");
+    let mut capture = Vec::new();
+    import::write_capture(&[source], &folder.0, &mut capture).unwrap();
+    assert!(matches!(
+        import::files_of(&folder.0),
+        Err(TraceError::NothingToRead { .. })
+    ));
+    let capture = folder.file("capture.lanescope", capture);
+    assert!(matches!(
+        import::files_of(&folder.0),
+        Err(TraceError::IsCapture { .. })
+    ));
+    let refused = import::write_capture(&[capture], &folder.0, Vec::new());
+    assert!(matches!(refused, Err(TraceError::IsCapture { .. })));
+    let text = folder.file("a.txt", "text");
+    let refused = import::write_capture(&[text], &folder.0, Vec::new());
+    assert!(matches!(refused, Err(TraceError::UnknownFormat { .. })));
 }
 
 #[test]

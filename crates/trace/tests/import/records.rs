@@ -180,7 +180,7 @@ fn a_short_fanout_list_is_noted() {
 #[test]
 fn malformed_input_names_file_position_and_expectation() {
     let cases = [
-        ("[1]", 1, "an object with the keys"),
+        ("[1]", 1, "a trace event, an object"),
         ("{\"tasks\": []}", 1, "ends without `version`"),
         ("{\"version\": 1}", 1, "ends without `tasks`"),
         (

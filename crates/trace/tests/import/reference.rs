@@ -136,6 +136,24 @@ fn a_payload_that_is_cut_or_elsewhere_is_refused() {
     folder.file("tensor_dump.bin", [0; 33]);
     let refused = Trace::open(&manifest).unwrap_err();
     assert!(refused.to_string().contains("tensor_dump.bin"), "{refused}");
+    fs::remove_file(folder.0.join("tensor_dump.bin")).unwrap();
+    fs::create_dir(folder.0.join("tensor_dump.bin")).unwrap();
+    let refused = Trace::open(&manifest).unwrap_err();
+    assert!(refused.to_string().contains("tensor_dump.bin"), "{refused}");
+    fs::remove_dir(folder.0.join("tensor_dump.bin")).unwrap();
+    // Many tensors of the same few bytes.
+    folder.file("tensor_dump.bin", [0; 34]);
+    fs::write(
+        &manifest,
+        MANIFEST.replace("\"bin_offset\": 6", "\"bin_offset\": 10"),
+    )
+    .unwrap();
+    assert!(Trace::open(&manifest).is_ok());
+    folder.file("tensor_dump.bin", [0; 27]);
+    let twice = MANIFEST.replace("\"bin_offset\": 10", "\"bin_offset\": 2");
+    fs::write(&manifest, twice).unwrap();
+    let refused = Trace::open(&manifest).unwrap_err();
+    assert!(format!("{refused:?}").contains("twice"), "{refused:?}");
     let elsewhere = MANIFEST.replace("\"tensor_dump.bin\"", "\"../../etc/passwd\"");
     fs::write(&manifest, elsewhere).unwrap();
     let refused = Trace::open(&manifest).unwrap_err();

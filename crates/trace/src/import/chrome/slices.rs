@@ -89,9 +89,8 @@ impl Events<'_> {
             (Shows::Stays, Some((core, core_type)), Some(task_id)) => {
                 let pushed = self.flows.slice(track, (start, end), task_id);
                 self.draft.kept(pushed)?;
-                self.draft.half(Half {
+                self.draft.half_of_scheduler(Half {
                     join: [u64::from(core), task_id, 0],
-                    side: Half::OF_SCHEDULER,
                     record: TaskRecord {
                         core,
                         core_type: core_type as u8,
@@ -147,9 +146,8 @@ impl Events<'_> {
     }
 
     fn half_of_core(&mut self, record: TaskRecord) -> Result<(), String> {
-        self.draft.half(Half {
+        self.draft.half_of_core(Half {
             join: [u64::from(record.core), record.task_id, 0],
-            side: Half::OF_CORE,
             record,
         })
     }
