@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
 use lanescope_export::dataset::Partition;
 use lanescope_export::tables::Table;
-use lanescope_export::{chrome, columns, csv, merged_swimlane, mermaid};
-use lanescope_trace::Trace;
+use lanescope_export::{chrome, columns, csv, merged_swimlane, mermaid, tensor_dump};
+use lanescope_trace::{Trace, import};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -22,12 +22,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
         Some(path) => path.clone(),
         None => beside(&arguments.dir, &shape),
     };
-    if is_input(&to, &arguments.dir) {
-        bail!(
-            "{} is the input; name another file with --output",
-            to.display()
-        );
-    }
+    refuse_inputs(&shape.files(&to, format), &arguments.dir)?;
     if becomes_source(&to, &arguments.dir) {
         bail!(
             "{} would be what the folder is read from, in place of what is in it; name another folder with --output",
@@ -78,6 +73,31 @@ pub(crate) fn write_to(
 enum Shape {
     File(String),
     Folder(&'static str),
+}
+
+impl Shape {
+    /// The files that are written to a place, as far as their names could be those of an input.
+    fn files(&self, to: &Path, format: FormatName) -> Vec<PathBuf> {
+        match (self, format) {
+            (Self::File(_), _) => vec![to.to_owned()],
+            (Self::Folder(_), FormatName::TensorDump) => {
+                let names = [
+                    tensor_dump::MANIFEST_FILE_NAME,
+                    tensor_dump::PAYLOAD_FILE_NAME,
+                ];
+                names.map(|name| to.join(name)).into()
+            }
+            (Self::Folder(_), FormatName::Csv) => in_folder(to, "csv").into(),
+            // No source has such names.
+            (Self::Folder(_), _) => Vec::new(),
+        }
+    }
+}
+
+/// A file for every table.
+fn in_folder(folder: &Path, extension: &str) -> [PathBuf; Table::ALL.len()] {
+    let files = Table::ALL.map(|table| format!("{}.{extension}", table.name()));
+    files.map(|name| folder.join(name))
 }
 
 fn shape(format: FormatName, table: Option<Table>) -> Result<Shape> {
@@ -140,17 +160,13 @@ fn write(trace: &Trace, arguments: &ExportArguments, to: &mut dyn Write) -> Resu
 }
 
 fn write_folder(trace: &Trace, arguments: &ExportArguments, folder: &Path) -> Result<()> {
-    let in_folder = |extension: &str| {
-        let files = Table::ALL.map(|table| format!("{}.{extension}", table.name()));
-        files.map(|name| folder.join(name))
-    };
     match arguments.format {
         FormatName::TensorDump => results::write_tensor_dump(trace, folder),
-        FormatName::Csv => write_tables(in_folder("csv"), |table, file| {
+        FormatName::Csv => write_tables(in_folder(folder, "csv"), |table, file| {
             csv::write(trace, table, file)?;
             Ok(())
         }),
-        FormatName::Arrow => write_tables(in_folder("arrow"), |table, file| {
+        FormatName::Arrow => write_tables(in_folder(folder, "arrow"), |table, file| {
             Ok(columns::write_arrow(trace, table, file)?)
         }),
         FormatName::Parquet => {
@@ -179,20 +195,41 @@ fn write_tables(
     parts.into_iter().try_for_each(Part::publish)
 }
 
-/// Whether `to` is what is being read: the file itself, or the one of its folder that was opened.
-pub(crate) fn is_input(to: &Path, input: &Path) -> bool {
-    let Ok(to) = to.canonicalize() else {
-        return false;
-    };
-    let read = if input.is_dir() {
-        [CAPTURE_FILE_NAME, results::RECORDS_FILE_NAME]
-            .map(|name| input.join(name))
-            .into_iter()
-            .find(|file| file.exists())
-    } else {
-        Some(input.to_owned())
-    };
-    read.and_then(|read| read.canonicalize().ok()) == Some(to)
+/// Refuses to write a file over one that is being read.
+pub(crate) fn refuse_inputs(files: &[PathBuf], source: &Path) -> Result<()> {
+    let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    let inputs = inputs(source)?;
+    let mut inputs = inputs.iter().filter_map(|file| file.canonicalize().ok());
+    let is_read = inputs.find_map(|input| {
+        let mut there = there.iter();
+        there.find(|file| file.canonicalize().ok().as_ref() == Some(&input))
+    });
+    match is_read {
+        Some(file) => bail!(
+            "{} is the input; name another file with --output",
+            file.display()
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Every file that is read of a source.
+fn inputs(source: &Path) -> Result<Vec<PathBuf>> {
+    if !source.is_dir() && !source.is_file() {
+        return Ok(Vec::new());
+    }
+    let capture = source.join(CAPTURE_FILE_NAME);
+    if capture.exists() {
+        return Ok(vec![capture]);
+    }
+    let mut files = import::files_of(source)?;
+    for place in 0..files.len() {
+        files.extend(import::payload_of(&files[place])?);
+    }
+    Ok(files)
 }
 
 /// Whether `to` is new in the folder that is being read, and would be read in place of what it is made of.

@@ -91,7 +91,8 @@ fn records_file(source: &Path) -> Result<Option<PathBuf>> {
         true => source.join(results::RECORDS_FILE_NAME),
         false => source.to_owned(),
     };
-    if source.is_dir() && !file.exists() {
+    // What gives its bytes once only is read as a trace.
+    if !file.is_file() && file.exists() || source.is_dir() && !file.exists() {
         return Ok(None);
     }
     let is_records = Format::of(&file)? == Some(Format::L2Records);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{ExportError, chrome, perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
-use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace};
+use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace, TraceError};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -174,6 +174,12 @@ pub(crate) fn write_file(
     Part::write(path, write)?.publish()
 }
 
+/// Whether what was to be written could not be read: the file is not at fault.
+fn is_of_input(error: &anyhow::Error) -> bool {
+    let read = error.downcast_ref::<TraceError>();
+    read.is_some_and(|error| !matches!(error, TraceError::Output { .. }))
+}
+
 /// A file that was written whole under another name; unless it is published, it is removed.
 #[must_use]
 pub(crate) struct Part {
@@ -189,7 +195,10 @@ impl Part {
         let (part, file) = Self::create(path).with_context(|| failure(path))?;
         let mut file = BufWriter::with_capacity(1 << 20, file);
         let written = write(&mut file).and_then(|()| Ok(file.flush()?));
-        written.with_context(|| failure(path))?;
+        written.map_err(|error| match is_of_input(&error) {
+            true => error,
+            false => error.context(failure(path)),
+        })?;
         Ok(part)
     }
 

@@ -3,7 +3,7 @@
 mod server;
 
 use crate::arguments::ViewArguments;
-use crate::export::is_input;
+use crate::export::refuse_inputs;
 use crate::{output, results};
 use anyhow::{Context, Result, bail};
 use lanescope_trace::Trace;
@@ -32,12 +32,7 @@ pub(crate) fn view(arguments: &ViewArguments) -> Result<ExitCode> {
         }
         return to_stdout(&trace);
     }
-    if is_input(&to, &arguments.source) {
-        bail!(
-            "{} is the input; name another file with --output",
-            to.display()
-        );
-    }
+    refuse_inputs(std::slice::from_ref(&to), &arguments.source)?;
     let mut written = Written::default();
     results::write_file(&to, |file| {
         written = lanescope_view::write(&trace, file)?;
