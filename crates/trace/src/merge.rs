@@ -12,7 +12,7 @@
 //! distance taken is the middle of what all pairs of the run allow, half the width its uncertainty. Where
 //! no distance suits all pairs the clocks drift: then the middle and half the width of everything that
 //! any pair allows. Runs of one boot of one host share the host's clock. A device whose clock cannot be
-//! placed so needs an offset by hand, or it is refused. Durations within a device stay as they are: all
+//! placed so needs an offset by hand, its own or that of another device of its host, or it is refused. Durations within a device stay as they are: all
 //! its ticks are scaled by the same factor and moved by the same distance.
 //!
 //! # What can be lost

@@ -20,6 +20,8 @@ pub(super) struct Placed {
     pub(super) shift_ns: i64,
     /// Against the first source.
     pub(super) uncertainty_ns: u64,
+    /// How far the host's clock may be from where its own pairs and the offset put it.
+    pub(super) host_uncertainty_ns: u64,
     /// Added to all clocks alike, so that no time is 0 or less.
     lift_ns: i64,
 }
@@ -91,17 +93,21 @@ pub(super) fn place(sources: &[Source]) -> Result<Vec<Placed>, MergeError> {
     let Some(first) = sources.first() else {
         return Ok(Vec::new());
     };
+    let by_hand = first.offset.unwrap_or_default();
     let own = Distance::of_trace(&first.trace);
+    let own_uncertainty_ns = own.map_or(0, |own| own.uncertainty_ns);
+    let first = First {
+        source: first,
+        has_pairs: own.is_some(),
+        uncertainty_ns: sum(&[own_uncertainty_ns, by_hand.uncertainty_ns]),
+    };
     let mut placed = Vec::with_capacity(sources.len());
     for (number, source) in sources.iter().enumerate() {
-        let offset = source.offset;
-        let distance = Distance::of_trace(&source.trace);
         let (shift, uncertainty_ns) = if number == 0 {
-            let by_hand = offset.unwrap_or_default();
             let shift = own.map_or(0, |own| own.ns) + i128::from(by_hand.ns);
             (shift, 0)
         } else {
-            beside(first, own, source, distance)?
+            first.beside(source, first.offset_of(source, sources))?
         };
         let shift_ns = i64::try_from(shift).map_err(|_| MergeError::TooLarge {
             name: source.name.clone(),
@@ -113,6 +119,10 @@ pub(super) fn place(sources: &[Source]) -> Result<Vec<Placed>, MergeError> {
             ticks_per_second: source.trace.session().ticks_per_second,
             shift_ns,
             uncertainty_ns,
+            host_uncertainty_ns: match number {
+                0 => first.uncertainty_ns,
+                _ => uncertainty_ns,
+            },
             lift_ns: 0,
         });
     }
@@ -120,37 +130,60 @@ pub(super) fn place(sources: &[Source]) -> Result<Vec<Placed>, MergeError> {
     Ok(placed)
 }
 
-/// How far a source's clock is from the merged one, and how far that may be off.
-fn beside(
-    first: &Source,
-    own: Option<Distance>,
-    source: &Source,
-    distance: Option<Distance>,
-) -> Result<(i128, u64), MergeError> {
-    let refuse = |reason| {
-        Err(MergeError::NoClock {
-            name: source.name.clone(),
-            first: first.name.clone(),
-            reason,
-        })
-    };
-    let (a, b) = (first.trace.session(), source.trace.session());
-    let is_one_host = !a.boot.is_empty() && (&a.host, &a.boot) == (&b.host, &b.boot);
-    let own_uncertainty_ns = own.map_or(0, |own| own.uncertainty_ns);
-    match (own, distance, source.offset) {
-        (_, distance, Some(offset)) => {
-            let (ns, uncertainty_ns) = distance.map_or((0, 0), |d| (d.ns, d.uncertainty_ns));
-            let parts = [own_uncertainty_ns, uncertainty_ns, offset.uncertainty_ns];
-            Ok((ns + i128::from(offset.ns), sum(&parts)))
-        }
-        (Some(_), Some(distance), None) if is_one_host => Ok((
-            distance.ns,
-            sum(&[own_uncertainty_ns, distance.uncertainty_ns]),
-        )),
-        (None, _, None) => refuse("the first has no clock pair"),
-        (_, None, None) => refuse("it has no clock pair"),
-        (_, _, None) => refuse("their clock pairs are not of one boot of one host"),
+/// The source that the others are placed beside.
+struct First<'a> {
+    source: &'a Source,
+    has_pairs: bool,
+    uncertainty_ns: u64,
+}
+
+impl First<'_> {
+    /// What was given for the clock of a source; or for that of another device of its host, whose clock they
+    /// share, unless the first shares it too.
+    fn offset_of(&self, source: &Source, sources: &[Source]) -> Option<Offset> {
+        let has_pairs = |source: &Source| !source.trace.clocks().is_empty();
+        let is_beside_first = self.has_pairs && is_one_host(self.source, source);
+        let of_host = |other: &&Source| {
+            has_pairs(other) && other.offset.is_some() && is_one_host(source, other)
+        };
+        let of_host = || match has_pairs(source) && !is_beside_first {
+            true => sources[1..].iter().find(of_host)?.offset,
+            false => None,
+        };
+        source.offset.or_else(of_host)
     }
+
+    /// How far a source's clock is from the merged one, and how far that may be off; `offset` is that of
+    /// its host, or its own.
+    fn beside(&self, source: &Source, offset: Option<Offset>) -> Result<(i128, u64), MergeError> {
+        let refuse = |reason| {
+            Err(MergeError::NoClock {
+                name: source.name.clone(),
+                first: self.source.name.clone(),
+                reason,
+            })
+        };
+        match (Distance::of_trace(&source.trace), offset) {
+            (distance, Some(offset)) => {
+                let (ns, uncertainty_ns) = distance.map_or((0, 0), |d| (d.ns, d.uncertainty_ns));
+                let parts = [self.uncertainty_ns, uncertainty_ns, offset.uncertainty_ns];
+                Ok((ns + i128::from(offset.ns), sum(&parts)))
+            }
+            (Some(distance), None) if self.has_pairs && is_one_host(self.source, source) => Ok((
+                distance.ns,
+                sum(&[self.uncertainty_ns, distance.uncertainty_ns]),
+            )),
+            (_, None) if !self.has_pairs => refuse("the first has no clock pair"),
+            (None, None) => refuse("it has no clock pair"),
+            (Some(_), None) => refuse("their clock pairs are not of one boot of one host"),
+        }
+    }
+}
+
+/// Whether two runs were of one boot of one host.
+fn is_one_host(one: &Source, other: &Source) -> bool {
+    let (a, b) = (one.trace.session(), other.trace.session());
+    !a.boot.is_empty() && (&a.host, &a.boot) == (&b.host, &b.boot)
 }
 
 fn sum(parts: &[u64]) -> u64 {

@@ -9,7 +9,8 @@ use lanescope_abi::{Chip, Kind, PhaseRecord, PmuRecord, TaskRecord};
 use lanescope_capture::{
     CaptureWriter, Clock, Edge, FunctionName, LaneInfo, RecordBlock, SessionInfo, Verdict,
 };
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use zerocopy::{Immutable, IntoBytes};
 
@@ -132,7 +133,7 @@ impl Part<'_> {
     /// The ids of a merged source hold the numbers of its devices already.
     fn task_id(&self, task_id: u64) -> Result<u64, MergeError> {
         let devices = self.source.trace.session().devices.len().max(1) as u64;
-        if task_id >> ID_BITS >= devices && self.first_device > 0 {
+        if task_id >> ID_BITS >= devices {
             return Err(MergeError::TooLarge {
                 name: self.source.name.clone(),
                 what: "it has the task id",
@@ -144,7 +145,8 @@ impl Part<'_> {
     }
 }
 
-/// Functions of all sources: a number stays what it is unless it means two things.
+/// Functions of all sources: a number stays what it is unless it means two things, and a name has one
+/// number.
 struct Functions {
     names: Vec<FunctionName>,
     /// By source and number there, where it differs.
@@ -153,40 +155,46 @@ struct Functions {
 
 impl Functions {
     fn of(sources: &[Source]) -> Self {
-        let mut taken: HashMap<u32, &str> = HashMap::new();
-        let mut renumbered = HashMap::new();
-        let mut used: HashSet<u32> = HashSet::new();
-        for source in sources {
-            used.extend(source.trace.functions().iter().map(|(func_id, _)| func_id));
-        }
-        let mut next = used.iter().max().map_or(0, |most| most.saturating_add(1));
-        let mut by_name: HashMap<&str, u32> = HashMap::new();
-        for (number, source) in (0..).zip(sources) {
-            for (func_id, name) in source.trace.functions().iter() {
-                match taken.get(&func_id) {
-                    None => {
-                        taken.insert(func_id, name);
-                        by_name.entry(name).or_insert(func_id);
-                    }
-                    Some(known) if *known == name => {}
-                    Some(_) => {
-                        let merged = *by_name.entry(name).or_insert_with(|| {
-                            next = next.saturating_add(1);
-                            next - 1
+        let used: Vec<BTreeSet<u32>> = sources.iter().map(|source| used(&source.trace)).collect();
+        let all: BTreeSet<u32> = used.iter().flatten().copied().collect();
+        let behind = all.last().map_or(0, |most| most.saturating_add(1));
+        let mut free = (behind..=u32::MAX)
+            .chain(0..behind)
+            .filter(|func_id| !all.contains(func_id));
+        let mut taken: HashSet<u32> = HashSet::new();
+        // Functions of one name within a source stay apart: the second is that of another source.
+        let mut known: HashMap<(Cow<'_, str>, usize), u32> = HashMap::new();
+        let mut functions = Self {
+            names: Vec::new(),
+            renumbered: HashMap::new(),
+        };
+        for ((number, source), used) in (0..).zip(sources).zip(&used) {
+            let mut namesakes: HashMap<Cow<'_, str>, usize> = HashMap::new();
+            for &func_id in used {
+                let label = source.trace.functions().label(func_id);
+                let place = namesakes.entry(label.clone()).or_default();
+                let merged = *known.entry((label.clone(), *place)).or_insert_with(|| {
+                    let merged = match taken.insert(func_id) {
+                        true => func_id,
+                        false => free.next().unwrap_or(func_id),
+                    };
+                    let is_named = source.trace.functions().name(func_id).is_some();
+                    if is_named || merged != func_id {
+                        functions.names.push(FunctionName {
+                            func_id: merged,
+                            name: label.into_owned(),
                         });
-                        taken.entry(merged).or_insert(name);
-                        renumbered.insert((number, func_id), merged);
                     }
+                    merged
+                });
+                *place += 1;
+                if merged != func_id {
+                    functions.renumbered.insert((number, func_id), merged);
                 }
             }
         }
-        let names = taken.iter().map(|(&func_id, name)| FunctionName {
-            func_id,
-            name: (*name).to_owned(),
-        });
-        let mut names: Vec<_> = names.collect();
-        names.sort_by_key(|function| function.func_id);
-        Self { names, renumbered }
+        functions.names.sort_by_key(|function| function.func_id);
+        functions
     }
 
     fn number(&self, part: &Part<'_>, func_id: u32) -> u32 {
@@ -196,6 +204,25 @@ impl Functions {
         let renumbered = self.renumbered.get(&(part.number, func_id));
         renumbered.copied().unwrap_or(func_id)
     }
+}
+
+/// The functions a run names, and those it ran without a name.
+fn used(trace: &Trace) -> BTreeSet<u32> {
+    let mut used: BTreeSet<u32> = trace
+        .functions()
+        .iter()
+        .map(|(func_id, _)| func_id)
+        .collect();
+    let tasks = trace.tasks().map(|task| task.func_id);
+    let mut last = None;
+    for func_id in tasks.chain(trace.pmu_rows().map(|row| row.func_id)) {
+        // Most rows are of the function of the row before.
+        if last != Some(func_id) {
+            used.insert(func_id);
+            last = Some(func_id);
+        }
+    }
+    used
 }
 
 /// One lane of each kind for each thread; a source without threads takes those of the next number.
@@ -298,13 +325,13 @@ fn clocks(merge: &Merge<'_>) -> Vec<Clock> {
     let pair = first.filter(|(first, _)| !first.trace.clocks().is_empty());
     let at = pair.and_then(|(first, clock)| {
         let (begin, _) = first.trace.bounds_ticks()?;
-        Some((clock.ns(begin), clock.lift_ns()))
+        Some((clock.ns(begin), clock))
     });
-    let pair = at.and_then(|(ns, lift_ns)| {
+    let pair = at.and_then(|(ns, clock)| {
         Some(Clock {
-            host_ns: ns.checked_add_signed(-lift_ns)?,
+            host_ns: ns.checked_add_signed(-clock.lift_ns())?,
             device_ticks: ns,
-            uncertainty_ns: 0,
+            uncertainty_ns: clock.host_uncertainty_ns,
             reserved: 0,
         })
     });

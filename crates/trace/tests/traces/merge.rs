@@ -222,6 +222,150 @@ fn a_clock_that_cannot_be_placed_is_refused_unless_an_offset_is_given() {
     }
 }
 
+/// Its tasks as they are, and functions of these names.
+fn with_functions(mut source: Source, names: &[(u32, &str)], func_ids: [u32; 2]) -> Source {
+    let trace = &source.trace;
+    let tasks = trace.tasks().zip(func_ids);
+    source.trace = Trace::new(TraceParts {
+        session: trace.session().clone(),
+        functions: Functions::from_iter(names.iter().copied()),
+        tasks: tasks
+            .map(|(task, func_id)| Task { func_id, ..task })
+            .collect(),
+        clocks: trace.clocks().to_vec(),
+        ..TraceParts::default()
+    });
+    source
+}
+
+#[test]
+fn a_function_without_a_name_takes_no_other_runs_name() {
+    let pair = Some((1_000_000, 1000, 30));
+    let named = |first: &str| {
+        let of = |name: &str| source(name, "node1", pair, 1000);
+        let one = with_functions(of("a"), &[(0, "QK"), (1, "SV")], [0, 1]);
+        let two = with_functions(of("b"), &[(4, "SV")], [0, 4]);
+        let sources = match first {
+            "a" => [one, two],
+            _ => [two, one],
+        };
+        let trace = merged(&sources);
+        let functions: Vec<u32> = trace.tasks().map(|task| task.func_id).collect();
+        let labels = functions
+            .iter()
+            .map(|&func_id| trace.functions().label(func_id));
+        let labels: Vec<String> = labels.map(std::borrow::Cow::into_owned).collect();
+        (labels, functions)
+    };
+    let (labels, functions) = named("a");
+    assert_eq!(labels, ["QK", "SV", "func_0", "SV"]);
+    // One name, one number.
+    assert_eq!(functions[1], functions[3]);
+    let (labels, functions) = named("b");
+    assert_eq!(labels, ["func_0", "SV", "QK", "SV"]);
+    assert_eq!((functions[0], functions[1], functions[3]), (0, 4, 4));
+    // Two functions of one name stay two.
+    let of = |name: &str| source(name, "node1", pair, 1000);
+    let two = |name| with_functions(of(name), &[(0, "mm"), (1, "mm")], [0, 1]);
+    let trace = merged(&[two("a"), two("b")]);
+    let functions: Vec<u32> = trace.tasks().map(|task| task.func_id).collect();
+    assert_eq!(functions, [0, 1, 0, 1]);
+}
+
+#[test]
+fn a_task_id_that_would_be_another_devices_is_refused() {
+    let pair = Some((1_000_000, 1000, 30));
+    let large = |name: &str| {
+        let mut source = source(name, "node1", pair, 1000);
+        let task = Task {
+            task_id: 1 << 48,
+            ..source.trace.tasks().next().unwrap()
+        };
+        source.trace = Trace::new(TraceParts {
+            session: source.trace.session().clone(),
+            tasks: vec![task],
+            clocks: source.trace.clocks().to_vec(),
+            ..TraceParts::default()
+        });
+        source
+    };
+    for sources in [
+        [large("a"), source("b", "node1", pair, 1000)],
+        [source("a", "node1", pair, 1000), large("b")],
+    ] {
+        let merge = Merge::of(&sources).unwrap();
+        let error = merge.write(Vec::new()).unwrap_err();
+        assert!(matches!(error, MergeError::TooLarge { .. }), "{error}");
+    }
+    // Those of a merged run are of its own devices, first or not.
+    let of = |name| source(name, "node1", pair, 1000);
+    let both = Source {
+        name: "both".to_owned(),
+        trace: merged(&[of("a"), of("b")]),
+        offset: None,
+    };
+    let trace = merged(&[both, of("c")]);
+    let ids: Vec<u64> = trace.tasks().map(|task| task.task_id >> 48).collect();
+    assert_eq!(ids, [0, 0, 1, 1, 2, 2]);
+}
+
+#[test]
+fn no_uncertainty_gets_lost() {
+    let of =
+        |name: &str, host: &str, reach| source(name, host, Some((1_000_000, 1000, reach)), 1000);
+    let reaches = |sources: &[Source]| -> Vec<u64> {
+        let merge = Merge::of(sources).unwrap();
+        let devices = merge.devices().iter();
+        devices.map(|device| device.uncertainty_ns).collect()
+    };
+    // What is given for the first run is between it and all others.
+    let mut two = [of("a", "node1", 30), of("b", "node1", 20)];
+    assert_eq!(reaches(&two), [0, 50]);
+    two[0].offset = Some(Offset {
+        ns: 0,
+        uncertainty_ns: 500,
+    });
+    assert_eq!(reaches(&two), [0, 550]);
+    // And stays so when the merged run is merged again.
+    let again = [
+        Source {
+            name: "both".to_owned(),
+            trace: merged(&two),
+            offset: None,
+        },
+        of("c", "node1", 7),
+    ];
+    assert_eq!(reaches(&again), [0, 550, 537]);
+}
+
+#[test]
+fn the_second_device_of_a_host_needs_no_offset_of_its_own() {
+    let of = |name: &str, host: &str, host_ns, reach| {
+        source(name, host, Some((host_ns, 1000, reach)), 1000)
+    };
+    let mut sources = [
+        of("node1/0", "node1", 1_000_000, 30),
+        of("node2/0", "node2", 5_000_000, 20),
+        of("node2/1", "node2", 5_000_300, 10),
+    ];
+    assert!(Merge::of(&sources).is_err());
+    for placed in [1, 2] {
+        sources[1].offset = None;
+        sources[2].offset = None;
+        sources[placed].offset = Some(Offset {
+            ns: -4_000_000,
+            uncertainty_ns: 100,
+        });
+        let merge = Merge::of(&sources).unwrap();
+        let clocks: Vec<_> = merge
+            .devices()
+            .iter()
+            .map(|device| (device.offset_ns, device.uncertainty_ns))
+            .collect();
+        assert_eq!(clocks, [(980_000, 0), (980_000, 150), (980_300, 140)]);
+    }
+}
+
 #[test]
 fn counters_of_two_chips_are_refused() {
     let pair = Some((1_000_000, 1000, 30));
