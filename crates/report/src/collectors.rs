@@ -1,6 +1,7 @@
 //! What the collectors beside the swimlane say: scheduler phases, hardware counters, tensors.
 
 use crate::measure::{Scale, ratio};
+use crate::occupation::Stretches;
 use crate::report::{
     DumpReport, PhaseReport, PmuCounterReport, PmuFunctionReport, PmuReport, SchedulerReport,
 };
@@ -28,16 +29,19 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
     let (mut loops, mut completed, mut dispatched) = (0, 0_u64, 0_u64);
     let (mut hits, mut misses) = (0_u64, 0_u64);
     let mut bounds: Option<(u64, u64)> = None;
+    let mut unknown = 0;
     for phase in trace.scheduler_phases(thread) {
         let Some(tally) = tallies.get_mut(phase.phase as usize) else {
             continue;
         };
         let (start, end) = (phase.start_ticks, phase.end_ticks);
         tally.count += 1;
-        tally.ticks += u128::from(end.saturating_sub(start));
-        if end >= start {
+        if has_times(&phase) {
+            tally.ticks += u128::from(end - start);
             let (first, last) = bounds.unwrap_or((start, end));
             bounds = Some((first.min(start), last.max(end)));
+        } else {
+            unknown += 1;
         }
         let rounds = match phase.phase {
             // Lies inside another phase.
@@ -58,7 +62,10 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
         let (hit, miss) = phase.pops.unwrap_or_default();
         (hits, misses) = (hits.saturating_add(hit), misses.saturating_add(miss));
     }
-    let (first, last) = bounds?;
+    if tallies.iter().all(|tally| tally.count == 0) {
+        return None;
+    }
+    let (first, last) = bounds.unwrap_or_default();
     let whole = u128::from(last - first);
     let own = own_ticks(trace, thread);
     let tracked: u128 = own.iter().sum();
@@ -88,6 +95,7 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
         pop_misses: misses,
         pop_hit_rate: (looks > 0).then(|| ratio(hits.into(), looks)),
         lost_phases: losses.map(|loss| loss.count).sum(),
+        unknown_phases: unknown,
         loop_ns: scale.mean_nanoseconds(whole, rounds),
         per_task_ns: scale.mean_nanoseconds(work, completed),
         untracked_ns: scale.nanoseconds(whole - tracked),
@@ -96,37 +104,37 @@ fn scheduler(trace: &Trace, thread: u32, scale: Scale) -> Option<SchedulerReport
     })
 }
 
-/// The ticks of each phase that lie in no other: a wait lies in the phase it interrupts, and comes
-/// before it.
+/// Whether both times of a phase are known, and in order.
+fn has_times(phase: &SchedulerPhase) -> bool {
+    phase.start_ticks != 0 && phase.end_ticks >= phase.start_ticks
+}
+
+/// The ticks of each phase that lie in no other: a wait lies in the phase it interrupts.
 fn own_ticks(trace: &Trace, thread: u32) -> [u128; SchedulerPhase::NAMES.len()] {
+    let phases = || {
+        let phases = trace.scheduler_phases(thread);
+        phases.filter(|phase| has_times(phase) && phase.phase != SchedulerPhase::BLOCKED)
+    };
+    let waits = Stretches::of_thread(trace, thread);
     let mut own = [0; SchedulerPhase::NAMES.len()];
-    // Waits whose phase has not come yet, and where what is counted ends.
-    let mut waits: Vec<(u64, u64)> = Vec::new();
+    own[SchedulerPhase::BLOCKED as usize] = u128::from(waits.ticks());
+    // Where what is counted ends.
     let mut counted = 0;
-    for phase in trace.scheduler_phases(thread) {
+    let mut count = |phase: SchedulerPhase| {
         let (start, end) = (phase.start_ticks.max(counted), phase.end_ticks);
-        let Some(sum) = own.get_mut(phase.phase as usize) else {
-            continue;
-        };
-        if start >= end {
-            continue;
+        if let Some(sum) = own.get_mut(phase.phase as usize)
+            && start < end
+        {
+            *sum += u128::from(end - start - waits.inside(start, end));
+            counted = end;
         }
-        if phase.phase == SchedulerPhase::BLOCKED {
-            let start = start.max(waits.last().map_or(0, |&(_, end)| end));
-            if start < end {
-                *sum += u128::from(end - start);
-                waits.push((start, end));
-            }
-            continue;
-        }
-        let inside = waits.iter().map(|&(from, to)| {
-            let (from, to) = (from.clamp(start, end), to.clamp(start, end));
-            u128::from(to - from)
-        });
-        *sum += u128::from(end - start) - inside.sum::<u128>();
-        // What a wait that reaches beyond the phase has beyond it stays counted as a wait.
-        counted = end.max(waits.last().map_or(0, |&(_, end)| end));
-        waits.clear();
+    };
+    if phases().is_sorted_by_key(|phase| phase.start_ticks) {
+        phases().for_each(count);
+    } else {
+        let mut phases: Vec<SchedulerPhase> = phases().collect();
+        phases.sort_by_key(|phase| phase.start_ticks);
+        phases.into_iter().for_each(&mut count);
     }
     own
 }

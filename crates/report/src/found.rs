@@ -24,7 +24,12 @@ pub(crate) fn parts(parts: &Parts, scale: Scale) -> PartsReport {
     }
 }
 
-pub(crate) fn limits(limits: &Limits, session: &Session, scale: Scale) -> LimitsReport {
+pub(crate) fn limits(
+    limits: &Limits,
+    session: &Session,
+    lost_rows: u64,
+    scale: Scale,
+) -> LimitsReport {
     let ns = |ticks: u64| scale.nanoseconds(ticks.into());
     let has = |core_type: &CoreType| {
         let mut cores = session.cores.iter();
@@ -44,6 +49,7 @@ pub(crate) fn limits(limits: &Limits, session: &Session, scale: Scale) -> Limits
         scheduler_ns: ns(limits.scheduler),
         nothing_ran_ns: ns(limits.nothing_ran),
         unknown_rows: limits.unknown,
+        lost_rows,
         idle: idle.collect(),
     }
 }

@@ -14,15 +14,25 @@ pub(crate) fn held_up(trace: &Trace) -> (Option<Limits>, Option<CriticalPath>) {
     };
     let mut dependencies = Dependencies::new(trace.edges());
     let mut search = PathSearch::default();
-    for task in trace.tasks() {
-        dependencies.row(&task);
-        search.row(&task);
+    let mut ended = vec![0; trace.session().cores.len()];
+    let mut stretches = Vec::new();
+    for tasks in trace.task_stretches(threads::available()) {
+        stretches.push((tasks.clone(), ended.clone()));
+        for task in tasks {
+            dependencies.row(&task);
+            search.row(&task);
+            if task.run_ticks().is_some() {
+                let ended = &mut ended[usize::from(task.core)];
+                *ended = task.end_ticks.max(*ended);
+            }
+        }
     }
     dependencies.follow();
     let chain = Chain::new(&search, &dependencies);
     let way = Way {
         trace,
         bounds,
+        stretches,
         dependencies,
         chain,
     };
@@ -37,6 +47,8 @@ pub(crate) fn held_up(trace: &Trace) -> (Option<Limits>, Option<CriticalPath>) {
 struct Way<'a> {
     trace: &'a Trace,
     bounds: (u64, u64),
+    /// Rows for each thread, and where those before them end, by core.
+    stretches: Vec<(Tasks<'a>, Vec<u64>)>,
     dependencies: Dependencies<'a>,
     chain: Option<Chain>,
 }
@@ -46,11 +58,11 @@ impl Way<'_> {
     fn again<L: Lower>(&self, can_sweep: bool) -> (Option<Limits>, Option<CriticalPath>) {
         let threads = threads::available();
         std::thread::scope(|scope| {
-            let floor = scope.spawn(|| self.dependencies.floor());
-            let stretches = self.trace.task_stretches(threads);
+            let floor = scope.spawn(|| self.dependencies.floor(self.bounds.0));
+            let stretches = self.stretches.clone();
             let rows = usize::try_from(self.trace.task_count()).unwrap_or(0) / stretches.len();
-            let found = in_threads(stretches, |tasks| {
-                let moments = can_sweep.then(|| Moments::<L>::new(self.bounds, rows));
+            let found = in_threads(stretches, |(tasks, ended)| {
+                let moments = can_sweep.then(|| Moments::<L>::new(self.bounds, rows, ended));
                 self.stretch(tasks, moments)
             });
             let (moments, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();

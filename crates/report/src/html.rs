@@ -3,11 +3,15 @@
 mod collectors;
 mod drawings;
 
+use crate::doubts;
 use crate::page::{Page, escape};
-use crate::report::Report;
+use crate::report::{LimitsReport, Report};
 use crate::text::{grouped, microseconds, per_cent, task_label};
 
 const STEPS_LISTED: usize = 20;
+/// Tasks in flight; all of them are in the verdict's own file.
+const ITEMS_SHOWN: usize = 50;
+
 pub(crate) fn html(report: &Report) -> String {
     let session = &report.session;
     let workload = match session.workload.as_str() {
@@ -42,8 +46,31 @@ fn facts(page: &mut Page, report: &Report) {
         session.aicpu_threads,
     ));
     for note in &report.notes {
-        page.text(&format!("note: {note}"));
+        page.doubt(&format!("note: {note}"));
     }
+    devices(page, report);
+}
+
+/// The devices of a merged run, and how sure their clocks are.
+fn devices(page: &mut Page, report: &Report) {
+    let devices = &report.session.devices;
+    if devices.is_empty() {
+        return;
+    }
+    page.heading("Devices");
+    let rows = devices.iter().map(|device| {
+        let cells = [
+            escape(&device.name),
+            device.cores.to_string(),
+            device.offset_ns.to_string(),
+            format!("± {}", grouped(device.uncertainty_ns)),
+        ];
+        ("", cells.to_vec())
+    });
+    page.table(
+        &["device", "cores", "clock moved by ns", "times in ns"],
+        rows,
+    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a part of a drawing")]
@@ -73,6 +100,31 @@ fn limits(page: &mut Page, report: &Report) {
         ("", cells.to_vec())
     });
     page.table(&["limit", "µs", "share of the makespan"], rows);
+    idle(page, limits);
+    for told in doubts::of_limits(limits) {
+        page.doubt(&told);
+    }
+}
+
+/// Core time that stood still, by what there was to do.
+fn idle(page: &mut Page, limits: &LimitsReport) {
+    let rows = limits.idle.iter().map(|idle| {
+        let (beside, without) = (idle.beside_waiting_ns, idle.without_waiting_ns);
+        let cells = [
+            idle.core_type.to_owned(),
+            microseconds(beside),
+            microseconds(without),
+            per_cent(share(beside, beside.saturating_add(without))),
+        ];
+        ("", cells.to_vec())
+    });
+    let header = [
+        "cores that ran nothing",
+        "µs beside a waiting task",
+        "µs with none left",
+        "beside a waiting task",
+    ];
+    page.table(&header, rows);
 }
 
 fn path(page: &mut Page, report: &Report) {
@@ -90,6 +142,17 @@ fn path(page: &mut Page, report: &Report) {
         microseconds(path.floor_ns),
         per_cent(share(path.floor_ns, makespan)),
     ));
+    page.text(&format!(
+        "Waits: {} µs until the end before was seen, {} µs until the dispatch, {} µs from dispatch to \
+         start, {} µs not known where.",
+        microseconds(path.notice_ns),
+        microseconds(path.queue_ns),
+        microseconds(path.head_ns),
+        microseconds(path.unknown_ns),
+    ));
+    for told in doubts::of_path(path) {
+        page.doubt(&told);
+    }
     page.raw(&drawings::path(report, path, makespan));
     let rows = path.functions.iter().map(|function| {
         let cells = [
@@ -156,8 +219,9 @@ fn functions(page: &mut Page, report: &Report) {
             known(head.p99_ns),
             mean(tail.mean_ns),
             known(tail.p99_ns),
-            grouped(function.stragglers.count),
             grouped(run.unknown),
+            grouped(head.unknown),
+            grouped(tail.unknown),
         ];
         ("", cells.to_vec())
     });
@@ -173,10 +237,14 @@ fn functions(page: &mut Page, report: &Report) {
         "head p99",
         "tail mean",
         "tail p99",
-        "stragglers",
         "unknown runs",
+        "heads",
+        "tails",
     ];
     page.table(&header, rows);
+    if let Some(told) = doubts::of_times(report) {
+        page.doubt(&told);
+    }
 }
 
 fn outliers(page: &mut Page, report: &Report) {
@@ -193,6 +261,7 @@ fn outliers(page: &mut Page, report: &Report) {
         });
         page.table(&["task", "core", "start µs", "run µs"], rows);
     }
+    stragglers(page, report);
     if !report.gaps.is_empty() {
         page.heading("Longest gaps");
         let rows = report.gaps.iter().map(|gap| {
@@ -209,19 +278,54 @@ fn outliers(page: &mut Page, report: &Report) {
     }
 }
 
+fn stragglers(page: &mut Page, report: &Report) {
+    let functions = report.functions.iter();
+    let with_some = functions.filter(|function| function.stragglers.count > 0);
+    let with_some: Vec<_> = with_some.collect();
+    if with_some.is_empty() {
+        return;
+    }
+    page.heading("Stragglers: more than twice the median of their function");
+    let rows = with_some.into_iter().map(|function| {
+        let stragglers = &function.stragglers;
+        let known = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), microseconds);
+        let worst = stragglers.worst_task;
+        let cells = [
+            escape(&function.name),
+            grouped(stragglers.count),
+            microseconds(stragglers.excess_ns),
+            worst.map_or_else(|| "-".to_owned(), task_label),
+            known(function.run.max_ns),
+            known(function.run.p50_ns),
+        ];
+        ("", cells.to_vec())
+    });
+    let header = [
+        "function",
+        "stragglers",
+        "excess µs",
+        "worst",
+        "its run µs",
+        "median µs",
+    ];
+    page.table(&header, rows);
+}
+
 fn verdict(page: &mut Page, report: &Report) {
     page.heading("Verdict");
     let Some(verdict) = &report.verdict else {
         page.text("none: the source has none");
         return;
     };
-    page.text(&format!(
-        "{}: {} of {} records collected",
-        verdict.outcome,
-        grouped(verdict.collected),
-        grouped(verdict.total)
-    ));
+    page.text(&doubts::verdict(verdict));
     for finding in &verdict.findings {
-        page.text(finding);
+        page.doubt(finding);
+    }
+    for task in verdict.in_flight.iter().take(ITEMS_SHOWN) {
+        page.doubt(&format!("in flight: {task}"));
+    }
+    let more = verdict.in_flight.len().saturating_sub(ITEMS_SHOWN);
+    if more > 0 {
+        page.doubt(&format!("in flight: {} more", grouped(more as u64)));
     }
 }

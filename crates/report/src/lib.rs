@@ -21,10 +21,12 @@
 //! # Ok::<(), lanescope_trace::TraceError>(())
 //! ```
 
+mod circles;
 mod collectors;
 mod column;
 pub mod compare;
 mod dependencies;
+mod doubts;
 mod found;
 mod held_up;
 mod html;
@@ -49,3 +51,4 @@ pub use report::{
     PmuCounterReport, PmuFunctionReport, PmuReport, Report, SCHEMA, SchedulerReport, SessionReport,
     SlowTask, Spread, Stragglers, VerdictReport,
 };
+pub use text::printable;

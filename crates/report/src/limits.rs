@@ -45,6 +45,8 @@ pub(crate) struct Moments<L> {
     moments: Sorted<L>,
     waiting: [i64; 2],
     unknown: u64,
+    /// Where the rows so far of each core end.
+    ended: Vec<u64>,
 }
 
 // Lower bits of a moment; [`CHANGES`] is in their order.
@@ -66,13 +68,15 @@ pub(crate) const fn largest_moment((first, last): (u64, u64)) -> u64 {
 }
 
 impl<L: Lower> Moments<L> {
-    /// For a makespan of which `L` holds the moments, and about as many rows.
-    pub(crate) fn new(bounds: (u64, u64), rows: usize) -> Self {
+    /// For a makespan of which `L` holds the moments, and about as many rows; those before them ended then,
+    /// by core.
+    pub(crate) fn new(bounds: (u64, u64), rows: usize, ended: Vec<u64>) -> Self {
         Self {
             first: bounds.0,
             moments: Sorted::new(largest_moment(bounds), rows.saturating_mul(3)),
             waiting: [0; 2],
             unknown: 0,
+            ended,
         }
     }
 
@@ -103,9 +107,25 @@ impl<L: Lower> Moments<L> {
                 false
             }
         };
-        let start = if waited { START_AFTER_WAIT } else { START };
-        self.push(task.start_ticks, core_type, start);
-        self.push(task.end_ticks, core_type, END);
+        let (start, end) = (task.start_ticks, task.end_ticks);
+        let ended = &mut self.ended[usize::from(task.core)];
+        let runs_from = start.max(*ended);
+        *ended = end.max(*ended);
+        let change = if waited { START_AFTER_WAIT } else { START };
+        if runs_from == start {
+            self.push(start, core_type, change);
+            self.push(end, core_type, END);
+            return;
+        }
+        // A core that runs two kernels is one core that runs: the second counts from the end of the first.
+        if waited {
+            self.push(start, core_type, START_AFTER_WAIT);
+            self.push(start, core_type, END);
+        }
+        if runs_from < end {
+            self.push(runs_from, core_type, START);
+            self.push(end, core_type, END);
+        }
     }
 
     #[inline]

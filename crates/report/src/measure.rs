@@ -17,7 +17,7 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     let scale = Scale {
         ticks_per_second: trace.session().ticks_per_second.max(1),
     };
-    let (told, (limits, critical_path)) = std::thread::scope(|scope| {
+    let ((told, lost_rows), (limits, critical_path)) = std::thread::scope(|scope| {
         // The two share nothing, and each is half of the work.
         let held_up = (!trace.edges().is_empty()).then(|| scope.spawn(|| held_up(trace)));
         let told = told(trace, scale, progress);
@@ -25,26 +25,27 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     });
     let first = trace.task_bounds_ticks().map_or(0, |(first, _)| first);
     Report {
-        limits: limits.map(|limits| found::limits(&limits, trace.session(), scale)),
+        limits: limits.map(|limits| found::limits(&limits, trace.session(), lost_rows, scale)),
         critical_path: critical_path.map(|path| found::path(&path, trace, first, scale)),
         ..told
     }
 }
 
-/// What the rows say one by one: all but what the edges say.
-fn told(trace: &Trace, scale: Scale, progress: impl FnMut(u64)) -> Report {
+/// What the rows say one by one, all but what the edges say; and how many rows are missing.
+fn told(trace: &Trace, scale: Scale, progress: impl FnMut(u64)) -> (Report, u64) {
     let mut tally = Tally::new(trace);
     tally.tasks(trace, progress);
     let bounds = trace.task_bounds_ticks();
     let makespan = bounds.map(|(first, last)| last - first);
     let first = bounds.map_or(0, |(first, _)| first);
+    let lost_rows = tally.occupation.lost();
     let (parts, gaps) = match bounds {
         Some(bounds) => tally.occupation.end(bounds),
         None => (vec![Parts::default(); tally.cores.len()], Ranking::new()),
     };
     let session = trace.session();
     let cores = core_reports(session, &tally.cores, &parts, makespan, scale);
-    Report {
+    let report = Report {
         schema: SCHEMA,
         session: session_report(trace),
         verdict: trace
@@ -66,7 +67,8 @@ fn told(trace: &Trace, scale: Scale, progress: impl FnMut(u64)) -> Report {
             .iter()
             .map(|note| format!("{} {}", note.count, note.text))
             .collect(),
-    }
+    };
+    (report, lost_rows)
 }
 
 /// What one pass over the tasks finds.

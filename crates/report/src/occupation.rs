@@ -7,7 +7,7 @@
 //! beside a time that is not known, or beside a lost record, is unknown and is called so.
 
 use crate::ranking::Ranking;
-use lanescope_trace::{SchedulerPhase, Task, Trace, lost_before, lost_between};
+use lanescope_trace::{Kind, SchedulerPhase, Task, Trace, lost_before, lost_between};
 
 /// Ticks of one core by what it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,11 @@ struct CoreState {
     first_token: Option<u32>,
     /// Of the last row, placed or not.
     last_token: Option<u32>,
+    /// Tasks it was given, where the verdict says, and its rows.
+    dispatched: Option<u64>,
+    rows: u64,
+    /// Rows missing before one that is here.
+    lost_between: u64,
     /// The last row that has a start and an end.
     last_placed: u64,
     /// Where the opening stretch ends, once a row is placed, and whether the core had nothing in hand
@@ -76,14 +81,27 @@ impl Occupation {
             thread: core.thread.map(|thread| thread as usize),
             first_token: core.first_token,
             last_token: None,
+            dispatched: None,
+            rows: 0,
+            lost_between: 0,
             last_placed: 0,
             opening: None,
             ended: 0,
             finished: 0,
             doubtful: false,
         });
+        let mut cores: Vec<CoreState> = cores.collect();
+        let counts = trace.verdict().into_iter();
+        let counts = counts.flat_map(|verdict| &verdict.cores);
+        for of_core in counts.filter(|counts| counts.kind == Kind::TASK) {
+            let core = of_core.core.and_then(|core| cores.get_mut(core as usize));
+            if let Some(core) = core {
+                let before = core.dispatched.unwrap_or(0);
+                core.dispatched = Some(before.saturating_add(of_core.dispatched));
+            }
+        }
         Self {
-            cores: cores.collect(),
+            cores,
             blocked: trace
                 .threads()
                 .map(|thread| Stretches::of_thread(trace, thread))
@@ -96,7 +114,10 @@ impl Occupation {
     #[inline]
     pub(crate) fn row(&mut self, task: &Task) {
         let core = &mut self.cores[usize::from(task.core)];
-        core.doubtful |= core.lost_before(task);
+        let lost = core.lost_before(task);
+        core.lost_between += u64::from(lost);
+        core.rows += 1;
+        core.doubtful |= lost > 0;
         core.last_token = Some(task.token);
         if task.run_ticks().is_none() {
             // Somewhere here it ran: how long is not known.
@@ -128,7 +149,11 @@ impl Occupation {
             }
         }
         core.parts.run += end.saturating_sub(start.max(core.ended));
-        core.ended = core.ended.max(end);
+        if end > core.ended {
+            // What is not known of the rows before lies before this one.
+            core.doubtful = false;
+            core.ended = end;
+        }
         core.last_placed = task.task_id;
         match task.tail_wait_ticks() {
             Some(_) => core.finished = core.finished.max(task.finish_ticks),
@@ -136,9 +161,17 @@ impl Occupation {
         }
     }
 
+    /// Tasks that were dispatched and have no row, on all cores.
+    pub(crate) fn lost(&self) -> u64 {
+        let lost = self.cores.iter().map(CoreState::lost);
+        lost.fold(0, u64::saturating_add)
+    }
+
     /// The parts of each core, over a makespan that holds every row.
     pub(crate) fn end(mut self, (first, last): (u64, u64)) -> (Vec<Parts>, Ranking<Gap>) {
         for core in &mut self.cores {
+            // Those that no row behind them tells of ran at the end.
+            core.doubtful |= core.lost() > core.lost_between;
             let Some((opening, is_idle)) = core.opening else {
                 match core.doubtful {
                     true => core.parts.unknown += last - first,
@@ -160,23 +193,28 @@ impl Occupation {
 }
 
 impl CoreState {
-    /// Whether records are missing between the last row and this one.
+    /// How many records are missing between the last row and this one.
     #[inline]
-    fn lost_before(&self, task: &Task) -> bool {
+    fn lost_before(&self, task: &Task) -> u32 {
         match self.last_token {
-            Some(token) if task.token == token.wrapping_add(1) => false,
+            Some(token) if task.token == token.wrapping_add(1) => 0,
             Some(token) => {
                 let last = Task {
                     token,
                     ..Task::default()
                 };
-                lost_between(&last, task) > 0
+                lost_between(&last, task)
             }
-            None => {
-                let first = self.first_token;
-                first.is_some_and(|first| lost_before(first, task) > 0)
-            }
+            None => self.first_token.map_or(0, |first| lost_before(first, task)),
         }
+    }
+
+    /// Tasks it was given that have no row.
+    fn lost(&self) -> u64 {
+        let told = self
+            .dispatched
+            .map_or(0, |tasks| tasks.saturating_sub(self.rows));
+        told.max(self.lost_between)
     }
 
     /// Cuts the stretch from the last end to `until`; gives the part with nothing in hand.
@@ -205,14 +243,14 @@ impl CoreState {
 
 /// Stretches of time that do not overlap, in order.
 #[derive(Debug, Default)]
-struct Stretches {
+pub(crate) struct Stretches {
     /// Start, end, and the ticks in all before it.
     stretches: Vec<(u64, u64, u64)>,
 }
 
 impl Stretches {
     /// The waits of a thread for the host.
-    fn of_thread(trace: &Trace, thread: u32) -> Self {
+    pub(crate) fn of_thread(trace: &Trace, thread: u32) -> Self {
         let phases = trace.scheduler_phases(thread);
         let waits = phases.filter(|phase| phase.phase == SchedulerPhase::BLOCKED);
         let waits = waits.map(|phase| (phase.start_ticks, phase.end_ticks));
@@ -233,8 +271,14 @@ impl Stretches {
         found
     }
 
+    /// How long they are together.
+    pub(crate) fn ticks(&self) -> u64 {
+        let last = self.stretches.last();
+        last.map_or(0, |&(start, end, before)| before + end - start)
+    }
+
     /// How much of the time from `from` to `to` lies in them.
-    fn inside(&self, from: u64, to: u64) -> u64 {
+    pub(crate) fn inside(&self, from: u64, to: u64) -> u64 {
         self.before(to) - self.before(from)
     }
 

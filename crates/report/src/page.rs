@@ -13,7 +13,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { margin: .3rem 0; } .quiet { color: var(--quiet); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; margin: .5rem 0; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; } th { font-weight: 600; color: var(--quiet); }
@@ -21,6 +21,7 @@ tr.worse td:last-child { color: var(--bad); font-weight: 600; } tr.better td:las
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--ink); font-size: 11px; }
 .run { fill: var(--run); } .head { fill: var(--head); } .tail { fill: var(--tail); }
 .starved { fill: var(--starved); } .blocked { fill: var(--blocked); } .unknown { fill: var(--unknown); }
+p.doubt { border-left: 3px solid var(--head); padding-left: .6rem; max-width: max-content; }
 .key span { display: inline-block; margin-right: 1.2rem; } .key svg { display: inline; width: .8em; height: .8em; }
 ";
 
@@ -52,6 +53,11 @@ impl Page {
     /// A line of text.
     pub(crate) fn text(&mut self, text: &str) {
         let _ = writeln!(self.out, "<p>{}</p>", escape(text));
+    }
+
+    /// What the numbers above do not hold.
+    pub(crate) fn doubt(&mut self, text: &str) {
+        let _ = writeln!(self.out, "<p class=\"doubt\">{}</p>", escape(text));
     }
 
     /// A table; each row has a class and cells that are HTML already.

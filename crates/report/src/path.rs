@@ -17,7 +17,7 @@ pub struct CriticalPath {
     pub tail_ticks: u64,
     /// The longest chain of run times over all edges: no schedule of these tasks is shorter.
     pub floor_ticks: u64,
-    /// Tasks that depend on themselves, which no chain holds.
+    /// Tasks that depend on themselves.
     pub in_circles: u64,
     /// Edges whose producer ended after their consumer had started; no step follows one.
     pub backward_edges: u64,
@@ -47,6 +47,16 @@ pub struct PathWait {
     pub unknown_ticks: u64,
 }
 
+/// What a step of the path waited for.
+#[derive(Clone, Copy)]
+enum Before<'a> {
+    /// It has no producer.
+    Nothing,
+    /// Of no producer is known when it ended.
+    Unknown,
+    Task(&'a Task),
+}
+
 impl PathWait {
     /// The whole wait.
     #[must_use]
@@ -54,12 +64,13 @@ impl PathWait {
         self.notice_ticks + self.queue_ticks + self.head_ticks + self.unknown_ticks
     }
 
-    /// The wait from `from` to the start of `task`, behind `producer` where it has one.
-    fn of(from: u64, producer: Option<&Task>, task: &Task) -> Self {
+    /// The wait from `from` to the start of `task`, behind `before`.
+    fn of(from: u64, before: Before<'_>, task: &Task) -> Self {
         let start = task.start_ticks;
-        let seen = match producer {
-            None => Some(from),
-            Some(producer) => Some(producer.finish_ticks).filter(|&finish| finish >= from),
+        let seen = match before {
+            Before::Nothing => Some(from),
+            Before::Unknown => None,
+            Before::Task(producer) => Some(producer.finish_ticks).filter(|&finish| finish >= from),
         };
         let seen = seen.map(|at| at.min(start));
         let dispatched = Some(task.dispatch_ticks).filter(|&at| at != 0 && at <= start);
@@ -100,7 +111,7 @@ impl CriticalPath {
         for task in trace.tasks() {
             rows.row(&task, &chain, &dependencies);
         }
-        let floor = dependencies.floor();
+        let floor = dependencies.floor(bounds.0);
         Some(chain.path(&rows, bounds, &dependencies, floor))
     }
 }
@@ -193,10 +204,15 @@ impl Chain {
             false => self.nodes.iter().map(|node| rows.rows[node]).collect(),
         };
         let mut steps: Vec<PathStep> = Vec::with_capacity(rows.len());
+        let is_behind = |&node: &u32| dependencies.has_producer(node);
+        let is_first_behind = self.nodes.first().is_some_and(is_behind);
         for task in rows {
-            let producer = steps.last().map(|step| &step.task);
-            let from = producer.map_or(first, |producer| producer.end_ticks);
-            let wait = PathWait::of(from, producer, &task);
+            let (from, before) = match steps.last().map(|step| &step.task) {
+                Some(producer) => (producer.end_ticks, Before::Task(producer)),
+                None if is_first_behind => (first, Before::Unknown),
+                None => (first, Before::Nothing),
+            };
+            let wait = PathWait::of(from, before, &task);
             steps.push(PathStep { task, wait });
         }
         CriticalPath {

@@ -177,6 +177,8 @@ pub struct LimitsReport {
     pub nothing_ran_ns: u64,
     /// Rows whose wait is not known, as a time of theirs or of a producer is not.
     pub unknown_rows: u64,
+    /// Dispatched tasks without a row: while they ran, a core seemed to stand still.
+    pub lost_rows: u64,
     /// Cores that stood still, by core type.
     pub idle: Vec<IdleReport>,
 }
@@ -225,7 +227,7 @@ pub struct PathReport {
     pub tail_ns: u64,
     /// The longest chain of run times over the edges: no schedule of these tasks is shorter.
     pub floor_ns: u64,
-    /// Tasks that depend on themselves, which no chain holds.
+    /// Tasks that depend on themselves; of such a circle one edge at least cannot be kept.
     pub in_circles: u64,
     /// Edges whose producer ended after their consumer had started.
     pub backward_edges: u64,
@@ -399,6 +401,8 @@ pub struct SchedulerReport {
     pub pop_hit_rate: Option<f64>,
     /// Phase records that are missing.
     pub lost_phases: u64,
+    /// Phases with a time that is not known, or that runs backwards; they are in no time.
+    pub unknown_phases: u64,
     /// A round of its loop, on average.
     pub loop_ns: Option<f64>,
     /// Its own time in `complete` and `dispatch` for each task it saw finished.

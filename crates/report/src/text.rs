@@ -3,8 +3,10 @@
 mod analysis;
 mod collectors;
 
+use crate::doubts;
 use crate::report::{Report, Spread, VerdictReport};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use std::borrow::Cow;
 
 /// More findings than this are in the verdict's own file.
 const ITEMS_SHOWN: usize = 10;
@@ -21,7 +23,10 @@ pub(crate) fn text(report: &Report) -> String {
     collectors::schedulers(&mut out, &report.schedulers);
     collectors::pmu(&mut out, report.pmu.as_ref());
     collectors::dump(&mut out, report.dump.as_ref());
-    unknown(&mut out, report);
+    if let Some(told) = doubts::of_times(report) {
+        line(&mut out, "");
+        line(&mut out, &told);
+    }
     for note in &report.notes {
         line(&mut out, &format!("note: {note}"));
     }
@@ -161,58 +166,13 @@ fn cores(out: &mut String, report: &Report) {
     section(out, "Cores: kernel time over makespan", &table);
 }
 
-/// Says how many times the numbers above leave out.
-fn unknown(out: &mut String, report: &Report) {
-    let sum = |pick: fn(&crate::FunctionReport) -> &Spread| -> u64 {
-        let spreads = report.functions.iter().map(pick);
-        spreads.map(|spread| spread.unknown).sum()
-    };
-    let counts = [
-        (sum(|function| &function.run), "run times"),
-        (sum(|function| &function.head_wait), "head waits"),
-        (sum(|function| &function.tail_wait), "tail waits"),
-    ];
-    let counts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", grouped(*count)))
-        .collect();
-    if !counts.is_empty() {
-        line(out, "");
-        let counts = counts.join(", ");
-        line(out, &format!("unknown, and left out above: {counts}"));
-    }
-}
-
 fn verdict(out: &mut String, verdict: Option<&VerdictReport>) {
     line(out, "");
     let Some(verdict) = verdict else {
         line(out, "verdict: none, the source has none");
         return;
     };
-    let mut facts = vec![format!(
-        "{} of {} records collected",
-        grouped(verdict.collected),
-        grouped(verdict.total)
-    )];
-    let counts = [
-        (verdict.dropped, "dropped"),
-        (verdict.mismatched, "mismatched"),
-        (verdict.abandoned, "abandoned"),
-    ];
-    for (count, what) in counts {
-        if count > 0 {
-            facts.push(format!("{} {what}", grouped(count)));
-        }
-    }
-    if verdict.waits > 0 {
-        let (waits, us) = (grouped(verdict.waits), microseconds(verdict.blocked_ns));
-        facts.push(format!("{waits} waits for the host, {us} µs in all"));
-    }
-    line(
-        out,
-        &format!("verdict: {} ({})", verdict.outcome, facts.join(", ")),
-    );
+    line(out, &format!("verdict: {}", doubts::verdict(verdict)));
     list(out, &verdict.findings, "");
     list(out, &verdict.in_flight, "in flight: ");
 }
@@ -229,8 +189,24 @@ fn list(out: &mut String, items: &[String], what: &str) {
 }
 
 pub(crate) fn line(out: &mut String, text: &str) {
-    out.push_str(text);
+    out.push_str(&printable(text));
     out.push('\n');
+}
+
+/// A text that moves no cursor and changes no colour: what is not printable in it is written out.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign.is_control() {
+            true => out.extend(sign.escape_default()),
+            false => out.push(sign),
+        }
+    }
+    Cow::Owned(out)
 }
 
 pub(crate) fn section(out: &mut String, title: &str, table: &Table) {
@@ -262,7 +238,7 @@ fn aligned(column: usize, text: &str) -> Cell {
         0 => CellAlignment::Left,
         _ => CellAlignment::Right,
     };
-    Cell::new(text).set_alignment(alignment)
+    Cell::new(printable(text)).set_alignment(alignment)
 }
 
 fn mean(spread: &Spread) -> String {

@@ -1,6 +1,7 @@
 //! Scheduler phases, hardware counters and tensors.
 
 use super::share;
+use crate::doubts;
 use crate::page::{Page, escape};
 use crate::report::Report;
 use crate::text::{grouped, microseconds, per_cent};
@@ -36,6 +37,9 @@ pub(super) fn schedulers(page: &mut Page, report: &Report) {
         &["thread", "phase", "µs", "share of the span", "ns a round"],
         rows,
     );
+    for told in doubts::of_schedulers(&report.schedulers) {
+        page.doubt(&told);
+    }
 }
 
 pub(super) fn pmu(page: &mut Page, report: &Report) {
@@ -54,6 +58,9 @@ pub(super) fn pmu(page: &mut Page, report: &Report) {
         })
     });
     page.table(&["function", "counter", "sum", "rate", "unit"], rows);
+    for told in doubts::of_pmu(pmu) {
+        page.doubt(&told);
+    }
 }
 
 pub(super) fn dump(page: &mut Page, report: &Report) {

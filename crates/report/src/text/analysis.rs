@@ -1,6 +1,7 @@
 //! Where the time went, what held the run up, and the critical path as text.
 
 use super::{add_row, grouped, line, microseconds, per_cent, plain_table, section, task_label};
+use crate::doubts;
 use crate::measure::ratio;
 use crate::report::{LimitsReport, PartsReport, PathReport, Report};
 
@@ -62,12 +63,8 @@ pub(super) fn limits(out: &mut String, report: &Report) {
         let (us, share) = (microseconds(ns), per_cent(share));
         line(out, &format!("no core ran anything for {us} µs, {share}"));
     }
-    if limits.unknown_rows > 0 {
-        let rows = grouped(limits.unknown_rows);
-        line(
-            out,
-            &format!("not known to wait, and left out above: {rows} rows"),
-        );
+    for told in doubts::of_limits(limits) {
+        line(out, &told);
     }
 }
 
@@ -119,7 +116,9 @@ pub(super) fn path(out: &mut String, report: &Report) {
     waits(out, path);
     functions(out, path);
     steps(out, report, path);
-    doubts(out, path);
+    for told in doubts::of_path(path) {
+        line(out, &told);
+    }
 }
 
 fn waits(out: &mut String, path: &PathReport) {
@@ -168,6 +167,7 @@ fn steps(out: &mut String, report: &Report, path: &PathReport) {
         "seen",
         "dispatch",
         "start",
+        "unknown",
         "run µs",
     ]);
     for step in longest {
@@ -181,28 +181,13 @@ fn steps(out: &mut String, report: &Report, path: &PathReport) {
                 microseconds(step.notice_ns),
                 microseconds(step.queue_ns),
                 microseconds(step.head_ns),
+                microseconds(step.unknown_ns),
                 microseconds(step.run_ns),
             ],
         );
     }
     for row in table.lines() {
         line(out, row.trim_end());
-    }
-}
-
-fn doubts(out: &mut String, path: &PathReport) {
-    let counts = [
-        (
-            path.backward_edges,
-            "edges whose producer ended after their consumer had started",
-        ),
-        (path.dangling_edges, "edges that name a task without a row"),
-        (path.in_circles, "tasks that depend on themselves"),
-    ];
-    for (count, what) in counts {
-        if count > 0 {
-            line(out, &format!("left out above: {} {what}", grouped(count)));
-        }
     }
 }
 

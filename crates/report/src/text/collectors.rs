@@ -1,6 +1,7 @@
 //! Scheduler phases, hardware counters and tensors as text.
 
 use super::{add_row, grouped, line, microseconds, per_cent, plain_table, section};
+use crate::doubts;
 use crate::report::{DumpReport, PmuCounterReport, PmuReport, SchedulerReport};
 
 pub(super) fn schedulers(out: &mut String, schedulers: &[SchedulerReport]) {
@@ -39,15 +40,8 @@ pub(super) fn schedulers(out: &mut String, schedulers: &[SchedulerReport]) {
     let title = "AICPU threads: time by phase (blocked overlaps the others)";
     section(out, title, &table);
     budget(out, schedulers, &names);
-    let lost: u64 = schedulers
-        .iter()
-        .map(|scheduler| scheduler.lost_phases)
-        .sum();
-    if lost > 0 {
-        line(
-            out,
-            &format!("missing, and left out above: {} phases", grouped(lost)),
-        );
+    for told in doubts::of_schedulers(schedulers) {
+        line(out, &told);
     }
 }
 
@@ -101,12 +95,8 @@ pub(super) fn pmu(out: &mut String, pmu: Option<&PmuReport>) {
         pmu.event, pmu.event_name
     );
     section(out, &title, &table);
-    if pmu.rows_of_other_events > 0 {
-        let others = grouped(pmu.rows_of_other_events);
-        line(
-            out,
-            &format!("of another event type, and left out above: {others} rows"),
-        );
+    for told in doubts::of_pmu(pmu) {
+        line(out, &told);
     }
 }
 

@@ -103,6 +103,43 @@ fn a_scheduler_by_hand() {
     assert_eq!(phases, expected);
 }
 
+/// Of the one thread with phases: span, and the own time of `complete`, `dispatch`, and `blocked`.
+fn own_times(phases: Vec<SchedulerPhase>) -> (lanescope_report::SchedulerReport, [u64; 3]) {
+    let mut parts = parts();
+    parts.scheduler_phases = vec![phases];
+    let report = Report::of(&Trace::new(parts));
+    let scheduler = report.schedulers[0].clone();
+    let own = ["complete", "dispatch", "blocked"].map(|name| {
+        let mut phases = scheduler.phases.iter();
+        let phase = phases.find(|phase| phase.name == name);
+        phase.map_or(0, |phase| phase.own_ns)
+    });
+    (scheduler, own)
+}
+
+#[test]
+fn a_phase_without_a_time_is_in_no_time() {
+    let (scheduler, own) = own_times(vec![
+        phase(SchedulerPhase::DISPATCH, (0, 1_000_005), 1, 1),
+        phase(SchedulerPhase::COMPLETE, (1_000_021, 1_000_025), 2, 1),
+        phase(SchedulerPhase::DISPATCH, (1_000_040, 1_000_030), 3, 1),
+    ]);
+    assert_eq!((scheduler.span_ns, own), (80, [80, 0, 0]));
+    assert_eq!((scheduler.unknown_phases, scheduler.loops), (2, 3));
+    assert_eq!((scheduler.dispatched, scheduler.completed), (2, 1));
+}
+
+#[test]
+fn phases_out_of_order_keep_their_own_time() {
+    let (scheduler, own) = own_times(vec![
+        phase(SchedulerPhase::DISPATCH, (1100, 1200), 2, 1),
+        phase(SchedulerPhase::BLOCKED, (1010, 1020), 1, 1),
+        phase(SchedulerPhase::COMPLETE, (1000, 1050), 1, 1),
+    ]);
+    assert_eq!(own, [40 * 20, 100 * 20, 10 * 20]);
+    assert_eq!(scheduler.untracked_ns, 50 * 20);
+}
+
 #[test]
 fn counters_by_hand() {
     let report = Report::of(&Trace::new(parts()));

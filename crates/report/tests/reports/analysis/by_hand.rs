@@ -1,8 +1,9 @@
 //! Runs small enough for paper.
 
 use super::{Row, parts, trace};
+use lanescope_capture::{Abandoned, CoreCounts, Counts};
 use lanescope_report::{CriticalPath, PartsReport, Report};
-use lanescope_trace::{CoreType, SchedulerPhase, Trace};
+use lanescope_trace::{CoreType, DeviceInfo, Kind, PmuRow, SchedulerPhase, Trace, Verdict};
 
 const AIC: CoreType = CoreType::Aic;
 const AIV: CoreType = CoreType::Aiv;
@@ -170,8 +171,132 @@ fn edges_that_cannot_be_followed_are_counted() {
     assert_eq!(ids, [2]);
     // Backward: 1 to 0, and 1 to 2.
     assert_eq!((path.backward_edges, path.dangling_edges), (2, 1));
-    // 0 and 1, and 2 behind them.
-    assert_eq!(path.in_circles, 3);
+    // 0 and 1; not 2, which is behind them.
+    assert_eq!(path.in_circles, 2);
+}
+
+#[test]
+fn the_floor_follows_no_edge_that_was_not_kept() {
+    // Both ran at one time, though the second depends on the first.
+    let rows = [
+        (0, 0, [1000, 1000, 1100, 1101]),
+        (1, 1, [1000, 1000, 1100, 1101]),
+    ];
+    let path = CriticalPath::of(&trace(&[AIV, AIV], &rows, &[(0, 1)])).unwrap();
+    assert_eq!((path.floor_ticks, path.backward_edges), (100, 1));
+}
+
+#[test]
+fn what_is_behind_a_circle_is_in_the_floor() {
+    let rows = [
+        (0, 0, [1000, 1010, 1020, 1021]),
+        (1, 0, [1022, 1030, 1040, 1041]),
+        (2, 0, [1042, 1050, 1950, 1951]),
+        (3, 0, [1952, 1960, 1990, 2000]),
+    ];
+    let edges = [(0, 1), (1, 0), (1, 2), (2, 3)];
+    let path = CriticalPath::of(&trace(&[AIV], &rows, &edges)).unwrap();
+    assert_eq!((path.in_circles, path.floor_ticks), (2, 950));
+    // A circle of tasks without length, and a long one behind it.
+    let rows = [
+        (0, 0, [1000, 1100, 1100, 1101]),
+        (1, 0, [1000, 1100, 1100, 1101]),
+        (2, 0, [1101, 1110, 1150, 1151]),
+    ];
+    let edges = [(0, 1), (1, 0), (1, 2)];
+    let path = CriticalPath::of(&trace(&[AIV], &rows, &edges)).unwrap();
+    assert_eq!((path.in_circles, path.floor_ticks), (2, 40));
+    // Each task of the circle is a step once.
+    assert_eq!(path.steps.len(), 3);
+}
+
+#[test]
+fn a_first_step_behind_tasks_that_are_not_known_waited_for_who_knows_what() {
+    let rows = [
+        (1, 0, [1050, 1060, 1100, 1101]),
+        (2, 0, [1000, 1001, 1010, 0]),
+    ];
+    // 0 has no row.
+    let path = CriticalPath::of(&trace(&[AIV], &rows, &[(0, 1)])).unwrap();
+    let wait = path.steps[0].wait;
+    assert_eq!(
+        (wait.unknown_ticks, wait.queue_ticks, wait.head_ticks),
+        (50, 0, 10)
+    );
+    let path = CriticalPath::of(&trace(&[AIV], &rows, &[(1, 3)])).unwrap();
+    let wait = path.steps[0].wait;
+    assert_eq!(
+        (wait.unknown_ticks, wait.queue_ticks, wait.head_ticks),
+        (0, 50, 10)
+    );
+}
+
+#[test]
+fn rows_lost_at_the_end_of_a_core_make_it_unknown() {
+    let rows = [
+        (0, 0, [1000, 1000, 1010, 1010]),
+        (1, 0, [1010, 1010, 1020, 1020]),
+        (2, 1, [1000, 1000, 1100, 1100]),
+    ];
+    let mut parts = parts(&[AIV, AIV, AIV, AIV], &rows, &[(0, 1)]);
+    let mut verdict = Verdict::new(1);
+    // Core 0 ran two more tasks, core 2 was given one, core 3 none.
+    for (core, dispatched, collected) in [(0, 4, 2), (1, 1, 1), (2, 1, 0)] {
+        verdict.cores.push(CoreCounts {
+            kind: Kind::TASK,
+            thread: 0,
+            core: Some(core),
+            dispatched,
+            counts: Counts {
+                total: collected,
+                collected,
+                ..Counts::default()
+            },
+        });
+    }
+    parts.verdict = Some(verdict);
+    let report = Report::of(&Trace::new(parts));
+    let idle: Vec<_> = report
+        .cores
+        .iter()
+        .map(|core| (core.parts.starved_ns, core.parts.unknown_ns))
+        .collect();
+    assert_eq!(idle, [(0, 80), (0, 0), (0, 100), (100, 0)]);
+    assert_eq!(report.limits.as_ref().unwrap().lost_rows, 3);
+    let told = "as if they stood still: 3 tasks that ran";
+    assert!(report.text().contains(told), "{}", report.text());
+    assert!(report.html().contains(told));
+}
+
+#[test]
+fn an_unknown_finish_is_beside_the_next_row_only() {
+    let rows = [
+        (0, 0, [1000, 1000, 1010, 0]),
+        (1, 0, [1005, 1010, 1020, 1021]),
+        (2, 0, [1100, 1110, 1120, 1121]),
+    ];
+    let report = Report::of(&trace(&[AIV], &rows, &[]));
+    let parts = &report.cores[0].parts;
+    assert_eq!((parts.unknown_ns, parts.starved_ns), (0, 79));
+}
+
+#[test]
+fn a_core_with_two_kernels_is_one_core() {
+    // Task 2 waits while core 0 runs two tasks and core 1 none.
+    let rows = [
+        (0, 0, [1000, 1000, 1100, 1101]),
+        (1, 0, [1000, 1010, 1090, 1101]),
+        (2, 1, [1000, 1200, 1300, 1301]),
+        (3, 1, [1301, 1310, 1320, 1330]),
+    ];
+    let report = Report::of(&trace(&[AIV, AIV], &rows, &[(2, 3)]));
+    let limits = report.limits.unwrap();
+    // Until 1200 task 2 waits beside a free core; 1200..1300 and 1310..1320 nothing waits; between these and
+    // behind them nothing runs.
+    assert_eq!(
+        (limits.dependencies_ns, limits.cores_ns, limits.scheduler_ns),
+        (110, 0, 220)
+    );
 }
 
 #[test]
@@ -199,4 +324,54 @@ fn stragglers_are_those_beyond_twice_the_median() {
     assert_eq!((stragglers.count, stragglers.excess_ns), (1, 30));
     assert_eq!(stragglers.worst_task, Some(5));
     assert!(report.limits.is_none() && report.critical_path.is_none());
+}
+
+#[test]
+fn a_page_tells_of_every_doubt() {
+    let mut rows = ROWS;
+    // Nobody knows when task 0 was seen finished, when task 3 was dispatched and when 4 ended.
+    rows[0].2[3] = 0;
+    rows[3].2[0] = 0;
+    rows[4].2[2] = 0;
+    let mut parts = parts(&[AIC, AIV], &rows, &[(0, 2), (2, 0), (4, 3), (5, 1)]);
+    parts.session.devices = vec![DeviceInfo {
+        name: "node1/0".to_owned(),
+        cores: 2,
+        uncertainty_ns: 1234,
+        ..DeviceInfo::default()
+    }];
+    parts.scheduler_phases = vec![vec![SchedulerPhase {
+        end_ticks: 1250,
+        ..SchedulerPhase::default()
+    }]];
+    let pmu = |event| PmuRow {
+        event,
+        ..PmuRow::default()
+    };
+    parts.pmu = vec![vec![pmu(2), pmu(4)]];
+    let mut verdict = Verdict::new(1);
+    verdict.abandoned.push(Abandoned::new(1, 77));
+    parts.verdict = Some(verdict);
+    let page = Report::of(&Trace::new(parts)).html();
+    for told in [
+        "<td>± 1,234</td>",
+        "not known to wait, and left out above: 3 rows",
+        "1 edges whose producer ended",
+        "1 edges that name a task without a row",
+        "depending on themselves: 2 tasks",
+        "1 run times, 1 head waits, 2 tail waits",
+        "no time above: 1 phases",
+        "of another event type, and left out above: 1 rows",
+        "in flight: ",
+        "<th>µs beside a waiting task</th>",
+    ] {
+        assert!(page.contains(told), "{told}\n{page}");
+    }
+    let rows: Vec<Row> = [10, 10, 10, 50]
+        .iter()
+        .zip(0..)
+        .map(|(&run, id)| (id, 0, [1, 1 + 100 * id, 1 + 100 * id + run, 900]))
+        .collect();
+    let page = Report::of(&trace(&[AIC], &rows, &[])).html();
+    assert!(page.contains("<h2>Stragglers"), "{page}");
 }

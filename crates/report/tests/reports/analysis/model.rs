@@ -174,6 +174,9 @@ proptest! {
         }
         if let Some(path) = &report.critical_path {
             prop_assert_eq!(path.run_ns + path.wait_ns + path.tail_ns, makespan);
+            let longest = report.slowest.first().map_or(0, |task| task.run_ns);
+            prop_assert!(path.floor_ns >= path.run_ns.max(longest));
+            prop_assert!(path.floor_ns <= makespan);
         }
     }
 }
