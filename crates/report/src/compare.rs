@@ -3,7 +3,7 @@
 mod budget;
 mod render;
 
-use crate::metrics::{Better, Metric, Unit, metrics};
+use crate::metrics::{Better, Metric, Unit, is_zero_without, metrics};
 use crate::report::Report;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -87,10 +87,15 @@ impl Comparison {
     pub fn of(before: &[(String, Report)], after: &[(String, Report)]) -> Self {
         let names = |side: &[(String, Report)]| side.iter().map(|(name, _)| name.clone()).collect();
         let mut columns = Columns::default();
-        for (side, reports) in [before, after].into_iter().enumerate() {
-            for (_, report) in reports {
-                columns.add(side, metrics(report));
-            }
+        let runs = || {
+            let sides = [before, after].into_iter().enumerate();
+            sides.flat_map(|(side, runs)| runs.iter().map(move |(_, report)| (side, report)))
+        };
+        for (run, (side, report)) in runs().enumerate() {
+            columns.add(run, side, metrics(report));
+        }
+        for (run, (side, report)) in runs().enumerate() {
+            columns.add_zeros(run, side, report);
         }
         let mut changes: Vec<Change> = columns.rows.into_iter().map(Row::change).collect();
         changes.sort_by_key(|change| !change.is_general);
@@ -165,10 +170,13 @@ struct Row {
     /// As the first run that has it says.
     metric: Metric,
     values: [Vec<f64>; 2],
+    /// The runs that have it.
+    runs: Vec<usize>,
 }
 
 impl Columns {
-    fn add(&mut self, side: usize, metrics: Vec<Metric>) {
+    /// Takes the numbers of a run; of each name one.
+    fn add(&mut self, run: usize, side: usize, metrics: Vec<Metric>) {
         for metric in metrics {
             let place = match self.places.get(&metric.name) {
                 Some(&place) => place,
@@ -177,16 +185,34 @@ impl Columns {
                     self.rows.push(Row {
                         metric: metric.clone(),
                         values: [Vec::new(), Vec::new()],
+                        runs: Vec::new(),
                     });
                     self.rows.len() - 1
                 }
             };
-            self.rows[place].values[side].push(metric.value);
+            self.rows[place].add(run, side, metric.value);
+        }
+    }
+
+    /// Takes the numbers that are 0 in a run and that only others name.
+    fn add_zeros(&mut self, run: usize, side: usize, report: &Report) {
+        for row in &mut self.rows {
+            if is_zero_without(report, &row.metric.name) {
+                row.add(run, side, 0.0);
+            }
         }
     }
 }
 
 impl Row {
+    /// Takes the number of a run that has none yet.
+    fn add(&mut self, run: usize, side: usize, value: f64) {
+        if !self.runs.contains(&run) {
+            self.runs.push(run);
+            self.values[side].push(value);
+        }
+    }
+
     fn change(self) -> Change {
         let [before, after] = self.values.map(Sample::of);
         let both = before.as_ref().zip(after.as_ref());

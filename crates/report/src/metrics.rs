@@ -2,6 +2,8 @@
 
 use crate::report::{PartsReport, Report, Spread};
 use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// What a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +49,7 @@ pub struct Metric {
 /// Every number of a report, in the order in which reports tell them.
 #[must_use]
 pub fn metrics(report: &Report) -> Vec<Metric> {
-    let mut list = List::default();
+    let mut list = List::of(report);
     list.run(report);
     list.parts(report);
     list.limits(report);
@@ -61,21 +63,54 @@ pub fn metrics(report: &Report) -> Vec<Metric> {
     list.metrics
 }
 
+/// Whether a number that a report lacks and others have is 0 there: nothing of the kind was done, though
+/// it would have been recorded.
+pub(crate) fn is_zero_without(report: &Report, name: &str) -> bool {
+    let kinds = [
+        ("phase.", !report.schedulers.is_empty()),
+        ("path.function.", report.critical_path.is_some()),
+    ];
+    let mut kinds = kinds.into_iter();
+    kinds.any(|(kind, is_recorded)| is_recorded && name.starts_with(kind))
+}
+
 struct List {
     metrics: Vec<Metric>,
     is_general: bool,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        Self {
-            metrics: Vec::new(),
-            is_general: true,
-        }
-    }
+    /// Functions that share their name with another.
+    namesakes: HashSet<u32>,
 }
 
 impl List {
+    fn of(report: &Report) -> Self {
+        let path = report.critical_path.iter();
+        let path = path.flat_map(|path| &path.functions);
+        let pmu = report.pmu.iter().flat_map(|pmu| &pmu.functions);
+        let functions = report.functions.iter();
+        let functions = functions.map(|function| (&function.name, function.func_id));
+        let functions = functions
+            .chain(path.map(|function| (&function.name, function.func_id)))
+            .chain(pmu.map(|function| (&function.name, function.func_id)));
+        let mut by_name: HashMap<&String, HashSet<u32>> = HashMap::new();
+        for (name, func_id) in functions {
+            by_name.entry(name).or_default().insert(func_id);
+        }
+        let shared = by_name.into_values().filter(|ids| ids.len() > 1);
+        Self {
+            metrics: Vec::new(),
+            is_general: true,
+            namesakes: shared.flatten().collect(),
+        }
+    }
+
+    /// What numbers call a function: its name, with its id where another has the same.
+    fn function_name<'a>(&self, name: &'a str, func_id: u32) -> Cow<'a, str> {
+        match self.namesakes.contains(&func_id) {
+            true => Cow::Owned(format!("{name}#{func_id}")),
+            false => Cow::Borrowed(name),
+        }
+    }
+
     fn add(&mut self, name: impl Into<String>, unit: Unit, better: Better, value: f64) {
         self.metrics.push(Metric {
             name: name.into(),
@@ -100,13 +135,17 @@ impl List {
         if let Some(ns) = report.makespan_ns {
             self.time("makespan", ns);
         }
-        self.count("tasks", Better::Neither, report.session.tasks);
+        // Without a swimlane there is none of these, rather than none that ran.
+        let is_off = report.session.swimlane_level == Some(0);
+        if !is_off {
+            self.count("tasks", Better::Neither, report.session.tasks);
+        }
         if let Some(verdict) = &report.verdict {
             let lost = [verdict.dropped, verdict.mismatched, verdict.abandoned];
             let lost = lost.into_iter().fold(0, u64::saturating_add);
             self.count("lost", Better::Less, lost);
         }
-        for cores in &report.core_types {
+        for cores in report.core_types.iter().filter(|_| !is_off) {
             let name = format!("utilisation.{}", cores.core_type);
             self.add(name, Unit::Share, Better::More, cores.utilisation);
         }
@@ -145,6 +184,7 @@ impl List {
             self.time("path.wait.notice", path.notice_ns);
             self.time("path.wait.queue", path.queue_ns);
             self.time("path.wait.head", path.head_ns);
+            self.time("path.wait.unknown", path.unknown_ns);
             self.time("path.tail", path.tail_ns);
         }
     }
@@ -170,7 +210,8 @@ impl List {
     fn path_functions(&mut self, report: &Report) {
         let path = report.critical_path.iter();
         for function in path.flat_map(|path| &path.functions) {
-            let name = |what: &str| format!("path.function.{}.{what}", function.name);
+            let function_name = self.function_name(&function.name, function.func_id);
+            let name = |what: &str| format!("path.function.{function_name}.{what}");
             self.count(name("steps"), Better::Neither, function.steps);
             self.time(name("run"), function.run_ns);
             self.time(name("wait"), function.wait_ns);
@@ -179,7 +220,8 @@ impl List {
 
     fn functions(&mut self, report: &Report) {
         for function in &report.functions {
-            let name = |what: &str| format!("function.{}.{what}", function.name);
+            let function_name = self.function_name(&function.name, function.func_id);
+            let name = |what: &str| format!("function.{function_name}.{what}");
             self.count(name("count"), Better::Neither, function.count);
             self.spread(&name("run"), &function.run);
             self.spread(&name("head-wait"), &function.head_wait);
@@ -226,10 +268,11 @@ impl List {
         for function in functions.filter(|function| function.rows > 0) {
             #[expect(clippy::cast_precision_loss, reason = "a mean has no exact form")]
             let cycles = function.cycles as f64 / function.rows as f64;
-            let name = format!("pmu.{}.cycles-per-task", function.name);
+            let function_name = self.function_name(&function.name, function.func_id);
+            let name = format!("pmu.{function_name}.cycles-per-task");
             self.add(name, Unit::Rate, Better::Less, cycles);
             for counter in &function.counters {
-                let name = format!("pmu.{}.{}", function.name, counter.column);
+                let name = format!("pmu.{function_name}.{}", counter.column);
                 let unit = match counter.unit {
                     "utilisation" => Unit::Share,
                     _ => Unit::Rate,

@@ -228,8 +228,7 @@ impl Budget {
         if is_exceeded {
             let by = (after.median - limit).abs();
             text = format!("{text}: beyond it by {}", show(by));
-            let noise = change.noise.zip(change.change);
-            if noise.is_some_and(|(noise, change)| change.abs() <= noise) {
+            if change.noise.is_some_and(|noise| by <= noise) {
                 text.push_str(", within the noise");
             }
         }

@@ -3,7 +3,7 @@
 use super::{Change, ChangeVerdict, Comparison, Sample};
 use crate::metrics::Unit;
 use crate::page::{Page, escape};
-use crate::text::{add_row, line, plain_table, section};
+use crate::text::{add_row, line, plain_table, printable, section};
 
 const HEADER: [&str; 6] = ["metric", "before", "after", "change", "noise", ""];
 
@@ -171,16 +171,21 @@ pub(super) fn markdown(comparison: &Comparison, all: bool) -> String {
     out
 }
 
-/// A text that stays what it is inside a cell.
+/// A text that stays what it is inside a cell: no markup, no link, no formula, nobody called.
 fn cell(text: &str) -> String {
+    let text = printable(text);
     let mut out = String::with_capacity(text.len());
-    for sign in text.chars() {
+    let mut rest = text.chars();
+    while let Some(sign) = rest.next() {
         match sign {
-            '|' | '`' | '*' | '_' | '\\' | '[' | ']' | '#' => out.extend(['\\', sign]),
+            '|' | '`' | '*' | '_' | '\\' | '[' | ']' | '#' | '~' | '$' => out.extend(['\\', sign]),
+            ':' if rest.as_str().starts_with("//") => out.push_str("\\:"),
+            '.' if out.ends_with("www") => out.push_str("\\."),
+            // Whoever has the name behind the sign is told, whatever stands before it.
+            '@' => out.push_str("@<!-- -->"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '\n' | '\r' => out.push(' '),
             sign => out.push(sign),
         }
     }

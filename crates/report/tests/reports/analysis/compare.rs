@@ -1,9 +1,9 @@
 //! Runs against each other, and budgets.
 
-use super::trace;
+use super::{parts, trace};
 use lanescope_report::Report;
 use lanescope_report::compare::{Budget, BudgetError, ChangeVerdict, Comparison};
-use lanescope_trace::CoreType;
+use lanescope_trace::{CoreType, Functions, SchedulerPhase, Trace};
 
 /// A run of one task that runs so long.
 fn run(name: &str, run: u64) -> (String, Report) {
@@ -84,6 +84,129 @@ fn budgets_hold_or_say_by_how_much_they_do_not() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_breach_is_within_the_noise_when_its_distance_is() {
+    // From 140 ns ± 80 to 150 ns: at most 133 and at most 20.
+    let before = [run("a", 80), run("b", 160)];
+    let text = |budget: &str| {
+        let mut comparison = Comparison::of(&before, &[run("c", 130)]);
+        comparison.check(&[Budget::parse(budget).unwrap()]).unwrap();
+        comparison.budgets[0].text.clone()
+    };
+    assert!(text("makespan<=-5%").ends_with("by 0.017 µs, within the noise"));
+    assert!(text("makespan<=20ns").ends_with("by 0.130 µs"));
+}
+
+/// A run of two functions of one name.
+fn namesakes(name: &str, runs: [u64; 2]) -> (String, Report) {
+    let [one, two] = runs;
+    let rows = [
+        (0, 0, [1000, 1010, 1010 + one, 1200]),
+        (1, 0, [1000, 1300, 1300 + two, 1500]),
+    ];
+    let mut parts = parts(&[CoreType::Aiv], &rows, &[]);
+    parts.tasks[1].func_id = 1;
+    parts.functions = Functions::from_iter([(0, "mm"), (1, "mm")]);
+    (name.to_owned(), Report::of(&Trace::new(parts)))
+}
+
+#[test]
+fn two_functions_of_one_name_are_not_two_runs() {
+    let before = [namesakes("a", [50, 10])];
+    let comparison = Comparison::of(&before, &[namesakes("b", [50, 40])]);
+    for (name, before, after) in [
+        ("function.mm#0.run.mean", 50.0, 50.0),
+        ("function.mm#1.run.mean", 10.0, 40.0),
+    ] {
+        let change = change(&comparison, name);
+        let sides = [&change.before, &change.after].map(|side| side.clone().unwrap());
+        assert_eq!(sides.clone().map(|side| side.runs), [1, 1]);
+        assert_eq!(sides.map(|side| side.median), [before, after]);
+        assert_eq!(change.noise, None);
+    }
+    assert!(
+        comparison
+            .metrics
+            .iter()
+            .all(|change| change.noise.is_none())
+    );
+}
+
+#[test]
+fn what_a_run_never_did_is_zero_and_what_it_did_not_record_is_missing() {
+    let run = |phases: &[u32], edges: &[(u32, u32)]| {
+        let rows = [
+            (0, 0, [1000, 1010, 1110, 1120]),
+            (1, 0, [1000, 1130, 1140, 1150]),
+        ];
+        let mut parts = parts(&[CoreType::Aiv], &rows, edges);
+        parts.tasks[0].func_id = 7;
+        let phases = phases.iter().map(|&phase| SchedulerPhase {
+            start_ticks: 1000,
+            end_ticks: 1030,
+            phase,
+            ..SchedulerPhase::default()
+        });
+        parts.scheduler_phases = vec![phases.collect()];
+        (String::new(), Report::of(&Trace::new(parts)))
+    };
+    let (complete, blocked) = (SchedulerPhase::COMPLETE, SchedulerPhase::BLOCKED);
+    let before = [run(&[complete, blocked], &[(0, 1)])];
+    let after = [
+        run(&[complete], &[(0, 1)]),
+        run(&[complete], &[(1, 0)]),
+        run(&[], &[]),
+    ];
+    let comparison = Comparison::of(&before, &after);
+    let after = |name| {
+        change(&comparison, name)
+            .after
+            .clone()
+            .map(|side| (side.median, side.runs))
+    };
+    // Two runs have AICPU threads, and neither was blocked.
+    assert_eq!(after("phase.blocked"), Some((0.0, 2)));
+    // Two have a path, of which one holds the function.
+    assert_eq!(after("path.function.func_7.steps"), Some((0.5, 2)));
+    let mut comparison = Comparison::of(&before, &[run(&[complete], &[(1, 0)])]);
+    let budget = Budget::parse("phase.blocked<=+0ns").unwrap();
+    comparison.check(&[budget]).unwrap();
+    assert!(!comparison.is_over_budget());
+    let comparison = Comparison::of(&before, &[run(&[], &[])]);
+    assert_eq!(change(&comparison, "phase.blocked").after, None);
+    assert_eq!(change(&comparison, "path.function.func_7.run").after, None);
+    assert_eq!(
+        change(&comparison, "path.wait.unknown").unit,
+        lanescope_report::metrics::Unit::Ns
+    );
+}
+
+#[test]
+fn without_a_swimlane_there_are_no_tasks_to_count() {
+    let mut parts = parts(&[CoreType::Aiv], &[], &[]);
+    parts.session.level = Some(0);
+    let off = (String::new(), Report::of(&Trace::new(parts)));
+    let comparison = Comparison::of(&[run("a", 100)], &[off]);
+    for name in ["tasks", "makespan"] {
+        assert_eq!(change(&comparison, name).after, None, "{name}");
+    }
+    let mut names = comparison.metrics.iter().map(|change| &change.name);
+    assert!(names.all(|name| name != "utilisation.aiv"));
+}
+
+#[test]
+fn nobody_is_called_and_nothing_linked_by_a_name() {
+    let mut named = run("b", 100);
+    named.1.functions[0].name = "~~a~~ @octocat $x$ http://a.b www.c.d\u{1b}[31m\nred".to_owned();
+    let comparison = Comparison::of(&[run("a", 100)], &[named]);
+    let markdown = comparison.markdown(true);
+    let escaped = "function.\\~\\~a\\~\\~ @<!-- -->octocat \\$x\\$ http\\://a.b www\\.c.d\\\\u{1b}\\[31m\\\\nred.count";
+    assert!(markdown.contains(escaped), "{markdown}");
+    let text = comparison.text(true);
+    assert!(text.contains("www.c.d\\u{1b}[31m\\nred.count"), "{text}");
+    assert!(!text.contains('\u{1b}'));
 }
 
 #[test]
