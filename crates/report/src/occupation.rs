@@ -211,10 +211,10 @@ impl CoreState {
 
     /// Tasks it was given that have no row.
     fn lost(&self) -> u64 {
-        let told = self
-            .dispatched
-            .map_or(0, |tasks| tasks.saturating_sub(self.rows));
-        told.max(self.lost_between)
+        match self.dispatched {
+            Some(tasks) => tasks.saturating_sub(self.rows),
+            None => self.lost_between,
+        }
     }
 
     /// Cuts the stretch from the last end to `until`; gives the part with nothing in hand.
