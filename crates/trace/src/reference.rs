@@ -8,13 +8,14 @@
 //!
 //! # Memory
 //!
-//! 72 bytes a task and a phase, 8 a successor; the text is streamed, 4 MiB of it at a time.
+//! 72 bytes a task, 96 a phase, 8 a successor; the text is streamed, 4 MiB of it at a time.
 //!
 //! # Errors
 //!
 //! [`TraceError::Malformed`] with file, line, column and what was expected.
 
 mod dependencies;
+mod kernel_config;
 mod names;
 mod phases;
 mod stretches;
@@ -134,11 +135,13 @@ fn open(path: &Path) -> Result<File, TraceError> {
     })
 }
 
+/// Written `2` or, as some writers do, `2.0`.
 fn version<R: Read>(reader: &mut Reader<R>) -> Result<u32, TraceError> {
-    match reader.integer("version 1 or 2")? {
-        1 => Ok(1),
-        2 => Ok(2),
-        other => Err(reader.error(format!("version {other}, expected 1 or 2"))),
+    let version = reader.number("version 1 or 2")?.value;
+    let known = [(1.0, 1), (2.0, 2)];
+    match known.into_iter().find(|(known, _)| *known == version) {
+        Some((_, version)) => Ok(version),
+        None => Err(reader.error(format!("version {version}, expected 1 or 2"))),
     }
 }
 

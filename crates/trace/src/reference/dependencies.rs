@@ -41,13 +41,13 @@ impl Dependencies {
         reader.begin_object()?;
         while let Some(member) = reader.member(&["version", "edges"], &mut members)? {
             match member {
-                0 => version = Some(reader.integer("version 2")?),
+                0 => version = Some(reader.number("version 2")?.value),
                 1 => pairs = Some(edges(&mut reader)?),
                 _ => reader.skip()?,
             }
         }
         reader.end()?;
-        if let Some(other) = version.filter(|&version| version != 2) {
+        if let Some(other) = version.filter(|&version| version != 2.0) {
             return Err(reader.error(format!("version {other}, expected 2")));
         }
         let pairs = pairs.ok_or_else(|| reader.error("the file ends without `edges`"))?;
@@ -107,8 +107,8 @@ fn edges<R: Read>(reader: &mut Reader<R>) -> Result<Vec<(TaskId, TaskId)>, Trace
         reader.begin_object()?;
         while let Some(member) = reader.member(&["pred", "succ"], &mut members)? {
             match member {
-                0 => producer = Some(TaskId::read(reader)?),
-                1 => consumer = Some(TaskId::read(reader)?),
+                0 => producer = Some(TaskId::read_any(reader)?),
+                1 => consumer = Some(TaskId::read_any(reader)?),
                 _ => reader.skip()?,
             }
         }

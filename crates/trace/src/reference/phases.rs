@@ -1,7 +1,7 @@
 //! Phases of the scheduler and the orchestrator, and the orchestrator's totals.
 
 use super::TaskId;
-use crate::json::{Members, Number, Reader};
+use crate::json::{Kind, Members, Number, Reader};
 use crate::{OrchestratorPhase, SchedulerPhase, TraceError};
 use std::io::Read;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct SchedulerStep {
     pub loop_iter: i64,
     /// Tasks seen finished, or dispatched.
     pub tasks_processed: i64,
+    /// Looks at ready queues that found a task, and that found none, where the file says.
+    pub pops: Option<(u64, u64)>,
 }
 
 /// One step of the orchestrator. Times in microseconds since the file's base.
@@ -41,7 +43,7 @@ pub struct OrchestratorStep {
     pub phase: PhaseName,
     /// The submission it belongs to.
     pub submit_index: i64,
-    /// The task it submits.
+    /// The task it submits; [`TaskId::NONE`] where it is of no task.
     pub task_id: TaskId,
 }
 
@@ -123,15 +125,18 @@ pub(super) fn by_thread<R: Read, S>(
 }
 
 pub(super) fn scheduler_step<R: Read>(reader: &mut Reader<R>) -> Result<SchedulerStep, TraceError> {
-    const NAMES: [&str; 5] = [
+    const NAMES: [&str; 7] = [
         "start_time_us",
         "end_time_us",
         "phase",
         "loop_iter",
         "tasks_processed",
+        "pop_hit",
+        "pop_miss",
     ];
     let (mut start, mut end, mut phase) = (None, None, None);
     let (mut loop_iter, mut tasks_processed) = (0, 0);
+    let (mut hits, mut misses) = (None, None);
     let mut members = Members::default();
     reader.begin_object()?;
     while let Some(member) = reader.member(&NAMES, &mut members)? {
@@ -141,6 +146,8 @@ pub(super) fn scheduler_step<R: Read>(reader: &mut Reader<R>) -> Result<Schedule
             2 => phase = Some(PhaseName::read(reader, &SchedulerPhase::NAMES)?),
             3 => loop_iter = reader.integer_of(A_COUNT)?,
             4 => tasks_processed = reader.integer_of(A_COUNT)?,
+            5 => hits = pops(reader)?,
+            6 => misses = pops(reader)?,
             _ => reader.skip()?,
         }
     }
@@ -150,7 +157,19 @@ pub(super) fn scheduler_step<R: Read>(reader: &mut Reader<R>) -> Result<Schedule
         phase: given(reader, phase, "phase")?,
         loop_iter,
         tasks_processed,
+        pops: hits.zip(misses),
     })
+}
+
+/// How many looks at a queue; nothing where something else comes, which the converter does not look at.
+fn pops<R: Read>(reader: &mut Reader<R>) -> Result<Option<u64>, TraceError> {
+    match reader.kind()? {
+        Kind::Number => {
+            let number = reader.fixed(0, A_COUNT)?;
+            Ok(u64::try_from(number.units).ok())
+        }
+        _ => reader.skip().map(|()| None),
+    }
 }
 
 pub(super) fn orchestrator_step<R: Read>(
@@ -164,7 +183,7 @@ pub(super) fn orchestrator_step<R: Read>(
         "task_id",
     ];
     let (mut phase, mut start, mut end) = (None, None, None);
-    let (mut submit_index, mut task_id) = (0, None);
+    let (mut submit_index, mut task_id) = (0, TaskId::NONE);
     let mut members = Members::default();
     reader.begin_object()?;
     while let Some(member) = reader.member(&NAMES, &mut members)? {
@@ -173,7 +192,7 @@ pub(super) fn orchestrator_step<R: Read>(
             1 => start = Some(reader.number(A_TIME)?),
             2 => end = Some(reader.number(A_TIME)?),
             3 => submit_index = reader.integer_of(A_COUNT)?,
-            4 => task_id = Some(TaskId::read(reader)?),
+            4 => task_id = TaskId::read(reader)?,
             _ => reader.skip()?,
         }
     }
@@ -182,7 +201,7 @@ pub(super) fn orchestrator_step<R: Read>(
         end: given(reader, end, "end_time_us")?,
         phase: given(reader, phase, "phase")?,
         submit_index,
-        task_id: given(reader, task_id, "task_id")?,
+        task_id,
     })
 }
 

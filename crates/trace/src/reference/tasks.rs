@@ -4,7 +4,7 @@ use super::Dependencies;
 use super::stretches::RowReaders;
 use super::usual::UsualRow;
 use crate::TraceError;
-use crate::json::{Members, Number, Reader};
+use crate::json::{Kind, Members, Number, Reader};
 use lanescope_abi::CoreType;
 use std::fmt;
 use std::io::Read;
@@ -23,15 +23,38 @@ pub struct TaskId {
 const A_TASK_ID: &str = "a task id, an integer of 64 bits";
 
 impl TaskId {
+    /// No task, written -1.
+    pub const NONE: Self = Self {
+        bits: u64::MAX,
+        is_negative: true,
+    };
+
+    /// Reads an id that may be written as text, as `0x1f` too.
+    pub(super) fn read_any<R: Read>(reader: &mut Reader<R>) -> Result<Self, TraceError> {
+        if reader.kind()? != Kind::Text {
+            return Self::read(reader);
+        }
+        let text = reader.text(A_TASK_ID)?;
+        let id = match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok().map(i128::from),
+            None => text.parse().ok(),
+        };
+        let id = id.and_then(Self::of);
+        id.ok_or_else(|| reader.error(format!("`{text}`, expected {A_TASK_ID}")))
+    }
+
     pub(super) fn read<R: Read>(reader: &mut Reader<R>) -> Result<Self, TraceError> {
         let value = reader.integer(A_TASK_ID)?;
+        Self::of(value).ok_or_else(|| reader.error(format!("{value}, expected {A_TASK_ID}")))
+    }
+
+    fn of(value: i128) -> Option<Self> {
         let is_negative = value < 0;
         let bits = match is_negative {
             true => i64::try_from(value).ok().map(i64::cast_unsigned),
             false => u64::try_from(value).ok(),
         };
-        let bits = bits.ok_or_else(|| reader.error(format!("{value}, expected {A_TASK_ID}")))?;
-        Ok(Self { bits, is_negative })
+        bits.map(|bits| Self { bits, is_negative })
     }
 }
 
