@@ -7,8 +7,8 @@
 //!
 //! # What is known of the text
 //!
-//! Without a device log, every byte. With one, the numbers and how they are made; the words around
-//! them are this project's own.
+//! Without a device log and its deep dive, every byte. With them, the numbers and how they are made; the
+//! words around them are this project's own.
 
 mod deep_dive;
 mod device_log;
@@ -33,9 +33,33 @@ pub fn conversion_text(input: &Path, output: &Path) -> String {
     )
 }
 
-/// The statistics it prints then.
+/// The statistics it prints then; with a log, its deep dive too.
 #[must_use]
 pub fn statistics_text(document: &Document, names: &Names, log: Option<&DeviceLog>) -> String {
+    if log.is_some() {
+        return statistics_with_deep_dive(document, names, log);
+    }
+    let mut out = functions_text(document, names, None);
+    line(
+        &mut out,
+        "[Info] Scheduler overhead deep-dive skipped (no device log resolved).",
+    );
+    out
+}
+
+/// The statistics and the deep dive, which takes from the records what it can: as the newer converter does.
+#[must_use]
+pub fn statistics_with_deep_dive(
+    document: &Document,
+    names: &Names,
+    log: Option<&DeviceLog>,
+) -> String {
+    let mut out = functions_text(document, names, log);
+    deep_dive::text(&mut out, document, &Statistics::of(document), log);
+    out
+}
+
+fn functions_text(document: &Document, names: &Names, log: Option<&DeviceLog>) -> String {
     let statistics = Statistics::of(document);
     let mut out = String::new();
     line(&mut out, "");
@@ -58,13 +82,6 @@ pub fn statistics_text(document: &Document, names: &Names, log: Option<&DeviceLo
     per_task(&mut out, &statistics, log);
     rule(&mut out, '=');
     line(&mut out, "");
-    match log {
-        None => line(
-            &mut out,
-            "[Info] Scheduler overhead deep-dive skipped (no device log resolved).",
-        ),
-        Some(log) => deep_dive::text(&mut out, document, &statistics, log),
-    }
     out
 }
 

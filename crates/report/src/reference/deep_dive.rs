@@ -4,8 +4,12 @@
 use super::device_log::{DeviceLog, PHASES};
 use super::statistics::{Statistics, as_double, ratio, share};
 use super::{line, rule};
-use lanescope_trace::reference::{Document, SchedulerStep};
+use lanescope_trace::reference::{Document, SchedulerStep, TaskId};
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+
+/// The place of `dispatch` among the phases.
+const DISPATCH: usize = 1;
 
 /// One thread's loop, from the records or from the log.
 #[derive(Default)]
@@ -22,18 +26,23 @@ pub(super) fn text(
     out: &mut String,
     document: &Document,
     statistics: &Statistics,
-    log: &DeviceLog,
+    log: Option<&DeviceLog>,
 ) {
     rule(out, '=');
     line(out, "Scheduler overhead deep-dive");
     rule(out, '=');
     tasks(out, statistics);
     let of_records = loops_of(document);
-    let (source, loops) = match of_records.is_empty() {
-        false => ("phases of the records", of_records),
-        true => ("device log", loops_of_log(log)),
+    let (source, loops) = match (of_records.is_empty(), log) {
+        (true, Some(log)) => ("device log", loops_of_log(log)),
+        _ => ("phases of the records", of_records),
     };
     threads(out, source, &loops);
+    // A log tells of edges itself, behind its phases.
+    if source != "device log" {
+        edges(out, document);
+    }
+    line(out, "");
     tails(out, statistics, &loops);
     rule(out, '=');
 }
@@ -89,7 +98,37 @@ fn threads(out: &mut String, source: &str, loops: &[Loop]) {
             line(out, text.trim_end());
         }
     }
-    line(out, "");
+    if loops.is_empty() {
+        line(out, "  none: the records have no phases");
+    }
+}
+
+/// How many edges leave and reach a task.
+fn edges(out: &mut String, document: &Document) {
+    let mut known = HashSet::new();
+    let (mut edges, mut most_out) = (0_u64, 0);
+    let mut fanin: HashMap<TaskId, u64> = HashMap::new();
+    for row in &document.tasks.rows {
+        // Rows of one task have the same edges.
+        if !known.insert(row.id()) {
+            continue;
+        }
+        let mut fanout = 0;
+        for successor in document.tasks.successors(row) {
+            *fanin.entry(successor).or_default() += 1;
+            fanout += 1;
+        }
+        edges += fanout;
+        most_out = most_out.max(fanout);
+    }
+    let most_in = fanin.into_values().max().unwrap_or(0);
+    let mean = ratio(as_double(edges), as_double(known.len() as u64));
+    for (name, most) in [("fanout", most_out), ("fanin", most_in)] {
+        let _ = writeln!(
+            out,
+            "  {name:<6} edges = {edges},  avg = {mean:.2} a task,  max = {most}"
+        );
+    }
 }
 
 fn tails(out: &mut String, statistics: &Statistics, loops: &[Loop]) {
@@ -154,7 +193,12 @@ fn loop_of(thread: u64, steps: &[SchedulerStep]) -> Loop {
         thread,
         ..Loop::default()
     };
+    let mut pops: Option<(u64, u64)> = None;
     for step in steps {
+        if let Some((hit, miss)) = step.pops {
+            let (hits, misses) = pops.unwrap_or_default();
+            pops = Some((hits.saturating_add(hit), misses.saturating_add(miss)));
+        }
         let Some(place) = PHASES.iter().position(|&phase| phase == step.name()) else {
             continue;
         };
@@ -167,6 +211,10 @@ fn loop_of(thread: u64, steps: &[SchedulerStep]) -> Loop {
         of_thread.loops = of_thread.loops.max(Some(round));
     }
     of_thread.total_us = of_thread.phases_us.iter().sum();
+    if let Some((hit, miss)) = pops {
+        let rate = share(as_double(hit), as_double(hit) + as_double(miss));
+        of_thread.details[DISPATCH] = format!("[pop: hit={hit}, miss={miss}, {rate:.1}%]");
+    }
     of_thread
 }
 

@@ -1,10 +1,11 @@
 //! The device log: what each scheduler thread wrote about itself when it ended.
 //!
-//! Two lines count, wherever they stand in a line of the log:
+//! Two sayings count, wherever they stand in a line of the log:
 //! `Thread N: Scheduler summary: total_time=Xus, loops=Y, tasks_scheduled=Z` and
-//! `Thread N: === Scheduler Phase Breakdown: total=Xus, Y tasks ===`, the latter followed by lines
-//! `Thread N: complete: Xus …` of the same thread, one for each phase. Other lines are passed over: a log has
-//! many. Of several runs in one log the last counts.
+//! `Thread N: === Scheduler Phase Breakdown: total=Xus, Y tasks ===`, the latter followed by
+//! `Thread N: complete: Xus …` of the same thread, one for each phase. All else is passed over: a log has many
+//! other lines, and threads that write at one time cut each other's short. Of several runs in one log the
+//! last counts.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
@@ -38,16 +39,6 @@ pub enum LogError {
     /// It could not be read.
     #[error("cannot read the device log")]
     Read(#[from] io::Error),
-    /// A line that should hold numbers does not.
-    #[error("line {line} of the device log: {text:?}, expected {expected}")]
-    Malformed {
-        /// From 1.
-        line: usize,
-        /// The begin of what was found.
-        text: String,
-        /// What should be there.
-        expected: &'static str,
-    },
 }
 
 /// The phases in the order of [`LogThread::phases_us`].
@@ -64,23 +55,14 @@ impl DeviceLog {
     pub fn read(mut source: impl BufRead) -> Result<Self, LogError> {
         let mut log = Self::default();
         let mut bytes = Vec::new();
-        for number in 1_usize.. {
+        while source
+            .by_ref()
+            .take(LINE_BYTES)
+            .read_until(b'\n', &mut bytes)?
+            > 0
+        {
+            log.line(&String::from_utf8_lossy(&bytes));
             bytes.clear();
-            if source
-                .by_ref()
-                .take(LINE_BYTES)
-                .read_until(b'\n', &mut bytes)?
-                == 0
-            {
-                break;
-            }
-            let text = String::from_utf8_lossy(&bytes);
-            log.line(&text)
-                .map_err(|(text, expected)| LogError::Malformed {
-                    line: number,
-                    text: text.chars().take(80).collect(),
-                    expected,
-                })?;
         }
         Ok(log)
     }
@@ -104,71 +86,75 @@ impl DeviceLog {
         self.threads.values().map(|thread| thread.total_us).sum()
     }
 
-    fn line<'a>(&mut self, text: &'a str) -> Result<(), (&'a str, &'static str)> {
-        let Some((thread, said)) = of_thread(text) else {
-            return Ok(());
-        };
-        if let Some(said) = said.strip_prefix("Scheduler summary:") {
-            let expected = "total_time=Xus, loops=Y, tasks_scheduled=Z";
-            let entry = self.threads.entry(thread).or_default();
-            let total = after(said, "total_time=")
-                .and_then(double)
-                .ok_or((said, expected))?;
-            let loops = after(said, "loops=")
-                .and_then(whole)
-                .ok_or((said, expected))?;
-            let completed = after(said, "tasks_scheduled=").and_then(whole);
-            entry.total_us = total;
-            entry.loops = Some(loops);
-            entry.completed = completed.ok_or((said, expected))?;
-        } else if let Some(said) = said.strip_prefix("=== Scheduler Phase Breakdown:") {
-            let expected = "total=Xus, Y tasks";
-            let entry = self.threads.entry(thread).or_default();
-            let total = after(said, "total=")
-                .and_then(double)
-                .ok_or((said, expected))?;
-            let tasks = said
-                .split_once(',')
-                .and_then(|(_, tasks)| whole(tasks.trim_start()));
-            entry.total_us = total;
-            entry.completed = tasks.ok_or((said, expected))?;
-            entry.phases_us = Some([0.0; 4]);
-            entry.details = Default::default();
-        } else {
-            self.phase(thread, said);
+    fn line(&mut self, text: &str) {
+        for (thread, said) in sayings(text) {
+            let read = if let Some(said) = said.strip_prefix("Scheduler summary:") {
+                self.summary(thread, said)
+            } else if let Some(said) = said.strip_prefix("=== Scheduler Phase Breakdown:") {
+                self.breakdown(thread, said)
+            } else {
+                self.phase(thread, said)
+            };
+            // What was cut short says nothing.
+            read.unwrap_or_default();
         }
-        Ok(())
+    }
+
+    /// `total_time=Xus, loops=Y, tasks_scheduled=Z`; nothing of it when it was cut short.
+    fn summary(&mut self, thread: u32, said: &str) -> Option<()> {
+        let total_us = after(said, "total_time=").and_then(double)?;
+        let loops = after(said, "loops=").and_then(whole)?;
+        let completed = after(said, "tasks_scheduled=").and_then(whole)?;
+        let entry = self.threads.entry(thread).or_default();
+        (entry.total_us, entry.loops) = (total_us, Some(loops));
+        entry.completed = completed;
+        Some(())
+    }
+
+    /// `total=Xus, Y tasks`.
+    fn breakdown(&mut self, thread: u32, said: &str) -> Option<()> {
+        let total_us = after(said, "total=").and_then(double)?;
+        let (_, tasks) = said.split_once(',')?;
+        let completed = whole(tasks.trim_start())?;
+        let entry = self.threads.entry(thread).or_default();
+        (entry.total_us, entry.completed) = (total_us, completed);
+        entry.phases_us = Some([0.0; 4]);
+        entry.details = Default::default();
+        Some(())
     }
 
     /// A line of a breakdown, if it is one and its heading was there.
-    fn phase(&mut self, thread: u32, said: &str) {
-        let name = said.split([' ', ':', '\t']).next().unwrap_or("");
-        let Some(place) = PHASES.iter().position(|&phase| phase == name) else {
-            return;
-        };
-        let rest = said[name.len()..]
-            .trim_start()
-            .strip_prefix(':')
-            .map(str::trim_start);
-        let Some((rest, time)) = rest.and_then(|rest| Some((rest, double(rest)?))) else {
-            return;
-        };
-        let Some(entry) = self.threads.get_mut(&thread) else {
-            return;
-        };
-        if let Some(phases) = &mut entry.phases_us {
-            phases[place] = time;
-            let detail = rest.split_once("us").map_or("", |(_, detail)| detail);
-            entry.details[place] = detail.trim().to_owned();
-        }
+    fn phase(&mut self, thread: u32, said: &str) -> Option<()> {
+        let name = said.split([' ', ':', '\t']).next()?;
+        let place = PHASES.iter().position(|&phase| phase == name)?;
+        let rest = said[name.len()..].trim_start().strip_prefix(':')?;
+        let rest = rest.trim_start();
+        let time = double(rest)?;
+        let entry = self.threads.get_mut(&thread)?;
+        let detail = rest.split_once("us").map_or("", |(_, detail)| detail);
+        entry.phases_us.as_mut()?[place] = time;
+        entry.details[place] = detail.trim().to_owned();
+        Some(())
     }
 }
 
-/// The thread a line is about, and what is said of it.
-fn of_thread(text: &str) -> Option<(u32, &str)> {
-    let (_, rest) = text.split_once("Thread ")?;
-    let (number, said) = rest.split_once(':')?;
-    Some((number.trim().parse().ok()?, said.trim()))
+/// Every `Thread N:` of a line, and what stands behind it before the next.
+fn sayings(text: &str) -> Vec<(u32, &str)> {
+    let mut begins = Vec::new();
+    for (place, name) in text.match_indices("Thread ") {
+        let rest = &text[place + name.len()..];
+        let thread = rest.split_once(':').and_then(|(number, said)| {
+            let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
+            let number = number.parse().ok().filter(|_| is_number)?;
+            Some((number, text.len() - said.len()))
+        });
+        begins.extend(thread.map(|(number, from)| (place, number, from)));
+    }
+    let ends = begins.iter().skip(1).map(|&(place, ..)| place);
+    let ends = ends.chain([text.len()]);
+    let said = begins.iter().zip(ends);
+    said.map(|(&(_, thread, from), to)| (thread, text[from..to].trim()))
+        .collect()
 }
 
 /// What stands behind the first `key` of the text.

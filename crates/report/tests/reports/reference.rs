@@ -1,8 +1,10 @@
 //! The statistics are those that the reference's converter printed.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use lanescope_report::reference::{DeviceLog, conversion_text, statistics_text};
-use lanescope_trace::reference::{Document, Names};
+use lanescope_report::reference::{
+    DeviceLog, conversion_text, statistics_text, statistics_with_deep_dive,
+};
+use lanescope_trace::reference::{Dependencies, Document, Names, TaskId};
 use std::path::{Path, PathBuf};
 
 fn crates() -> PathBuf {
@@ -145,19 +147,123 @@ Part 3: tail OH against one round of the loop
 }
 
 #[test]
-fn numbers_that_are_none_are_refused_with_their_line() {
-    let log = "x\nThread 3: Scheduler summary: total_time=fast, loops=1, tasks_scheduled=2\n";
-    let error = DeviceLog::read(log.as_bytes()).unwrap_err().to_string();
-    assert!(
-        error.starts_with("line 2 of the device log: \" total_time=fast"),
-        "{error}"
-    );
-    // A breakdown without a summary says nothing of rounds, and is no error.
-    let log = "Thread 0: === Scheduler Phase Breakdown: total=5us, 2 tasks ===\n";
+fn lines_that_were_cut_short_are_passed_over() {
+    let log = "x\nThread 3: Scheduler summary: total_time=fast, loops=1, tasks_scheduled=2\n\
+               Thread 1: Scheduler summary: total_time=5us, lo\n\
+               Thread 2: === Scheduler Phase Breakdown: total=5us";
+    let log = DeviceLog::read(log.as_bytes()).unwrap();
+    assert!(log.is_empty(), "{log:?}");
+    // A breakdown without a summary says nothing of rounds.
+    let log = "Thread 0: === Scheduler Phase Breakdown: total=5us, 2 tasks ===\n\
+               Thread 0: complete: 1.2.3us\nThread 0: idle: 4us\n";
     let log = DeviceLog::read(log.as_bytes()).unwrap();
     assert_eq!(log.threads[&0].loops, None);
+    assert_eq!(log.threads[&0].phases_us, Some([0.0, 0.0, 0.0, 4.0]));
     let document = Document::open(&case("v1").join("l2_perf_records.json")).unwrap();
     let text = statistics_text(&document, &Names::default(), Some(&log));
     assert!(text.contains("the device log tells of 2 tasks"), "{text}");
     assert!(text.contains("completed = 2,  loops = -"), "{text}");
+}
+
+#[test]
+fn threads_that_write_at_one_time_are_told_apart() {
+    let log = "[Thread pool] Thread x: Thread 12: Thread 0: Scheduler summary: total_time=1us, loops=2, \
+               tasks_scheduled=3 Thread 1: Scheduler summary: total_time=4us, loops=5, tasks_scheduled=6\n\
+               Thread 2: Scheduler summary: total_time=7us, Thread 3: Scheduler summary: total_time=8us, \
+               loops=9, tasks_scheduled=10\n";
+    let log = DeviceLog::read(log.as_bytes()).unwrap();
+    let found: Vec<_> = log
+        .threads
+        .iter()
+        .map(|(&thread, said)| (thread, said.total_us, said.loops, said.completed))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (0, 1.0, Some(2), 3),
+            (1, 4.0, Some(5), 6),
+            (3, 8.0, Some(9), 10)
+        ]
+    );
+}
+
+/// As the newer converter, which has no device logs.
+#[test]
+fn the_deep_dive_needs_no_log_where_the_records_have_phases() {
+    let text = r#"{"version": 2.0, "tasks": [
+        {"task_id": 0, "func_id": 7, "core_id": 0, "core_type": "aic", "start_time_us": 20.0,
+         "end_time_us": 22.0, "duration_us": 2.0, "dispatch_time_us": 18.0, "finish_time_us": 25.0,
+         "fanout": [1, 2]},
+        {"task_id": 1, "func_id": 7, "core_id": 0, "core_type": "aic", "start_time_us": 30.0,
+         "end_time_us": 32.0, "duration_us": 2.0, "dispatch_time_us": 28.0, "finish_time_us": 35.0,
+         "fanout": [2]}],
+        "aicpu_scheduler_phases": [[
+        {"start_time_us": 1.0, "end_time_us": 3.0, "phase": "dispatch", "loop_iter": 1,
+         "tasks_processed": 1, "pop_hit": 1, "pop_miss": 2},
+        {"start_time_us": 3.0, "end_time_us": 4.0, "phase": "complete", "loop_iter": 2,
+         "tasks_processed": 2},
+        {"start_time_us": 4.0, "end_time_us": 6.0, "phase": "dispatch", "loop_iter": 2,
+         "tasks_processed": 1, "pop_hit": 1, "pop_miss": 0}]]}"#;
+    let document = document(text);
+    let names = Names::default();
+    let plain = statistics_text(&document, &names, None);
+    assert!(
+        plain.ends_with("[Info] Scheduler overhead deep-dive skipped (no device log resolved).\n")
+    );
+    let text = statistics_with_deep_dive(&document, &names, None);
+    assert!(
+        !text.contains("[Info]") && !text.contains("  Sched CPU ="),
+        "{text}"
+    );
+    let begin = text.find("Part 2").unwrap();
+    let expected = "\
+Part 2: loop of each scheduler thread (from the phases of the records)
+  Thread 0: total = 5.00 us,  completed = 2,  loops = 2
+    complete         1.00 us,   20.0%,  avg/task =     0.50 us
+    dispatch         4.00 us,   80.0%,  avg/task =     2.00 us  [pop: hit=2, miss=2, 50.0%]
+    scan             0.00 us,    0.0%,  avg/task =     0.00 us
+    idle             0.00 us,    0.0%,  avg/task =     0.00 us
+  fanout edges = 3,  avg = 1.50 a task,  max = 2
+  fanin  edges = 3,  avg = 1.50 a task,  max = 2
+
+Part 3: tail OH against one round of the loop
+";
+    assert!(text[begin..].starts_with(expected), "{text}");
+    let none = statistics_with_deep_dive(
+        &Document::open(&case("v1").join("l2_perf_records.json")).unwrap(),
+        &names,
+        None,
+    );
+    assert!(
+        none.contains("  none: the records have no phases\n"),
+        "{none}"
+    );
+}
+
+#[test]
+fn what_some_writers_leave_out_or_put_in_quotes_is_read() {
+    let text = r#"{"version": 2.0, "tasks": [
+        {"task_id": 31, "func_id": 7, "core_id": 0, "core_type": "aic", "start_time_us": 20.0,
+         "end_time_us": 22.0, "duration_us": 2.0, "fanout": []}],
+        "aicpu_orchestrator_phases": [[
+        {"phase": "orch_sync", "start_time_us": 1.0, "end_time_us": 2.0, "submit_idx": 3}]]}"#;
+    let mut document = document(text);
+    let step = &document.orchestrator_phases[0][0];
+    assert_eq!(step.task_id, TaskId::NONE);
+    assert_eq!(
+        (step.task_id.to_string(), step.submit_index),
+        ("-1".to_owned(), 3)
+    );
+    let deps = r#"{"version": 2.0, "edges": [{"pred": "0x1f", "succ": "32"}, {"pred": 31, "succ": "-1"}]}"#;
+    let deps = Dependencies::read(deps.as_bytes(), Path::new("deps.json")).unwrap();
+    document.set_dependencies(&deps).unwrap();
+    let row = &document.tasks.rows[0];
+    let successors = document.tasks.successors(row).map(|id| id.to_string());
+    assert_eq!(successors.collect::<Vec<_>>(), ["32", "-1"]);
+    let wrong = r#"{"version": 2, "edges": [{"pred": "x", "succ": 1}]}"#;
+    let error = Dependencies::read(wrong.as_bytes(), Path::new("deps.json")).unwrap_err();
+    assert!(
+        error.to_string().contains("`x`, expected a task id"),
+        "{error}"
+    );
 }
