@@ -4,9 +4,10 @@ use crate::arguments::MergeArguments;
 use crate::{output, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
-use lanescope_trace::Trace;
+use lanescope_report::printable;
 use lanescope_trace::merge::{Merge, MergeError, Merged, Offset, Source};
-use std::path::Path;
+use lanescope_trace::{Trace, import};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Prints what was added to each device's clock, and how far that may be off.
@@ -38,14 +39,14 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<ExitCode> {
     };
     let to = arguments.out.join(CAPTURE_FILE_NAME);
     for path in &arguments.runs {
-        if is_same(path, &to) {
+        if let Some(file) = replaced(path, &arguments.out) {
             bail!(
                 "{} is one of the runs; name another folder with --out",
-                to.display()
+                file.display()
             );
         }
     }
-    results::make_folder(&arguments.out)?;
+    results::make_folder_of_one(&arguments.out)?;
     let mut merged = Merged::default();
     results::write_file(&to, |file| {
         merged = merge.write(file)?;
@@ -56,7 +57,10 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<ExitCode> {
     for device in merge.devices() {
         text.push_str(&format!(
             "{}: {} cores, clock moved by {} ns, ± {} ns\n",
-            device.name, device.cores, device.offset_ns, device.uncertainty_ns
+            printable(&device.name),
+            device.cores,
+            device.offset_ns,
+            device.uncertainty_ns
         ));
     }
     output::data(text)?;
@@ -116,15 +120,20 @@ fn set_offset(text: &str, arguments: &MergeArguments, sources: &mut [Source]) ->
     Ok(())
 }
 
-/// Whether a run is read from the file that is to be written.
-fn is_same(run: &Path, to: &Path) -> bool {
-    let Ok(to) = to.canonicalize() else {
-        return false;
+/// The file of a run that would not outlive what is written to `folder`.
+fn replaced(run: &Path, folder: &Path) -> Option<PathBuf> {
+    let real = |path: PathBuf| path.canonicalize().ok();
+    let read: Vec<PathBuf> = match run.is_dir() {
+        false => vec![run.to_owned()],
+        true if run.join(CAPTURE_FILE_NAME).exists() => vec![run.join(CAPTURE_FILE_NAME)],
+        // The payloads of tensors lie beside their manifest.
+        true => results::replaced(run)
+            .chain(import::in_folder(run))
+            .collect(),
     };
-    let files = [run.to_owned(), run.join(CAPTURE_FILE_NAME)];
-    files
-        .iter()
-        .any(|file| file.canonicalize().is_ok_and(|file| file == to))
+    let read: Vec<PathBuf> = read.into_iter().filter_map(real).collect();
+    let mut replaced = results::replaced(folder);
+    replaced.find(|file| real(file.clone()).is_some_and(|file| read.contains(&file)))
 }
 
 fn tell_left_out(merged: &Merged, sources: &[Source]) {

@@ -107,19 +107,32 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
 /// Makes the folder, and removes what an earlier run left in it: files of two runs never mix. What
 /// else lies there, a recording above all, is not ours.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    remove(folder, &FILE_NAMES)?;
-    let dumped = [
-        tensor_dump::MANIFEST_FILE_NAME,
-        tensor_dump::PAYLOAD_FILE_NAME,
-    ];
-    let folders = events().map(|event| (event_folder(folder, event), &FILE_NAMES[..]));
-    for (inner, names) in folders.chain([(folder.join(DUMP_FOLDER_NAME), &dumped[..])]) {
-        remove(&inner, names)?;
+    make_folder_of_one(folder)?;
+    for inner in events().map(|event| event_folder(folder, event)) {
+        remove(FILE_NAMES.map(|name| inner.join(name)))?;
         // Not when something else lies in it.
         let _ = fs::remove_dir(inner);
     }
     Ok(())
+}
+
+/// The same for a capture that is no run of several event types: folders of such stay.
+pub(crate) fn make_folder_of_one(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    remove(replaced(folder))?;
+    let _ = fs::remove_dir(folder.join(DUMP_FOLDER_NAME));
+    Ok(())
+}
+
+/// The files that do not outlive [`make_folder_of_one`].
+pub(crate) fn replaced(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let dumped = [
+        tensor_dump::MANIFEST_FILE_NAME,
+        tensor_dump::PAYLOAD_FILE_NAME,
+    ];
+    let dumped = dumped.map(|name| Path::new(DUMP_FOLDER_NAME).join(name));
+    let names = FILE_NAMES.into_iter().map(PathBuf::from).chain(dumped);
+    names.map(|name| folder.join(name))
 }
 
 /// Writes the counters of a run for one of several event types beside its capture.
@@ -138,9 +151,8 @@ fn events() -> impl Iterator<Item = &'static PmuEvent> {
     chips.flat_map(|chip| chip.info().pmu_events)
 }
 
-fn remove(folder: &Path, names: &[&str]) -> Result<()> {
-    for name in names {
-        let path = folder.join(name);
+fn remove(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+    for path in paths {
         match fs::remove_file(&path) {
             Err(error) if !is_absent(&error) => {
                 return Err(error).with_context(|| format!("cannot replace {}", path.display()));

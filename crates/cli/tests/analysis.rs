@@ -1,6 +1,8 @@
 //! Reports, comparisons and merged runs as a user meets them; none of it needs a build folder.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+use lanescope_trace::merge::{Merge, Source};
+use lanescope_trace::{FindingKind, Trace, TraceParts, Verdict};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -151,6 +153,74 @@ fn merged_runs_open_with_every_other_command() {
     let (code, _, told) = folder.lanescope(&words);
     assert_eq!(code, 2);
     assert!(told.contains("is one of the runs"), "{told}");
+}
+
+#[test]
+fn a_merge_never_takes_its_own_runs_away() {
+    let folder = Folder::new("sources");
+    let mut words = vec!["merge"];
+    let runs = ["all/pmu-memory", "all/pmu-pipe-utilization"];
+    for (run, seed) in runs.into_iter().zip(["1", "2"]) {
+        let words = [
+            "synth", "--tasks", "30", "--pmu", "--seed", seed, "--out", run,
+        ];
+        let (code, _, told) = folder.lanescope(&words);
+        assert_eq!(code, 0, "{told}");
+    }
+    words.extend(runs);
+    words.extend(["--out", "all", "--offset", "all/pmu-pipe-utilization=0"]);
+    let (code, _, told) = folder.lanescope(&words);
+    assert_eq!(code, 0, "{told}");
+    for run in ["all", "all/pmu-memory", "all/pmu-pipe-utilization"] {
+        let (code, _, told) = folder.lanescope(&["report", run]);
+        assert_eq!(code, 0, "{told}");
+    }
+    // Files beside the merged capture that it would replace.
+    let (code, _, told) = folder.lanescope(&["export", "all", "--format", "pmu-csv"]);
+    assert_eq!(code, 0, "{told}");
+    fs::create_dir(folder.0.join("counted")).unwrap();
+    fs::rename(
+        folder.0.join("all/pmu.csv"),
+        folder.0.join("counted/pmu.csv"),
+    )
+    .unwrap();
+    for run in ["counted", "counted/pmu.csv"] {
+        let offset = format!("{run}=0");
+        let words = ["merge", "all", run, "--out", "counted", "--offset", &offset];
+        let (code, _, told) = folder.lanescope(&words);
+        assert_eq!(code, 2, "{told}");
+        assert!(
+            told.contains("counted/pmu.csv is one of the runs"),
+            "{told}"
+        );
+        assert!(folder.0.join("counted/pmu.csv").exists());
+    }
+}
+
+#[test]
+fn a_comparison_tells_of_runs_that_are_not_whole() {
+    let folder = Folder::with_runs("whole");
+    let (code, _, told) = folder.lanescope(&["diff", "a", "b"]);
+    assert_eq!((code, told.as_str()), (0, ""));
+    let mut verdict = Verdict::new(1);
+    (verdict.totals.total, verdict.totals.collected) = (4, 3);
+    verdict.find(FindingKind::Dropped, 1, "1 record dropped");
+    let lossy = Source {
+        name: "lossy".to_owned(),
+        trace: Trace::new(TraceParts {
+            verdict: Some(verdict),
+            ..TraceParts::default()
+        }),
+        offset: None,
+    };
+    let file = fs::File::create(folder.0.join("lossy.lanescope")).unwrap();
+    Merge::of(&[lossy]).unwrap().write(file).unwrap();
+    let (code, _, told) = folder.lanescope(&["diff", "a", "lossy.lanescope"]);
+    let expected = "lanescope: lossy.lanescope is broken: 3 of 4 records collected, and its numbers are \
+                    those of what is left\n";
+    assert_eq!((code, told.as_str()), (0, expected));
+    let (code, _, _) = folder.lanescope(&["report", "lossy.lanescope"]);
+    assert_eq!(code, 1);
 }
 
 /// Every file below a folder, by its path there.
