@@ -250,6 +250,10 @@ pub(crate) struct LogArguments {
     /// The reference's statistics: take the newest log of this device
     #[arg(short, long, value_name = "N")]
     pub(crate) device: Option<u32>,
+    /// The reference's statistics: print the scheduler's deep dive without a device log too [default: with
+    /// one, or with --deps]
+    #[arg(long)]
+    pub(crate) deep_dive: bool,
 }
 
 /// What lies beside a records file of the reference runtime.
@@ -258,6 +262,10 @@ pub(crate) struct NamesArguments {
     /// The reference's formats: its name map, for functions and the orchestrator
     #[arg(long, value_name = "FILE")]
     pub(crate) func_names: Option<PathBuf>,
+    /// The reference's formats: a kernel_config.py, whose KERNELS name functions where --func-names is not
+    /// given
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) kernel_config: Option<PathBuf>,
     /// The reference's formats: take successors from this deps.json; merged-swimlane marks those that were
     /// not kept
     #[arg(long, value_name = "FILE")]
@@ -417,9 +425,11 @@ impl NamesArguments {
     /// The first option that was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let deps = || self.deps.as_ref().map(|_| "--deps");
+        let kernels = || self.kernel_config.as_ref().map(|_| "--kernel-config");
         self.func_names
             .as_ref()
             .map(|_| "--func-names")
+            .or_else(kernels)
             .or_else(deps)
     }
 }
@@ -432,6 +442,7 @@ impl LogArguments {
             .as_ref()
             .map(|_| "--device-log")
             .or_else(device)
+            .or_else(|| self.deep_dive.then_some("--deep-dive"))
     }
 }
 

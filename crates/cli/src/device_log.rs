@@ -5,26 +5,33 @@
 //! is there, else in `~/ascend/log/debug`, in a folder `device-N` for each device.
 
 use crate::arguments::LogArguments;
-use anyhow::{Context, Result, bail};
-use lanescope_report::reference::DeviceLog;
+use crate::{glob, output};
+use anyhow::{Context, Result};
+use lanescope_report::reference::{DeviceLog, LogError};
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// The log, when there is one that says anything of a scheduler.
-pub(crate) fn open(given: &LogArguments, records: Option<&Path>) -> Result<Option<DeviceLog>> {
-    let path = match (&given.device_log, given.device) {
-        (Some(named), _) => Some(named_log(named)?),
-        (None, Some(device)) => Some(newest_of_device(device)?),
-        (None, None) => records.and_then(nearest),
+/// The log, when there is one that says anything of a scheduler. Whatever keeps it from being read is
+/// told, and is no reason to go without what the records say.
+pub(crate) fn open(given: &LogArguments, records: Option<&Path>) -> Option<DeviceLog> {
+    let found = match (&given.device_log, given.device) {
+        (Some(named), _) => named_log(named),
+        (None, Some(device)) => newest_of_device(device),
+        (None, None) => Ok(records.and_then(nearest)?),
     };
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    let read = || -> Result<DeviceLog> { Ok(DeviceLog::read(BufReader::new(File::open(&path)?))?) };
-    let log = read().with_context(|| path.display().to_string())?;
-    Ok((!log.is_empty()).then_some(log))
+    let read = found.and_then(|path| {
+        let log = || -> Result<_, LogError> { DeviceLog::read(BufReader::new(File::open(&path)?)) };
+        log().with_context(|| path.display().to_string())
+    });
+    match read {
+        Ok(log) => Some(log).filter(|log| !log.is_empty()),
+        Err(error) => {
+            output::note(format!("{error:#}; going on without a device log"));
+            None
+        }
+    }
 }
 
 /// A file, the newest log of a folder, or the newest file a pattern fits.
@@ -32,29 +39,12 @@ fn named_log(named: &Path) -> Result<PathBuf> {
     if named.is_dir() {
         return newest(logs_in(named)).with_context(|| format!("no *.log in {}", named.display()));
     }
-    if named.exists() {
+    if named.exists() || !glob::is_pattern(named) {
         return Ok(named.to_owned());
     }
-    let pattern = named
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("");
-    if !pattern.contains(['*', '?']) {
-        bail!(
-            "cannot read the device log {}: there is no such file",
-            named.display()
-        );
-    }
-    let folder = match named.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let fits = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| fits(pattern.as_bytes(), name.as_bytes()))
-    };
-    newest(files_in(folder).into_iter().filter(fits).collect())
-        .with_context(|| format!("no file fits {}", named.display()))
+    let mut files = glob::paths(named);
+    files.retain(|path| path.is_file());
+    newest(files).with_context(|| format!("no file fits {}", named.display()))
 }
 
 fn newest_of_device(device: u32) -> Result<PathBuf> {
@@ -116,58 +106,4 @@ fn changed(path: &Path) -> Option<SystemTime> {
 
 fn distance(a: SystemTime, b: SystemTime) -> Duration {
     a.duration_since(b).unwrap_or_else(|error| error.duration())
-}
-
-/// Whether a name fits a pattern in which `*` is any text and `?` any byte.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut next) = (0, 0);
-    // Behind the last `*`, and where its text ends for now.
-    let mut retry: Option<(usize, usize)> = None;
-    while at < name.len() {
-        match pattern.get(next) {
-            Some(b'*') => {
-                next += 1;
-                retry = Some((next, at));
-                continue;
-            }
-            Some(&byte) if byte == b'?' || byte == name[at] => {
-                at += 1;
-                next += 1;
-                continue;
-            }
-            _ => {}
-        }
-        let Some((behind, end)) = retry else {
-            return false;
-        };
-        retry = Some((behind, end + 1));
-        (next, at) = (behind, end + 1);
-    }
-    pattern[next..].iter().all(|&byte| byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_fit_whole_names() {
-        for (pattern, name) in [
-            ("*.log", "a.log"),
-            ("d*-?.l*g", "device-0.log"),
-            ("*", ""),
-            ("a**b", "ab"),
-        ] {
-            assert!(
-                fits(pattern.as_bytes(), name.as_bytes()),
-                "{pattern} {name}"
-            );
-        }
-        for (pattern, name) in [("*.log", "a.logs"), ("?", ""), ("a*b*c", "acb"), ("", "a")] {
-            assert!(
-                !fits(pattern.as_bytes(), name.as_bytes()),
-                "{pattern} {name}"
-            );
-        }
-    }
 }

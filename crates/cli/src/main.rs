@@ -12,6 +12,7 @@ mod device_log;
 mod diff;
 mod dump;
 mod export;
+mod glob;
 mod import;
 mod info;
 mod merge;

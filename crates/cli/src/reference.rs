@@ -1,6 +1,6 @@
 //! Files of the reference's own tools: its records file with every double kept, and what it makes of it.
 
-use crate::arguments::{ExportArguments, NamesArguments, ReportArguments};
+use crate::arguments::{ExportArguments, LogArguments, NamesArguments, ReportArguments};
 use crate::{device_log, export, output, report, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
@@ -19,19 +19,16 @@ pub(crate) fn export(arguments: &ExportArguments, to: &Path) -> Result<ExitCode>
         bail!("--statistics prints to stdout; name a file with --output");
     }
     let records = Records::open(&arguments.dir, &arguments.names)?;
-    let log = match arguments.statistics {
-        true => device_log::open(&arguments.log, records.file.as_deref())?,
-        false => None,
-    };
     let (document, names) = (&records.document, &records.names);
     let code = export::write_to(to, |out| {
         merged_swimlane::write(document, names, out)?;
         Ok(())
     })?;
+    // The file is there, whatever the log is like.
     if arguments.statistics {
         let input = records.file.as_deref().unwrap_or(&arguments.dir);
         let mut text = reference::conversion_text(input, to);
-        text.push_str(&reference::statistics_text(document, names, log.as_ref()));
+        text.push_str(&records.statistics(&arguments.log));
         output::data(text)?;
     }
     Ok(code)
@@ -40,8 +37,7 @@ pub(crate) fn export(arguments: &ExportArguments, to: &Path) -> Result<ExitCode>
 /// Prints the statistics that the reference's converter prints. Ends with 1 when the run lost something.
 pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let records = Records::open(&arguments.dir, &arguments.names)?;
-    let log = device_log::open(&arguments.log, records.file.as_deref())?;
-    let text = reference::statistics_text(&records.document, &records.names, log.as_ref());
+    let text = records.statistics(&arguments.log);
     results::write_text(&arguments.output, &text)?;
     Ok(report::exit_code(records.verdict.as_ref()))
 }
@@ -54,6 +50,8 @@ struct Records {
     verdict: Option<Verdict>,
     /// The records file, when it was one.
     file: Option<PathBuf>,
+    /// Whether edges were given beside them.
+    has_deps: bool,
 }
 
 impl Records {
@@ -71,17 +69,41 @@ impl Records {
         if let Some(path) = &given.deps {
             document.set_dependencies(&Dependencies::open(path)?)?;
         }
-        let names = match &given.func_names {
-            Some(path) => Names::open(path)?,
-            None => known,
+        let names = match (&given.func_names, &given.kernel_config) {
+            (Some(path), _) => Names::open(path)?,
+            (None, Some(path)) => kernel_names(path)?,
+            (None, None) => known,
         };
         Ok(Self {
+            has_deps: given.deps.is_some(),
             document,
             names,
             verdict,
             file,
         })
     }
+
+    /// What the converter prints of them, with the device log that belongs to them.
+    fn statistics(&self, given: &LogArguments) -> String {
+        let log = device_log::open(given, self.file.as_deref());
+        let (document, names) = (&self.document, &self.names);
+        match given.deep_dive || self.has_deps {
+            true => reference::statistics_with_deep_dive(document, names, log.as_ref()),
+            false => reference::statistics_text(document, names, log.as_ref()),
+        }
+    }
+}
+
+/// What a `kernel_config.py` calls functions.
+fn kernel_names(path: &Path) -> Result<Names> {
+    let (names, skipped) = Names::open_kernel_config(path)?;
+    if skipped > 0 {
+        output::note(format!(
+            "{}: {skipped} of KERNELS skipped, without func_id and name written out",
+            path.display()
+        ));
+    }
+    Ok(names)
 }
 
 /// The records file that a source is, or holds beside no capture.

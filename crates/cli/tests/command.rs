@@ -380,7 +380,8 @@ fn device_logs_are_found_where_the_reference_looks_for_them() {
     };
     let named = ["--device-log", "log/debug/device-3"];
     let pattern = ["--device-log", "log/debug/device-3/*.log"];
-    for words in [&[][..], &["-d", "3"], &named, &pattern] {
+    let patterns = ["--device-log", "l*/deb?g/device-[0-9]/*.log"];
+    for words in [&[][..], &["-d", "3"], &named, &pattern, &patterns] {
         let (code, text) = printed(words);
         assert_eq!(code, Some(0), "{text}");
         assert!(text.contains("  Sched CPU = 2.00 us,"), "{words:?}: {text}");
@@ -412,9 +413,47 @@ fn device_logs_are_found_where_the_reference_looks_for_them() {
         ["--device-log", "*.none"],
     ] {
         let (code, text) = printed(&words);
-        assert_eq!(code, Some(2), "{text}");
-        assert!(text.starts_with("lanescope: "), "{text}");
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("going on without a device log"), "{text}");
+        assert!(text.contains("(no device log resolved)"), "{text}");
     }
+    // A log that is cut short, or none at all, keeps nobody from the file.
+    fs::write(logs.join("device.log"), &line[..40]).expect("writes");
+    let (code, text) = printed(&[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("(no device log resolved)"), "{text}");
+    let (code, text) = printed(&["--deep-dive"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("Part 3: tail OH"), "{text}");
+}
+
+#[test]
+fn names_come_from_a_kernel_config_too() {
+    let folder = Folder::new();
+    with_converter_case(&folder);
+    let config = "from x import y\nKERNELS = [\n  {'func_id': 0, \"name\": \"MINE\"},  # one\n  \
+                  {\"func_id\": 1, \"source\": y(2)},\n]\n";
+    fs::write(folder.0.join("kernel_config.py"), config).expect("writes");
+    let report = |words: &[&str]| {
+        let words = [&REPORT[..4], words].concat();
+        let mut report = command(&folder.0, &words);
+        report.env_remove("ASCEND_WORK_PATH").env("HOME", &folder.0);
+        let output = report.output().expect("it starts");
+        assert_eq!(output.status.code(), Some(0));
+        let text = [output.stdout, output.stderr].map(String::from_utf8);
+        text.map(|text| text.expect("UTF-8"))
+    };
+    let [text, told] = report(&["-k", "kernel_config.py"]);
+    assert!(
+        text.contains("\n0        MINE ") && text.contains("\n1        func_1_b "),
+        "{text}"
+    );
+    assert!(
+        told.contains("kernel_config.py: 1 of KERNELS skipped"),
+        "{told}"
+    );
+    let [text, told] = report(&["-k", "none.py", "--func-names", "name_map.json"]);
+    assert!(!text.contains("MINE ") && told.is_empty(), "{text}{told}");
 }
 
 #[test]
