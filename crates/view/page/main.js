@@ -222,7 +222,7 @@ class Page {
     viewport.scroll = stage.scrollTop;
   }
 
-  /** Shows a stretch of the lanes while it is dragged; `measures` when it is to be measured. */
+  /** Shows a stretch while it is dragged. */
   stretch(stretch) {
     this.drag = stretch;
     this.overlayChanged();
