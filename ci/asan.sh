@@ -20,7 +20,8 @@ export CARGO_PROFILE_DEV_OPT_LEVEL=0
 
 # Agents switch stacks, which the sanitizer must be told: the device's feature `sanitizer`.
 exec cargo +nightly test --locked --quiet --target "$(host_triple)" \
-    -p lanescope-sim-driver -p cann-sys -p lanescope-a2a3 -p lanescope-a5 -p lanescope-aicore \
-    -p lanescope-examples -p lanescope-sim-device --features lanescope-sim-device/sanitizer \
-    --test a2a3 --test a5 --test launch --test finalize --test environment --test load --test device \
-    --test executor --test kernels --test engine -- "$@"
+    -p lanescope-sim-driver -p cann-sys -p lanescope-cann -p lanescope-a2a3 -p lanescope-a5 \
+    -p lanescope-aicore -p lanescope-examples \
+    -p lanescope-sim-device --features lanescope-sim-device/sanitizer \
+    --test a2a3 --test a5 --test launch --test finalize --test environment --test load --test opening \
+    --test device --test release --test executor --test kernels --test engine --test process -- "$@"
