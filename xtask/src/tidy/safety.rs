@@ -188,9 +188,11 @@ fn fault_of_text(text: Option<&str>) -> Option<&'static str> {
     if refers.iter().any(|words| text.contains(words)) || is_reference_alone(&text) {
         return Some("a SAFETY text that refers to another instead of naming its invariants");
     }
-    const PROMISES: [&str; 7] = [
+    const PROMISES: [&str; 9] = [
         "the caller promises",
         "the caller promised",
+        "as the caller promises",
+        "as the caller promised",
         "the caller says so",
         "the caller vouches",
         "not null, and the caller vouches for the rest",
@@ -288,6 +290,7 @@ mod tests {
             "as in `load32`.",
             "as for the first",
             "The caller promises.",
+            "As the caller promises.",
             "the caller says so.",
         ] {
             let source = format!("// SAFETY: {text}\nunsafe {{ g() }};");

@@ -125,23 +125,25 @@ impl Watched {
 
 impl Device for Watched {
     unsafe fn load32(&self, address: u64) -> u32 {
-        // SAFETY: as the caller promises.
+        // SAFETY: a word of 4 bytes in an attached region, by this function's own contract.
         unsafe { self.device.load32(address) }
     }
 
     unsafe fn load64(&self, address: u64) -> u64 {
-        // SAFETY: as the caller promises.
+        // SAFETY: a word of 8 bytes in an attached region, by this function's own contract.
         unsafe { self.device.load64(address) }
     }
 
     unsafe fn store32(&self, address: u64, value: u32) {
-        // SAFETY: as the caller promises.
+        // SAFETY: a word of 4 bytes in an attached region with this agent as its writer, by this function's own
+        // contract.
         unsafe { self.device.store32(address, value) };
         self.stored(address);
     }
 
     unsafe fn store64(&self, address: u64, value: u64) {
-        // SAFETY: as the caller promises.
+        // SAFETY: a word of 8 bytes in an attached region with this agent as its writer, by this function's own
+        // contract.
         unsafe { self.device.store64(address, value) };
         self.stored(address);
     }
