@@ -7,7 +7,7 @@ use lanescope_abi::control::{
     ThreadStatus,
 };
 use lanescope_abi::{ABI_HASH, Token, token};
-use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome, VERDICT_FILE_NAME};
+use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_platform::{Device, PlatformError, StreamKind};
 use lanescope_runtime::{
     Arg, Collectors, CoreType, Graph, LaneOptions, Limits, RunOptions, RuntimeError, Session,
@@ -43,6 +43,36 @@ fn join() -> (Graph, TensorId) {
 fn open(device: &Arc<FakeDevice>, build: &FakeBuild) -> Session {
     let device: Arc<dyn Device> = Arc::clone(device) as _;
     Session::open(device, &build.build, &SessionOptions::default()).expect("opens")
+}
+
+/// What the driver says of an AICPU program that broke off.
+fn exception() -> PlatformError {
+    PlatformError::Driver {
+        call: "rtStreamSynchronizeWithTimeout",
+        code: 507_018,
+        name: "AICPU exception",
+        hint: "",
+        detail: String::new(),
+    }
+}
+
+/// Runs `graph` into an error while it is recorded; the verdict of the capture that is left.
+fn verdict_of_failure(session: &mut Session, graph: &Graph, build: &FakeBuild) -> Verdict {
+    let options = RunOptions {
+        collectors: Collectors::swimlane(2),
+        capture: Some(build.folder().to_owned()),
+        ..one_cluster()
+    };
+    let error = session.run(graph, &options).expect_err("fails");
+    assert!(!error.to_string().is_empty());
+    let file = CaptureFile::open(build.folder().join(CAPTURE_FILE_NAME)).expect("a capture");
+    let capture = file.read().expect("readable");
+    let run = capture.runs().expect("decodes").pop().expect("one run");
+    let verdict = run.verdict().expect("a verdict").clone();
+    let beside = std::fs::read_to_string(build.folder().join(VERDICT_FILE_NAME));
+    assert_eq!(beside.expect("a verdict"), verdict.to_json());
+    assert_eq!(verdict.outcome, Outcome::Partial);
+    verdict
 }
 
 fn one_cluster() -> RunOptions {
@@ -168,14 +198,8 @@ fn tokens_go_on_across_runs_and_the_wrap() {
 fn a_failed_run_says_why_and_its_tokens_count() {
     let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
     let mut session = open(&device, &build);
-    let failed = PlatformError::Driver {
-        call: "rtStreamSynchronizeWithTimeout",
-        code: 507_018,
-        name: "AICPU exception",
-        hint: "",
-        detail: String::new(),
-    };
-    device.synchronize.lock().expect("no panic").push(failed);
+    let synchronize = &device.synchronize;
+    synchronize.lock().expect("no panic").push(exception());
     device.set_script(|memory, launch| {
         memory.finish(launch, 3);
         let header = memory.header(launch);
@@ -218,6 +242,22 @@ fn a_failed_run_says_why_and_its_tokens_count() {
 }
 
 #[test]
+fn a_failed_run_leaves_a_partial_capture() {
+    let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
+    let mut session = open(&device, &build);
+    let synchronize = &device.synchronize;
+    synchronize.lock().expect("no panic").push(exception());
+    device.set_script(|memory, launch| {
+        memory.finish(launch, 1);
+        Ok(())
+    });
+    let (graph, _) = join();
+    let verdict = verdict_of_failure(&mut session, &graph, &build);
+    let text = &verdict.findings[0].text;
+    assert!(text.contains("507018 (AICPU exception)"), "{verdict:?}");
+}
+
+#[test]
 fn a_refused_launch_raises_the_abort_flag_and_the_next_run_lowers_it() {
     let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
     let mut session = open(&device, &build);
@@ -253,25 +293,12 @@ fn a_run_that_cannot_be_recorded_leaves_a_capture_that_says_so() {
     let (device, build) = (FakeDevice::new(), FakeBuild::new(2, 2));
     let mut session = open(&device, &build);
     let (graph, _) = join();
-    let options = RunOptions {
-        collectors: Collectors::swimlane(2),
-        capture: Some(build.folder().to_owned()),
-        ..one_cluster()
-    };
     *device.refuse_thread.lock().expect("no panic") = Some(PlatformError::DevicePoisoned {
         device: 0,
         cause: "a test".to_owned(),
     });
-    let error = session.run(&graph, &options).expect_err("no drain thread");
-    assert!(!error.to_string().is_empty());
-    let file = CaptureFile::open(build.folder().join(CAPTURE_FILE_NAME)).expect("a capture");
-    let capture = file.read().expect("readable");
-    let run = capture.runs().expect("decodes").pop().expect("one run");
-    let verdict = run.verdict().expect("a verdict");
-    assert_eq!(verdict.outcome, Outcome::Partial);
+    let verdict = verdict_of_failure(&mut session, &graph, &build);
     assert!(verdict.findings[0].text.contains("a test"), "{verdict:?}");
-    let beside = std::fs::read_to_string(build.folder().join(VERDICT_FILE_NAME));
-    assert_eq!(beside.expect("a verdict"), verdict.to_json());
 }
 
 #[test]
