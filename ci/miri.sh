@@ -12,8 +12,10 @@ export PROPTEST_CASES=1
 
 # Runs what is selected of one test program. A test that got another name would be none at all, and none passes.
 miri() {
-    local output
-    output=$(cargo +nightly miri test --locked --quiet "$@" | tee /dev/stderr)
+    local output status=0
+    output=$(cargo +nightly miri test --locked --quiet "$@") || status=$?
+    echo "$output"
+    ((status == 0)) || exit "$status"
     if ! grep -q '^test result: ok\. [1-9]' <<<"$output"; then
         echo "miri.sh: no test ran: $*" >&2
         exit 1
