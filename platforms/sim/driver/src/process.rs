@@ -232,6 +232,7 @@ mod tests {
     use crate::memory::Memory;
     use lanescope_abi::Chip;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
     /// Far less than the shipping limits, and enough for a process to start.
     const SHORT: Limits = Limits {
@@ -239,27 +240,75 @@ mod tests {
         exit: Duration::from_millis(300),
     };
 
+    /// A folder whose device process is this script, which removes it again.
+    struct Script(PathBuf);
+
+    impl Script {
+        fn new(name: &str, text: &str) -> Self {
+            let dir = format!("lanescope-{name}-{}", std::process::id());
+            let dir = std::env::temp_dir().join(dir);
+            std::fs::create_dir_all(&dir).unwrap();
+            let executable = dir.join(EXECUTABLE);
+            std::fs::write(&executable, format!("#!/bin/sh\n{text}\n")).unwrap();
+            let everybody = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(&executable, everybody).unwrap();
+            Self(dir)
+        }
+
+        fn start(&self) -> Result<Process, Refusal> {
+            let memory = Memory::new(0, 1 << 20).unwrap();
+            let hello = HostFrame::Hello {
+                chip: Chip::A5,
+                memory_bytes: memory.file_bytes(),
+                driver_id: 0,
+                settings: Vec::new(),
+            };
+            Process::start_within(SHORT, &self.0, memory.file(), &hello)
+        }
+    }
+
+    impl Drop for Script {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
     #[test]
     fn a_device_process_that_never_answers_is_given_up_and_killed() {
-        let dir = std::env::temp_dir().join(format!("lanescope-silent-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let executable = dir.join(EXECUTABLE);
-        std::fs::write(&executable, "#!/bin/sh\nexec sleep 1000\n").unwrap();
-        let everybody = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&executable, everybody).unwrap();
-        let memory = Memory::new(0, 1 << 20).unwrap();
-        let hello = HostFrame::Hello {
-            chip: Chip::A5,
-            memory_bytes: memory.file_bytes(),
-            driver_id: 0,
-            settings: Vec::new(),
-        };
+        let script = Script::new("silent", "exec sleep 1000");
         let begin = Instant::now();
-        let refusal = Process::start_within(SHORT, &dir, memory.file(), &hello).unwrap_err();
+        let refusal = script.start().unwrap_err();
         assert!(begin.elapsed() >= SHORT.response + SHORT.exit);
         assert_eq!(refusal.code, DEVICE_SETUP);
         assert!(refusal.text.contains("no answer"), "{refusal}");
         assert!(refusal.text.contains("it had to be killed"), "{refusal}");
-        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_device_process_that_takes_no_frame_is_given_up() {
+        let greet = format!("cat \"${{0%/*}}/ready\" >&{SOCKET_FD}\nexec sleep 1000");
+        let script = Script::new("full", &greet);
+        let mut ready = Vec::new();
+        DeviceFrame::Ready.send(&mut ready).unwrap();
+        std::fs::write(script.0.join("ready"), ready).unwrap();
+        let process = script.start().unwrap();
+        // More than a socket holds for a process that reads nothing.
+        let frame = HostFrame::Hello {
+            chip: Chip::A5,
+            memory_bytes: 0,
+            driver_id: 0,
+            settings: vec![("a".repeat(8 << 20), String::new())],
+        };
+        let begin = Instant::now();
+        let error = process.turn().send(&frame).unwrap_err();
+        assert!(begin.elapsed() >= SHORT.response, "{error}");
+        assert!(
+            matches!(&error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock),
+            "{error:?}"
+        );
+        // Nothing is written to it any more, and who reads sees that it is gone.
+        assert!(process.turn().send(&frame).is_err());
+        assert!(matches!(process.receive(), Ok(None)));
+        assert_eq!(process.stop(), "it had to be killed");
     }
 }
