@@ -1,5 +1,4 @@
 //! A run that is to go wrong: what it ended in, and that nothing of it is left behind.
-#![allow(dead_code, reason = "each test uses its own part")]
 
 use lanescope::{Build, Kind, RunOptions, Session};
 use lanescope_capture::{

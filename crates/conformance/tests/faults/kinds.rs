@@ -1,13 +1,11 @@
 //! Every fault of the simulated driver ends in the error or verdict it must, in time, without a leak.
 
-use fault::run;
+use crate::fault::{self, run};
 use lanescope::{LaunchForm, Outcome, Policy};
 use lanescope_capture::{Counts, FindingKind};
 use lanescope_conformance::Case;
 use lanescope_examples::{VectorOptions, WorkloadOptions};
 use std::time::Duration;
-
-mod fault;
 
 const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
 

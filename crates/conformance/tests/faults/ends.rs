@@ -1,7 +1,7 @@
 //! A device process or a host that ends, stops or falls silent in the middle of a run, and a device
 //! that is unusable from the start.
 
-use fault::{run, run_with};
+use crate::fault::{self, run, run_with};
 use lanescope::OpenOptions;
 use lanescope_abi::Kind;
 use lanescope_capture::{CAPTURE_FILE_NAME, CaptureFile, Outcome, VERDICT_FILE_NAME};
@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-mod fault;
 
 const PLATFORMS: [&str; 2] = ["a2a3sim", "a5sim"];
 

@@ -1,13 +1,11 @@
 //! Workload, shape and faults drawn from a seed: never a hang, never a panic, never a wrong `exact`.
 
-use fault::{Ran, run};
+use crate::fault::{self, Ran, run};
 use lanescope::{Collectors, DumpOptions, Outcome, PmuOptions, Policy};
 use lanescope_conformance::Case;
 use lanescope_examples::{BgemmOptions, VectorOptions, WorkloadOptions};
 use lanescope_stress::{Effort, Numbers, Tried};
 use std::time::Duration;
-
-mod fault;
 
 #[test]
 fn random_faults() {
