@@ -3,7 +3,7 @@
 
 use lanescope::{
     Build, CAPTURE_FILE_NAME, Collectors, DeviceFailure, LaunchForm, Limits, OpenOptions, Outcome,
-    PlatformError, RunOptions, RuntimeError, Session, SessionOptions, Verdict,
+    PlatformError, RunOptions, RuntimeError, Session, SessionOptions, StreamKind, Verdict,
 };
 use lanescope_abi::Token;
 use lanescope_capture::CaptureFile;
@@ -282,7 +282,7 @@ fn a_device_that_stands_still_ends_every_wait_of_the_host_and_loses_nothing_else
         if is_continued {
             bench.signal("-CONT");
             // The close gives a program that goes on no longer than its limits; a busy machine may need more.
-            std::thread::sleep(Duration::from_secs(10));
+            wait_for_streams(&session);
         }
         let begin = Instant::now();
         drop(session);
@@ -300,6 +300,22 @@ fn a_device_that_stands_still_ends_every_wait_of_the_host_and_loses_nothing_else
         assert_eq!(bench.driver.leaks(), leaks, "{platform}");
         assert_eq!(Resources::settled(before), before, "{platform}");
         bench.check_works();
+    }
+}
+
+/// Waits until no stream has work. The cores' comes first: the AICPU's, which was aborted, poisons the device.
+fn wait_for_streams(session: &Session) {
+    let begin = Instant::now();
+    for stream in [StreamKind::Aicore, StreamKind::Aicpu] {
+        let look = || {
+            session
+                .device()
+                .synchronize(stream, Duration::from_millis(50))
+        };
+        while let Err(PlatformError::Timeout { .. }) = look() {
+            let is_late = begin.elapsed() > Duration::from_secs(60);
+            assert!(!is_late, "{stream:?} has not ended");
+        }
     }
 }
 
