@@ -287,6 +287,9 @@ fn static_library(folder: &Path, chip: Chip) -> PathBuf {
         .arg(manifest)
         .arg("--target-dir")
         .arg(folder)
+        // Compiling takes longer than what runs here.
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("LANESCOPE_CHIP", chip.name())
         .env("LANESCOPE_RING_SIZE", "2"));
     folder.join("debug/liblanescope_aicpu_program.a")
