@@ -1,5 +1,6 @@
 //! `cargo xtask build`: one folder with everything that runs on one platform, and its manifest.
 
+use crate::checker::Checker;
 use crate::device;
 use crate::native::Compiler;
 use crate::selection::Selection;
@@ -21,9 +22,6 @@ pub struct Arguments {
     /// Cargo profile
     #[arg(long, default_value = "release")]
     profile: String,
-    /// Leave out the command and what it alone needs
-    #[arg(long, hide = true)]
-    without_command: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -32,38 +30,42 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         arguments.ring_size.as_deref(),
         &arguments.profile,
     )?;
-    let folder =
-        build_parts(std::slice::from_ref(&selection), !arguments.without_command)?.remove(0);
+    let folder = build(std::slice::from_ref(&selection))?.remove(0);
     println!("{}", folder.display());
     Ok(())
 }
 
 /// Builds the host part once and a folder for each selection; all share one profile.
 pub fn build(selections: &[Selection]) -> Result<Vec<PathBuf>> {
-    build_parts(selections, true)
-}
-
-/// As [`build`], the command only if asked for.
-fn build_parts(selections: &[Selection], with_command: bool) -> Result<Vec<PathBuf>> {
     let profile = &selections.first().context("nothing to build")?.profile;
-    let compiler = Compiler::find()?;
     let simulated = selections
         .iter()
         .any(|selection| selection.platform.is_simulated);
-    build_host(profile, simulated, with_command)?;
+    build_host(profile, simulated)?;
+    assemble_all(selections)
+}
+
+/// As [`build`], with a host part that is built already.
+pub fn assemble_all(selections: &[Selection]) -> Result<Vec<PathBuf>> {
+    let compiler = Compiler::find()?;
     selections
         .iter()
-        .map(|selection| assemble(selection, &compiler, with_command))
+        .map(|selection| assemble(selection, &compiler))
         .collect()
 }
 
-fn build_host(profile: &str, simulated: bool, with_command: bool) -> Result<()> {
+/// A copy of a simulated folder whose device programs a checker can weaken.
+pub fn weaken(selection: &Selection, folder: &Path, checker: Checker) -> Result<()> {
+    let copy = workspace::builds_in(&checker.target()).join(selection.folder());
+    workspace::install_all(folder, &copy)?;
+    device::build_programs(selection, checker, &Compiler::find()?, &copy)?;
+    Ok(())
+}
+
+fn build_host(profile: &str, simulated: bool) -> Result<()> {
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--quiet", "--profile", profile, "--locked"]);
-    if with_command {
-        cargo.args(["--package", "lanescope-cli"]);
-    }
-    cargo.args(["--package", "lanescope"]);
+    cargo.args(["--package", "lanescope-cli", "--package", "lanescope"]);
     cargo.args(["--features", "lanescope/a2a3,lanescope/a5"]);
     if simulated {
         cargo.args([
@@ -76,12 +78,10 @@ fn build_host(profile: &str, simulated: bool, with_command: bool) -> Result<()> 
     check(&mut cargo)
 }
 
-fn assemble(selection: &Selection, compiler: &Compiler, with_command: bool) -> Result<PathBuf> {
+fn assemble(selection: &Selection, compiler: &Compiler) -> Result<PathBuf> {
     let folder = workspace::builds().join(selection.folder());
     let host = products(&selection.profile, None);
-    if with_command {
-        install(&host.join("lanescope"), &folder.join("bin/lanescope"))?;
-    }
+    install(&host.join("lanescope"), &folder.join("bin/lanescope"))?;
     install(
         &host.join("liblanescope.so"),
         &folder.join("lib/liblanescope.so"),

@@ -1,6 +1,7 @@
 //! The builds that model checkers and mutants need: other flags, so a target folder of their own.
 
 use crate::workspace;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// What the tests of a build run under.
@@ -32,16 +33,26 @@ impl Checker {
     /// Adds flags and target folder. Under a model checker steps can be weakened as well, so that one
     /// build serves for both; they are as they ship while the environment names no mutant.
     pub fn apply(self, command: &mut Command) {
-        if let Some((folder, flags)) = self.build() {
+        if let Some((_, flags)) = self.build() {
             command
-                .env("CARGO_TARGET_DIR", workspace::target().join(folder))
+                .env("CARGO_TARGET_DIR", self.target())
                 .env("RUSTFLAGS", flags);
+            command
+                .env("CARGO_PROFILE_DEV_DEBUG", "0")
+                .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+                .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             // Compiling takes longer than what runs here.
             if self == Self::Mutants {
-                command
-                    .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
-                    .env("CARGO_PROFILE_DEV_DEBUG", "0");
+                command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
             }
+        }
+    }
+
+    /// Its target folder.
+    pub fn target(self) -> PathBuf {
+        match self.build() {
+            None => workspace::target(),
+            Some((folder, _)) => workspace::target().join(folder),
         }
     }
 

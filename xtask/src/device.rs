@@ -1,8 +1,9 @@
 //! The device programs and kernels of a build folder, for the simulator and for the chip.
 
+use crate::checker::Checker;
 use crate::native::Compiler;
 use crate::selection::Selection;
-use crate::workspace::{self, check, find_program, install, products};
+use crate::workspace::{self, builds_in, check, find_program, install, products_in};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,20 +26,45 @@ pub fn build_simulated(
     compiler: &Compiler,
     folder: &Path,
 ) -> Result<DeviceParts> {
-    let (aicpu, dispatcher) = build_aicpu(selection, folder, None)?;
-    let aicore = folder.join("device/aicore.so");
+    let mut parts = build_programs(selection, Checker::None, compiler, folder)?;
+    let headers = workspace::root().join("crates/abi/include");
+    let objects = objects(selection, Checker::None).join("kernels");
+    for source in kernel_sources()? {
+        let name = stem(&source)?;
+        let object = objects.join(format!("{name}.so"));
+        compiler.shared_object(
+            &object,
+            std::slice::from_ref(&source),
+            &[kernel_folder(), headers.clone()],
+            &[cxx_flags(&headers), vec![kernel_header()]].concat(),
+        )?;
+        install(&object, &folder.join(format!("kernels/{name}.so")))?;
+        let path = format!("kernels/{name}.so");
+        parts.kernels.insert(name, path);
+    }
+    Ok(parts)
+}
+
+/// The programs alone, as they ship or such that a checker can weaken them.
+pub fn build_programs(
+    selection: &Selection,
+    checker: Checker,
+    compiler: &Compiler,
+    folder: &Path,
+) -> Result<DeviceParts> {
+    let (aicpu, dispatcher) = build_aicpu(selection, checker, folder, None)?;
     let sources = workspace::root().join("crates/aicore/cpp");
     let headers = workspace::root().join("crates/abi/include");
-    let objects = workspace::builds().join("objects").join(&selection.profile);
     let chip = selection.platform.chip.name();
-    let object = objects.join(format!("aicore-{chip}-ring{}.so", selection.ring_size));
+    let object = format!("aicore-{chip}-ring{}.so", selection.ring_size);
+    let object = objects(selection, checker).join(object);
     let mut flags = cxx_flags(&headers);
     flags.push(format!("-DLANESCOPE_RING_SIZE={}", selection.ring_size));
     flags.push(format!(
         "-DLANESCOPE_CHIP={}",
         selection.platform.chip as u32
     ));
-    if std::env::var("RUSTFLAGS").is_ok_and(|flags| flags.contains("lanescope_mutants")) {
+    if checker == Checker::Mutants {
         flags.push("-DLANESCOPE_MUTANTS".to_owned());
     }
     compiler.shared_object(
@@ -47,26 +73,19 @@ pub fn build_simulated(
         &[sources.clone(), headers.clone()],
         &flags,
     )?;
-    install(&object, &aicore)?;
-    let mut kernels = BTreeMap::new();
-    for source in kernel_sources()? {
-        let name = stem(&source)?;
-        let object = objects.join("kernels").join(format!("{name}.so"));
-        compiler.shared_object(
-            &object,
-            std::slice::from_ref(&source),
-            &[kernel_folder(), headers.clone()],
-            &[cxx_flags(&headers), vec![kernel_header()]].concat(),
-        )?;
-        install(&object, &folder.join(format!("kernels/{name}.so")))?;
-        kernels.insert(name.clone(), format!("kernels/{name}.so"));
-    }
+    install(&object, &folder.join("device/aicore.so"))?;
     Ok(DeviceParts {
         aicpu: Some(aicpu),
         dispatcher: Some(dispatcher),
         aicore: Some("device/aicore.so".to_owned()),
-        kernels,
+        kernels: BTreeMap::new(),
     })
+}
+
+/// Where the C++ compiler's objects are.
+fn objects(selection: &Selection, checker: Checker) -> PathBuf {
+    let builds = builds_in(&checker.target());
+    builds.join("objects").join(&selection.profile)
 }
 
 /// Everything compiled for the chip, as far as its compilers are here.
@@ -81,7 +100,8 @@ pub fn build_chip(
             (None, None)
         }
         None => {
-            let (aicpu, dispatcher) = build_aicpu(selection, folder, Some(AICPU_TRIPLE))?;
+            let triple = Some(AICPU_TRIPLE);
+            let (aicpu, dispatcher) = build_aicpu(selection, Checker::None, folder, triple)?;
             (Some(aicpu), Some(dispatcher))
         }
     };
@@ -108,6 +128,7 @@ pub fn build_chip(
 
 fn build_aicpu(
     selection: &Selection,
+    checker: Checker,
     folder: &Path,
     triple: Option<&str>,
 ) -> Result<(String, String)> {
@@ -137,8 +158,9 @@ fn build_aicpu(
                 AICPU_LINKER,
             );
     }
+    checker.apply(&mut cargo);
     check(&mut cargo)?;
-    let built = products(&selection.profile, triple);
+    let built = products_in(&checker.target(), &selection.profile, triple);
     install(
         &built.join("liblanescope_aicpu_program.so"),
         &folder.join("device/aicpu.so"),

@@ -5,10 +5,11 @@
 //! named test must pass without it and fail with it.
 
 use crate::checker::Checker;
-use crate::programs::{Program, Programs, cpus, in_parallel};
-use crate::workspace;
+use crate::programs::{self, Program, Programs, cpus, in_parallel};
+use crate::selection::Selection;
+use crate::{build, test, workspace};
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,14 @@ use table::{MUTANTS, Mutant};
 /// Names the mutant of a process.
 pub const VARIABLE: &str = "LANESCOPE_MUTANT";
 
-/// A test that takes longer hangs.
+/// A test of a mutant that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// What a test without a mutant may take: it must not fail because the machine is busy.
+const SOUND_LIMIT: Duration = Duration::from_secs(600);
+
+/// Platforms whose device programs are weakened.
+const PLATFORMS: [&str; 2] = ["a5sim", "a2a3sim"];
 
 /// Prints the table.
 pub fn list(filter: &str) {
@@ -42,7 +49,7 @@ pub fn run(filter: &str) -> Result<()> {
         if sound.get(&mutant.test_key()) != Some(&Ended::Passed) {
             return Ok("its test fails without it");
         }
-        let ended = mutant.run(&programs, mutant.name)?;
+        let ended = mutant.run(&programs, mutant.name, LIMIT)?;
         Ok(match ended {
             Ended::Failed => "caught",
             Ended::Passed => "not caught",
@@ -80,29 +87,42 @@ type AllPrograms = BTreeMap<Checker, Programs>;
 fn build(mutants: &[&Mutant]) -> Result<AllPrograms> {
     let mut programs = AllPrograms::new();
     for checker in [Checker::Loom, Checker::Shuttle, Checker::Mutants] {
-        let mut targets: Vec<_> = mutants
-            .iter()
-            .filter(|mutant| mutant.checker == checker)
-            .map(|mutant| (mutant.package, mutant.target))
-            .collect();
-        targets.sort_unstable();
-        targets.dedup();
+        let targets = targets(mutants, checker);
         if !targets.is_empty() {
             programs.insert(checker, checker.build_tests(&targets)?);
         }
     }
-    if mutants.iter().any(|mutant| mutant.needs_simulator()) {
-        for platform in ["a2a3sim", "a5sim"] {
-            let itself = std::env::current_exe().context("this program has no path")?;
-            let mut command = Command::new(itself);
-            command.args(["build", "--platform", platform, "--profile", "dev"]);
-            command.args(["--ring-size", "2", "--without-command"]);
-            command.stdout(Stdio::null());
-            Checker::Mutants.apply(&mut command);
-            workspace::check(&mut command)?;
+    let targets = targets(mutants, Checker::None);
+    if !targets.is_empty() {
+        // As every other test is built, so that nothing of the host is built again for mutants: only the
+        // device programs that it loads are.
+        let mut cargo = test::whole("test");
+        for (_, target) in targets {
+            cargo.args(["--test", target]);
         }
+        programs.insert(Checker::None, programs::build(&mut cargo)?);
+        build_folders()?;
     }
     Ok(programs)
+}
+
+/// Builds what an ordinary test program runs on, with device programs that can be weakened.
+fn build_folders() -> Result<()> {
+    let selections = PLATFORMS.map(|name| Selection::parse(name, Some("2"), test::PROFILE));
+    let selections = selections.into_iter().collect::<Result<Vec<_>>>()?;
+    let folders = test::build_folders(&selections)?;
+    for (selection, folder) in selections.iter().zip(folders) {
+        build::weaken(selection, &folder, Checker::Mutants)?;
+    }
+    Ok(())
+}
+
+/// Package and target of each test that runs under this checker.
+fn targets(mutants: &[&Mutant], checker: Checker) -> Vec<(&'static str, &'static str)> {
+    let mutants = mutants.iter().filter(|mutant| mutant.checker == checker);
+    let targets = mutants.map(|mutant| (mutant.package, mutant.target));
+    let targets: BTreeSet<_> = targets.collect();
+    targets.into_iter().collect()
 }
 
 /// How each distinct test ends when nothing is weakened.
@@ -112,7 +132,9 @@ fn pass_without(mutants: &[&Mutant], programs: &AllPrograms) -> Result<BTreeMap<
         .map(|mutant| (mutant.test_key(), *mutant))
         .collect();
     let tests: Vec<_> = tests.into_iter().collect();
-    let results = in_parallel(&tests, cpus(), |(_, mutant)| mutant.run(programs, "none"));
+    let results = in_parallel(&tests, cpus(), |(_, mutant)| {
+        mutant.run(programs, "none", SOUND_LIMIT)
+    });
     tests
         .iter()
         .zip(results)
@@ -141,18 +163,14 @@ impl Mutant {
         (self.package, self.target, self.test)
     }
 
-    fn needs_simulator(&self) -> bool {
-        self.package == "lanescope-conformance"
-    }
-
     /// Runs its test, with the mutant of this name if there is one.
-    fn run(&self, programs: &AllPrograms, name: &str) -> Result<Ended> {
+    fn run(&self, programs: &AllPrograms, name: &str, limit: Duration) -> Result<Ended> {
         let key = (self.package.to_owned(), self.target.to_owned());
         let program = programs.get(&self.checker);
         let program = program.and_then(|programs| programs.get(&key));
         let program: &Program = program.context("every test was built")?;
         let mut command = program.command();
-        let builds = workspace::target().join("mutants/lanescope");
+        let builds = workspace::builds_in(&Checker::Mutants.target());
         command
             .args(["--exact", self.test, "--test-threads", "1"])
             .env("LANESCOPE_TEST_BUILDS", builds)
@@ -160,11 +178,11 @@ impl Mutant {
             .env(VARIABLE, name)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        await_end(&mut command).with_context(|| format!("running {}", self.test))
+        await_end(&mut command, limit).with_context(|| format!("running {}", self.test))
     }
 }
 
-fn await_end(command: &mut Command) -> Result<Ended> {
+fn await_end(command: &mut Command, limit: Duration) -> Result<Ended> {
     let begin = Instant::now();
     let mut child = command.spawn().context("the test does not start")?;
     loop {
@@ -175,7 +193,7 @@ fn await_end(command: &mut Command) -> Result<Ended> {
                 Ended::Failed
             });
         }
-        if begin.elapsed() > LIMIT {
+        if begin.elapsed() > limit {
             child.kill()?;
             child.wait()?;
             return Ok(Ended::Hung);

@@ -24,7 +24,12 @@ pub fn target() -> PathBuf {
 
 /// Where build folders are made.
 pub fn builds() -> PathBuf {
-    target().join("lanescope")
+    builds_in(&target())
+}
+
+/// Where build folders are made in a target folder.
+pub fn builds_in(target: &Path) -> PathBuf {
+    target.join("lanescope")
 }
 
 /// The crates of the workspace, without what they depend on.
@@ -118,9 +123,30 @@ fn name(command: &Command) -> String {
 
 /// Where cargo puts the products of `profile`, for the host or for `target_triple`.
 pub fn products(profile: &str, target_triple: Option<&str>) -> PathBuf {
-    let mut dir = target();
+    products_in(&target(), profile, target_triple)
+}
+
+/// As [`products`], in a target folder.
+pub fn products_in(target: &Path, profile: &str, target_triple: Option<&str>) -> PathBuf {
+    let mut dir = target.to_owned();
     dir.extend(target_triple);
     dir.join(if profile == "dev" { "debug" } else { profile })
+}
+
+/// Installs every file of a folder, and of the folders in it, in another.
+pub fn install_all(from: &Path, to: &Path) -> Result<()> {
+    let unreadable = || format!("cannot read {}", from.display());
+    for entry in std::fs::read_dir(from).with_context(unreadable)? {
+        let path = entry.with_context(unreadable)?.path();
+        let name = path.file_name().context("an entry has a name")?;
+        let to = to.join(name);
+        if path.is_dir() {
+            install_all(&path, &to)?;
+        } else {
+            install(&path, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies a file when it differs, so that an unchanged product keeps its time stamp, and never
