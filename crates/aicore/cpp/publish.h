@@ -40,7 +40,9 @@ LANESCOPE_DEVICE void stage_counters(uint64_t line, uint32_t token, uint32_t run
                 static_cast<uint64_t>(counters.values[counter + 1]) << 32 | counters.values[counter]);
     }
     store64(line + offsetof(lanescope_pmu_slot, seal), token);
-    clean(line);
+    if (!LANESCOPE_IS_MUTANT("pmu-slot-not-cleaned")) {
+        clean(line);
+    }
 }
 
 // What is staged is visible before the caller writes FIN.

@@ -3,10 +3,34 @@
 //! The simulator keeps old bytes where a step of the table in the ABI's documentation is left out;
 //! `cargo xtask loom --mutants` leaves each of them out and expects these tests to fail.
 
-use lanescope::Session;
+use lanescope::{Collectors, DumpOptions, LaneOptions, PmuOptions, Session, SwimlaneOptions};
 use lanescope_conformance::{Case, timeline};
 use lanescope_examples::{VectorOptions, WorkloadOptions};
 use std::time::Duration;
+
+/// The swimlane alone, or everything there is; an arena is gone through many times in a run.
+fn collectors(buffers: u32, records: u32, is_everything: bool) -> Collectors {
+    let lanes = LaneOptions {
+        buffers: Some(buffers),
+        records_per_buffer: Some(records),
+        ..LaneOptions::default()
+    };
+    let pmu = PmuOptions {
+        lanes,
+        ..PmuOptions::default()
+    };
+    let dump = DumpOptions {
+        arena_bytes: 16 << 10,
+        lanes,
+        ..DumpOptions::default()
+    };
+    Collectors {
+        swimlane: SwimlaneOptions { level: 2, lanes },
+        pmu: is_everything.then_some(pmu),
+        dump: is_everything.then_some(dump),
+        ..Collectors::default()
+    }
+}
 
 /// Runs whose lines lie where those of the run before lay, and hold something else.
 fn runs_one_after_the_other(platform: &'static str) {
@@ -25,19 +49,20 @@ fn runs_one_after_the_other(platform: &'static str) {
     let device = case.open(&build).expect("opens");
     let mut session = Session::open(device, &build, &case.session).expect("a session");
     let built = case.graph(&build).expect("a graph");
-    // Twice the same capture region, then others that take its place: other lanes, other counters.
-    for (buffers, records) in [(4, 16), (4, 16), (8, 8), (2, 64)] {
+    // Twice the same capture region, then others that take its place: other lanes, other counters; and both
+    // again with a lane of each kind.
+    let shapes = [(4, 16), (4, 16), (8, 8), (2, 64)];
+    let alone = shapes.map(|(buffers, records)| (buffers, records, false));
+    let together = shapes.map(|(buffers, records)| (buffers, records, true));
+    for (buffers, records, is_everything) in alone.into_iter().chain(together) {
         let mut case = case.clone();
-        case.run.collectors.swimlane.lanes.buffers = Some(buffers);
-        case.run.collectors.swimlane.lanes.records_per_buffer = Some(records);
+        case.run.collectors = collectors(buffers, records, is_everything);
+        let what = format!("{platform}, {buffers} x {records}, {is_everything}");
         let finished = case
             .run_in(&mut session, &built)
-            .unwrap_or_else(|error| panic!("{platform}, {buffers} x {records}: {error}"));
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
         let faults = timeline::faults(&finished);
-        assert!(
-            faults.is_empty(),
-            "{platform}, {buffers} x {records}: {faults:?}"
-        );
+        assert!(faults.is_empty(), "{what}: {faults:?}");
     }
 }
 

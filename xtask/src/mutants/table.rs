@@ -58,6 +58,7 @@ const ARENA: &str =
 const ON_A2A3: &str = "runs_follow_each_other_on_a2a3sim";
 const ON_A5: &str = "runs_follow_each_other_on_a5sim";
 const TOKENS: &str = "a_core_takes_its_tokens_in_order_across_the_wrap_and_leaves_on_exit";
+const SAME_CALLS: &str = "cpp_and_rust_publish_the_same_bytes_by_the_same_calls";
 const ANSWER: &str = "the_answer_of_a_core_is_visible_before_the_word_that_says_so";
 const RUN_AFTER_RUN: &str = "every_record_is_in_the_capture_or_counted_run_after_run";
 const COHERENT: &str = "interleavings::a_coherent_lane_of_one_buffer_is_drained";
@@ -185,6 +186,13 @@ pub const MUTANTS: &[Mutant] = &[
         ON_A2A3,
     ),
     row(
+        "1",
+        "lane-line-not-invalidated",
+        "attach: the device's line of a lane",
+        STALENESS,
+        ON_A2A3,
+    ),
+    row(
         "2",
         "publish-unfenced",
         "publish: slot before FIN",
@@ -216,6 +224,20 @@ pub const MUTANTS: &[Mutant] = &[
         "2",
         "slot-not-cleaned",
         "core: the staging slot",
+        STALENESS,
+        ON_A5,
+    ),
+    row(
+        "2",
+        "publish-not-cleaned",
+        "publish: the staging slot",
+        EXECUTOR,
+        SAME_CALLS,
+    ),
+    row(
+        "2",
+        "pmu-slot-not-cleaned",
+        "core: the counters behind a staging slot",
         STALENESS,
         ON_A5,
     ),
@@ -281,6 +303,13 @@ pub const MUTANTS: &[Mutant] = &[
         "core: the payload",
         STALENESS,
         ON_A5,
+    ),
+    row(
+        "3",
+        "arena-head-not-invalidated",
+        "copy: arena head",
+        STALENESS,
+        ON_A2A3,
     ),
     row(
         "3",

@@ -162,7 +162,9 @@ impl<'d, D: Device> Arena<'d, D> {
     }
 
     fn load_head(&self) -> Result<u64, DeviceError> {
-        self.region.invalidate(self.head_word);
+        if !is_mutant("arena-head-not-invalidated") {
+            self.region.invalidate(self.head_word);
+        }
         let head = self.region.load64(self.head_word);
         if !is_mutant("arena-head-unfenced") {
             self.region.barrier(Barrier::Load);

@@ -65,7 +65,9 @@ impl<'d, D: Device> Buffers<'d, D> {
         };
         let corrupt = |_| DeviceError::CorruptQueue;
         let load = |field: usize| region.load64(device_line + field as u64);
-        region.invalidate(device_line);
+        if !is_mutant("lane-line-not-invalidated") {
+            region.invalidate(device_line);
+        }
         let buffers = Self {
             region,
             ready: Producer::attach(ready, config.capacity).map_err(corrupt)?,
