@@ -4,6 +4,7 @@
 use lanescope_trace::merge::{Merge, Source};
 use lanescope_trace::{FindingKind, Trace, TraceParts, Verdict};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -308,11 +309,15 @@ fn a_question_is_handed_over() {
     let command = path.join("lanescope");
     fs::copy(env!("CARGO_BIN_EXE_lanescope"), &command).unwrap();
     let ask = || {
-        let output = Command::new(&command)
-            .env("PATH", "")
-            .args(["sql", "run", "--format", "csv", "SELECT 1", "--help"])
-            .output()
-            .unwrap();
+        let output = loop {
+            let mut sql = Command::new(&command);
+            let words = ["sql", "run", "--format", "csv", "SELECT 1", "--help"];
+            match sql.env("PATH", "").args(words).output() {
+                // A process that another test began has not let go of the copy yet.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {}
+                output => break output.unwrap(),
+            }
+        };
         let told = String::from_utf8(output.stderr).unwrap();
         let data = String::from_utf8(output.stdout).unwrap();
         (output.status.code().unwrap(), data, told)
