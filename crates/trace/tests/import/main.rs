@@ -205,7 +205,7 @@ fn rows_of_ticks_come_with_the_graph_beside_them() {
         fs::read(data("import/graph/deps.json")).unwrap(),
     );
     let mut capture = Vec::new();
-    import::write_capture(&[rows.clone()], &folder.0, &mut capture).unwrap();
+    import::write_capture(std::slice::from_ref(&rows), &folder.0, &mut capture).unwrap();
     let imported = Trace::open(folder.file("kept.lanescope", capture)).unwrap();
     let opened = Trace::open(&rows).unwrap();
     assert!(!opened.edges().is_empty());

@@ -53,6 +53,10 @@ pub(super) struct Thread {
     /// Which of the threads that are no core it is, once it has a slice.
     pub(super) unnamed: Option<u16>,
     /// Slices that have begun, the oldest first.
+    #[expect(
+        clippy::vec_box,
+        reason = "most threads have one at most, and a list makes room for four"
+    )]
     pub(super) open: Vec<Box<Event>>,
     is_used: bool,
 }
