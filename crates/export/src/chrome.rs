@@ -258,13 +258,24 @@ impl<'a, W: Write> Writer<'a, W> {
 
     /// The thread of a slice of a core or an AICPU thread; named when it is new, `None` when too many overlap.
     fn lane(&mut self, pid: u64, owner: usize, (start, end): (u64, u64)) -> Option<u64> {
-        let (lane, is_new) = self.lanes[pid as usize - 1][owner].place(start, end)?;
+        let (lane, is_new) = self.lanes(pid, owner).place(start, end)?;
         let tid = lane as u64 * LANE_STEP + owner as u64;
         if is_new {
             let name = self.lane_name(pid, owner, lane);
             self.describe("thread_name", pid, Some(tid), &name);
         }
         Some(tid)
+    }
+
+    fn lanes(&mut self, pid: u64, owner: usize) -> &mut Lanes {
+        let [kernels, stays, schedulers, orchestrators] = &mut self.lanes;
+        let process = match pid {
+            KERNELS => kernels,
+            STAYS => stays,
+            SCHEDULERS => schedulers,
+            _ => orchestrators,
+        };
+        &mut process[owner]
     }
 
     fn lane_name(&self, pid: u64, owner: usize, lane: usize) -> String {
@@ -279,7 +290,7 @@ impl<'a, W: Write> Writer<'a, W> {
 
     /// The first thread of a core or an AICPU thread; named when it is new.
     fn first_lane(&mut self, pid: u64, owner: usize, at: u64) -> u64 {
-        if self.lanes[pid as usize - 1][owner].ends_ticks.is_empty() {
+        if self.lanes(pid, owner).ends_ticks.is_empty() {
             self.lane(pid, owner, (at, at));
         }
         owner as u64

@@ -324,7 +324,11 @@ fn a_file_of_phases_is_told_again_on_the_way() {
     let step = |round: u64| SchedulerPhase {
         loop_iter: round,
         tasks_processed: round % 7,
-        ..phase(round as u32 % 2, 10 + 5 * round, 14 + 5 * round)
+        ..phase(
+            u32::try_from(round % 2).unwrap(),
+            10 + 5 * round,
+            14 + 5 * round,
+        )
     };
     let phases: Vec<_> = (0..300_000).map(step).collect();
     let trace = Trace::new(TraceParts {
@@ -355,7 +359,7 @@ fn a_file_of_counters_without_tasks_is_told_again_on_the_way() {
         task_id: number,
         event: 2,
         total_cycles: 1000,
-        counters: [1 + number as u32 % 2; 10],
+        counters: [1 + u32::try_from(number % 2).unwrap(); 10],
         ticks: 10 + number,
         ..PmuRow::default()
     };
