@@ -281,31 +281,33 @@ pub(crate) fn write_perfetto(trace: &Trace, to: &mut dyn Write) -> Result<()> {
     });
     progress.finish();
     let written = written?;
-    note_undrawn(&[
-        ("tasks", written.undrawn_tasks),
-        ("edges", written.undrawn_flows),
-        ("stays", written.undrawn_stays),
-        ("phases", written.undrawn_phases),
-        ("counters", written.undrawn_counters),
+    note_undrawn([
+        written.undrawn_tasks,
+        written.undrawn_flows,
+        written.undrawn_stays,
+        written.undrawn_phases,
+        written.undrawn_counters,
     ]);
     Ok(())
 }
 
 pub(crate) fn write_chrome(trace: &Trace, to: &mut dyn Write) -> Result<()> {
     let written = chrome::write(trace, to)?;
-    note_undrawn(&[
-        ("tasks", written.undrawn_tasks),
-        ("edges", written.undrawn_flows),
-        ("stays", written.undrawn_stays),
-        ("phases", written.undrawn_phases),
-        ("counters", written.undrawn_counters),
+    note_undrawn([
+        written.undrawn_tasks,
+        written.undrawn_flows,
+        written.undrawn_stays,
+        written.undrawn_phases,
+        written.undrawn_counters,
     ]);
     Ok(())
 }
 
 /// Says what a file has no room for, if there is anything.
-fn note_undrawn(counts: &[(&str, u64)]) {
-    let counts = counts.iter().filter(|&&(_, count)| count > 0);
+fn note_undrawn(counts: [u64; 5]) {
+    let names = ["tasks", "edges", "stays", "phases", "counters"];
+    let counts = names.into_iter().zip(counts);
+    let counts = counts.filter(|&(_, count)| count > 0);
     let counts: Vec<String> = counts
         .map(|(what, count)| format!("{count} {what}"))
         .collect();

@@ -11,7 +11,7 @@
 
 use crate::ExportError;
 use crate::text::{Microseconds, Text};
-use lanescope_trace::{Task, Trace};
+use lanescope_trace::{Task, Trace, task_label};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -62,7 +62,7 @@ fn graph<W: Write>(trace: &Trace, mut text: Text<W>) -> io::Result<u64> {
     text.raw("flowchart TD\n");
     for (&task_id, rows) in &nodes {
         text.raw("  ");
-        text.raw(&short(task_id));
+        text.raw(&task_label(task_id));
         text.raw("[\"");
         text.raw(&label(trace, task_id, rows));
         let first = rows.iter().map(|task| task.start_ticks).min();
@@ -80,26 +80,14 @@ fn graph<W: Write>(trace: &Trace, mut text: Text<W>) -> io::Result<u64> {
         for id in [producer, consumer] {
             // A task that has no record is still part of the graph.
             if !nodes.contains_key(&id) {
-                let id = short(id);
+                let id = task_label(id);
                 text.raw(&format!("  {id}[\"{id}<br/>no record\"]\n"));
             }
         }
-        let (producer, consumer) = (short(producer), short(consumer));
+        let (producer, consumer) = (task_label(producer), task_label(consumer));
         text.raw(&format!("  {producer} --> {consumer}\n"));
     }
     text.finish()
-}
-
-/// `t7`, on ring 2 `r2t7`, of the device after the first `d1t7`.
-fn short(task_id: u64) -> String {
-    let (ring, local) = (task_id >> 32, task_id & u64::from(u32::MAX));
-    // Above the ring of a merged trace stands the number of its device.
-    match (ring >> 16, ring & 0xFFFF) {
-        (0, 0) => format!("t{local}"),
-        (0, ring) => format!("r{ring}t{local}"),
-        (device, 0) => format!("d{device}t{local}"),
-        (device, ring) => format!("d{device}r{ring}t{local}"),
-    }
 }
 
 /// Function, id and cores; without what Mermaid gives a meaning, be it in the middle of a label: quotes, tags and
@@ -114,7 +102,7 @@ fn label(trace: &Trace, task_id: u64, rows: &[Task]) -> String {
         })
         .collect();
     label = label.replace("$$", "__").replace("%%", "__");
-    let _ = write!(label, "({})<br/>", short(task_id));
+    let _ = write!(label, "({})<br/>", task_label(task_id));
     for (place, task) in rows.iter().enumerate() {
         label.push_str(if place == 0 { "" } else { " " });
         label.push_str(&trace.session().core_name(usize::from(task.core)));

@@ -6,7 +6,8 @@ mod drawings;
 use crate::doubts;
 use crate::page::{Page, escape};
 use crate::report::{LimitsReport, Report};
-use crate::text::{grouped, microseconds, per_cent, task_label};
+use crate::text::{grouped, microseconds, per_cent};
+use lanescope_trace::task_label;
 
 const STEPS_LISTED: usize = 20;
 /// Tasks in flight; all of them are in the verdict's own file.

@@ -538,7 +538,7 @@ impl Report {
         let mut functions = self.functions.iter();
         let function = functions.find(|function| function.func_id == func_id);
         let name = function.map_or("?", |function| function.name.as_str());
-        format!("{name}({})", crate::text::task_label(task_id))
+        format!("{name}({})", lanescope_trace::task_label(task_id))
     }
 
     /// For programs: one JSON object, times in nanoseconds.

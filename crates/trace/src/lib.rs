@@ -54,6 +54,6 @@ pub use paged::Paged;
 pub use phase::{Orchestrator, OrchestratorPhase, PhaseLoss, SchedulerPhase};
 pub use pmu::{JoinedPmu, JoinedTask, PmuRow, PmuUnit};
 pub use session::{Core, Session};
-pub use task::{Task, lost_before, lost_between};
+pub use task::{Task, lost_before, lost_between, task_label};
 pub use tensor::{Payload, TensorRow};
 pub use trace::{Note, Tasks, Trace, TraceParts};

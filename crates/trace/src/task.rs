@@ -223,6 +223,19 @@ pub(crate) fn mapped_task(record: &TaskRecord, session: &Session) -> Option<Task
     })
 }
 
+/// `t7`, in ring 2 `r2t7`: as the reference's tools call tasks; `d1t7` of the device after the first.
+#[must_use]
+pub fn task_label(task_id: u64) -> String {
+    let (ring, local) = (task_id >> 32, task_id & u64::from(u32::MAX));
+    // Above the ring of a merged trace stands the number of its device.
+    match (ring >> 16, ring & 0xFFFF) {
+        (0, 0) => format!("t{local}"),
+        (0, ring) => format!("r{ring}t{local}"),
+        (device, 0) => format!("d{device}t{local}"),
+        (device, ring) => format!("d{device}r{ring}t{local}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

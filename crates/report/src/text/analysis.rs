@@ -1,9 +1,10 @@
 //! Where the time went, what held the run up, and the critical path as text.
 
-use super::{add_row, grouped, line, microseconds, per_cent, plain_table, section, task_label};
+use super::{add_row, grouped, line, microseconds, per_cent, plain_table, section};
 use crate::doubts;
 use crate::measure::ratio;
 use crate::report::{LimitsReport, PartsReport, PathReport, Report};
+use lanescope_trace::task_label;
 
 /// Steps of the path that are told: those with the longest waits.
 const STEPS_SHOWN: usize = 5;

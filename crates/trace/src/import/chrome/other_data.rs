@@ -19,7 +19,7 @@ const NAMES: [&str; 10] = [
     "tasks",
     "verdict",
 ];
-const UNDRAWN: [&str; 3] = ["tasks", "edges", "counters"];
+const UNDRAWN: [&str; 5] = ["tasks", "edges", "counters", "stays", "phases"];
 const TOTALS: [&str; 4] = ["start_us", "end_us", "submit_count", "phase_us"];
 
 /// Takes the facts of the run; other programs have other data, of any kind.

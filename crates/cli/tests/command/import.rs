@@ -1,48 +1,10 @@
 //! Files of other tools: what is read of them, what is left alone, and what is said where they are refused.
 
+use super::{Folder, command, lanescope, refused};
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-fn lanescope(folder: &Path, words: &[&str]) -> Output {
-    command(folder, words).output().expect("it starts")
-}
-
-fn command(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lanescope"));
-    command.current_dir(folder).args(words);
-    command
-}
-
-/// Exit code and stderr of a command that prints nothing to stdout.
-fn refused(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
-    let output = lanescope(folder, words);
-    assert!(output.stdout.is_empty(), "{words:?} printed data");
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
-    (output.status.code(), text)
-}
-
-/// A folder that is removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lanescope-cli-import-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).expect("creates");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 const RECORDS: &str = "{\"version\":1,\"tasks\":[{\"task_id\":7,\"func_id\":2,\"core_id\":1,\
     \"core_type\":\"aiv\",\"start_time_us\":1.0,\"end_time_us\":2.0}]}";

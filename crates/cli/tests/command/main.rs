@@ -1,5 +1,7 @@
 //! What the command says to bad input, and where it prints what; none of it needs a build folder.
 
+mod import;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
