@@ -961,7 +961,9 @@ class Server(PageTest):
     def test_the_served_page_is_the_file_and_no_other_host_gets_it(self):
         path = page_of(RUNS / "a2a3sim", "a2a3sim")
         command = [LANESCOPE, "view", str(RUNS / "a2a3sim"), "--serve"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        # A shell has what it starts in the background ignore the signal, and with it all that comes of that.
+        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as server:
             try:
                 line = server.stderr.readline()
                 url = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
