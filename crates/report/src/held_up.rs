@@ -72,7 +72,7 @@ impl Way<'_> {
                 moments.map(|moments| limits::sweep(moments, session, self.bounds, threads));
             let floor = joined(floor);
             let path = self.chain.as_ref().map(|chain| {
-                let mut all = PathRows::default();
+                let mut all = PathRows::of(Some(chain));
                 rows.into_iter().for_each(|rows| all.join(rows));
                 chain.path(&all, self.bounds, &self.dependencies, floor)
             });
@@ -85,7 +85,7 @@ impl Way<'_> {
         tasks: Tasks<'_>,
         mut moments: Option<Moments<L>>,
     ) -> (Option<Moments<L>>, PathRows) {
-        let mut rows = PathRows::default();
+        let mut rows = PathRows::of(self.chain.as_ref());
         for task in tasks {
             if let Some(moments) = &mut moments {
                 moments.row(&task, &self.dependencies);

@@ -6,7 +6,6 @@
 
 use crate::dependencies::Dependencies;
 use lanescope_trace::{Task, Trace};
-use std::collections::HashMap;
 
 /// The chain of tasks that ended last, and how short the run could have been.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +106,7 @@ impl CriticalPath {
         }
         dependencies.follow();
         let chain = Chain::new(&search, &dependencies)?;
-        let mut rows = PathRows::default();
+        let mut rows = PathRows::of(Some(&chain));
         for task in trace.tasks() {
             rows.row(&task, &chain, &dependencies);
         }
@@ -139,38 +138,45 @@ impl PathSearch {
 pub(crate) struct Chain {
     last: Task,
     nodes: Vec<u32>,
-    /// By node.
-    on_path: Vec<bool>,
+    /// By node: its place in `nodes`, and [`NO_PLACE`] off the path.
+    places: Vec<u32>,
 }
 
+const NO_PLACE: u32 = u32::MAX;
+
 /// Collects the rows of the tasks on the path, of a stretch of the rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PathRows {
-    rows: HashMap<u32, Task>,
+    /// By place on the path.
+    rows: Vec<Option<Task>>,
 }
 
 impl PathRows {
+    pub(crate) fn of(chain: Option<&Chain>) -> Self {
+        let count = chain.map_or(0, |chain| chain.nodes.len());
+        Self {
+            rows: vec![None; count],
+        }
+    }
+
     #[inline]
     pub(crate) fn row(&mut self, task: &Task, chain: &Chain, dependencies: &Dependencies<'_>) {
         let Some(node) = dependencies.node(task.task_id) else {
             return;
         };
-        if chain.on_path[node as usize] {
-            self.on_path(node, task, dependencies);
-        }
-    }
-
-    #[cold]
-    fn on_path(&mut self, node: u32, task: &Task, dependencies: &Dependencies<'_>) {
-        if task.end_ticks == dependencies.end(node) && task.run_ticks().is_some() {
-            self.rows.entry(node).or_insert(*task);
+        let place = chain.places[node as usize];
+        if place != NO_PLACE
+            && task.end_ticks == dependencies.end(node)
+            && task.run_ticks().is_some()
+        {
+            self.rows[place as usize].get_or_insert(*task);
         }
     }
 
     /// Takes what was found in the next stretch.
     pub(crate) fn join(&mut self, next: Self) {
-        for (node, task) in next.rows {
-            self.rows.entry(node).or_insert(task);
+        for (row, found) in self.rows.iter_mut().zip(next.rows) {
+            *row = row.or(found);
         }
     }
 }
@@ -181,14 +187,14 @@ impl Chain {
         let last = search.last?;
         let node = dependencies.node(last.task_id);
         let nodes = node.map_or_else(Vec::new, |node| dependencies.chain_to(node));
-        let mut on_path = vec![false; dependencies.node_count()];
-        for &node in &nodes {
-            on_path[node as usize] = true;
+        let mut places = vec![NO_PLACE; dependencies.node_count()];
+        for (place, &node) in (0..).zip(&nodes) {
+            places[node as usize] = place;
         }
         Some(Self {
             last,
             nodes,
-            on_path,
+            places,
         })
     }
 
@@ -201,7 +207,7 @@ impl Chain {
     ) -> CriticalPath {
         let rows: Vec<Task> = match self.nodes.is_empty() {
             true => vec![self.last],
-            false => self.nodes.iter().map(|node| rows.rows[node]).collect(),
+            false => rows.rows.iter().flatten().copied().collect(),
         };
         let mut steps: Vec<PathStep> = Vec::with_capacity(rows.len());
         let is_behind = |&node: &u32| dependencies.has_producer(node);

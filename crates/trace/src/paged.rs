@@ -1,4 +1,4 @@
-//! Arrays of any length of which memory holds a window: a long one lies in a file without a name.
+//! Arrays of any length: a long one lies in a file without a name, and memory holds a window of it.
 //!
 //! # Who writes what
 //!
@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// An array that takes up to 16 MiB of memory, however long it is.
+/// An array that takes up to 40 MiB of memory, and 16 MiB if it is longer.
 ///
 /// What is read or written in places near each other is as fast as in memory; what jumps about in a long array
 /// has the system fetch pages again and again. The file lies in the system's temporary folder.
@@ -29,7 +29,9 @@ enum Place<T> {
     File(Window, PhantomData<T>),
 }
 
-/// Bytes of an array that stay in memory.
+/// Arrays of so many bytes are in memory: ten million places of four bytes.
+const SHORT_BYTES: usize = 40 << 20;
+/// So many bytes of a longer one are.
 const HELD_BYTES: usize = 16 << 20;
 /// What the system brings into memory at once, at most: pages that lie around the one that is asked for.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -41,12 +43,12 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable + KnownLayout> Paged<T> {
     ///
     /// [`TraceError::Scratch`].
     pub fn zeroed(length: usize) -> Result<Self, TraceError> {
-        Self::holding(length, HELD_BYTES)
+        Self::holding(length, SHORT_BYTES, HELD_BYTES)
     }
 
-    fn holding(length: usize, held_bytes: usize) -> Result<Self, TraceError> {
+    fn holding(length: usize, short_bytes: usize, held_bytes: usize) -> Result<Self, TraceError> {
         let bytes = length.saturating_mul(size_of::<T>());
-        let place = if bytes <= held_bytes {
+        let place = if bytes <= short_bytes {
             Place::Memory(vec![T::new_zeroed(); length])
         } else {
             let folder = env::temp_dir();
@@ -224,16 +226,16 @@ mod tests {
         const LENGTH: usize = 50_000;
         // A prime, so that every item is met once, in an order that jumps about.
         let places = || (0..LENGTH).map(|place| place * 7919 % LENGTH);
-        for held_bytes in [usize::MAX, 2 * CHUNK_BYTES] {
-            let mut items = Paged::<u32>::holding(LENGTH, held_bytes).unwrap();
+        for short_bytes in [usize::MAX, 0] {
+            let mut items = Paged::<u32>::holding(LENGTH, short_bytes, 2 * CHUNK_BYTES).unwrap();
             let is_on_file = matches!(items.place, Place::File(..));
-            assert_eq!(is_on_file, held_bytes != usize::MAX);
+            assert_eq!(is_on_file, short_bytes == 0);
             assert!((0..LENGTH).all(|index| items.get(index) == 0));
             for (value, place) in (0..).zip(places()) {
                 *items.item_mut(place) = value;
             }
             for (value, place) in (0_u32..).zip(places()) {
-                assert_eq!(items.get(place), value, "holding {held_bytes} bytes");
+                assert_eq!(items.get(place), value, "on file: {is_on_file}");
             }
             let around = items.range(16_383..16_386);
             let alone: Vec<_> = (16_383..16_386).map(|index| items.get(index)).collect();
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn no_more_chunks_are_held_than_asked_for() {
-        let items = Paged::<u64>::holding(1 << 18, 4 * CHUNK_BYTES).unwrap();
+        let items = Paged::<u64>::holding(1 << 18, 0, 4 * CHUNK_BYTES).unwrap();
         let Place::File(window, _) = &items.place else {
             panic!("2 MiB are on file");
         };
