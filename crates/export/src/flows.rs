@@ -150,7 +150,7 @@ impl<'a> Flows<'a> {
     fn sort_by_consumer(&mut self) -> Result<(), ExportError> {
         let nodes = self.table.node_count() as usize;
         // Two behind, so that a row's start can serve as its cursor and is the next row's start afterwards.
-        let mut offsets = Paged::<u32>::zeroed(nodes + 2)?;
+        let mut offsets = Paged::<u32>::windowed(nodes + 2)?;
         self.each_drawn(|_, consumer| {
             *offsets.item_mut(consumer as usize + 2) += 1;
         });
@@ -160,7 +160,7 @@ impl<'a> Flows<'a> {
             before += *offset;
             *offset = before;
         }
-        let mut incoming = Paged::<u32>::zeroed(before as usize)?;
+        let mut incoming = Paged::<u32>::windowed(before as usize)?;
         self.each_drawn(|edge, consumer| {
             let cursor = offsets.item_mut(consumer as usize + 1);
             *incoming.item_mut(*cursor as usize) = edge;
@@ -188,7 +188,7 @@ impl<'a> Flows<'a> {
 
 impl Present {
     fn of(nodes: u32) -> Result<Self, ExportError> {
-        let words = Paged::zeroed(nodes.div_ceil(u32::BITS) as usize)?;
+        let words = Paged::windowed(nodes.div_ceil(u32::BITS) as usize)?;
         Ok(Self { words })
     }
 

@@ -46,6 +46,15 @@ impl<T: Copy + FromBytes + IntoBytes + Immutable + KnownLayout> Paged<T> {
         Self::holding(length, SHORT_BYTES, HELD_BYTES)
     }
 
+    /// The same, of which no more than 16 MiB are in memory whatever its length.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError::Scratch`].
+    pub fn windowed(length: usize) -> Result<Self, TraceError> {
+        Self::holding(length, HELD_BYTES, HELD_BYTES)
+    }
+
     fn holding(length: usize, short_bytes: usize, held_bytes: usize) -> Result<Self, TraceError> {
         let bytes = length.saturating_mul(size_of::<T>());
         let place = if bytes <= short_bytes {
