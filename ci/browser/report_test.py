@@ -8,12 +8,19 @@ from browser import RUNS, Browser, lanescope
 PLATFORMS = ["a2a3sim", "a5sim"]
 
 # Every table by the heading above it, as texts.
-TABLES = """() => Object.fromEntries(Array.from(document.querySelectorAll("table"), (table) => {
-  let above = table.parentElement;
-  while (above.tagName !== "H2") above = above.previousElementSibling;
-  const rows = Array.from(table.rows, (row) => Array.from(row.cells, (cell) => cell.textContent));
-  return [above.textContent, { header: rows[0], rows: rows.slice(1) }];
-}))"""
+TABLES = """() => {
+  const tables = {};
+  for (const table of document.querySelectorAll("table")) {
+    let above = table.parentElement;
+    while (above.tagName !== "H2") above = above.previousElementSibling;
+    const rows = Array.from(table.rows, (row) => Array.from(row.cells, (cell) => cell.textContent));
+    let name = above.textContent;
+    // Further tables below one heading.
+    while (name in tables) name += " +";
+    tables[name] = { header: rows[0], rows: rows.slice(1) };
+  }
+  return tables;
+}"""
 
 # Every bar: the core it is of, its part, and how wide it is on the screen.
 BARS = """() => Array.from(document.querySelectorAll("svg[aria-label^='parts'] rect"), (rect) => ({
@@ -60,7 +67,7 @@ def grouped(number):
 
 def us(ns):
     """Whole nanoseconds as the pages write microseconds."""
-    return "-" if ns is None else f"{ns // 1000:,}.{ns % 1000:03}"
+    return "-" if ns is None else f"{ns // 1000}.{ns % 1000:03}"
 
 
 def mean(ns):
@@ -107,7 +114,8 @@ class Reports(PageTest):
                 page = self.open(path)
                 tables = page.evaluate(TABLES)
                 self.check_functions(report, tables["Functions, in µs"])
-                self.check_limits(report, tables["What held the run up"])
+                self.check_limits(report, tables)
+                self.check_stragglers(report, tables)
                 self.check_bars(report, page.evaluate(BARS))
                 self.check_path(report, tables)
                 self.check_counters(report, tables)
@@ -116,7 +124,7 @@ class Reports(PageTest):
                 self.assertIn(f"{grouped(report['session']['tasks'])} tasks", text)
                 verdict = report["verdict"]
                 collected = f"{grouped(verdict['collected'])} of {grouped(verdict['total'])} records"
-                self.assertIn(f"{verdict['outcome']}: {collected}", text)
+                self.assertIn(f"{verdict['outcome']} ({collected}", text)
 
     def check_functions(self, report, table):
         expected = [
@@ -132,18 +140,32 @@ class Reports(PageTest):
                 us(function["head_wait"]["p99_ns"]),
                 mean(function["tail_wait"]["mean_ns"]),
                 us(function["tail_wait"]["p99_ns"]),
-                grouped(function["stragglers"]["count"]),
-                grouped(function["run"]["unknown"]),
+                *(grouped(function[wait]["unknown"]) for wait in ["run", "head_wait", "tail_wait"]),
             ]
             for function in report["functions"]
         ]
         self.assertEqual(table["rows"], expected)
         self.assertEqual(len(set(table["header"])), len(expected[0]), "columns of one name")
 
-    def check_limits(self, report, table):
+    def check_limits(self, report, tables):
         limits = report["limits"]
         parts = ["dependencies_ns", "cores_ns", "scheduler_ns", "nothing_ran_ns"]
-        self.assertEqual([row[1] for row in table["rows"]], [us(limits[part]) for part in parts])
+        rows = tables["What held the run up"]["rows"]
+        self.assertEqual([row[1] for row in rows], [us(limits[part]) for part in parts])
+        idle = [
+            [cores["core_type"], us(cores["beside_waiting_ns"]), us(cores["without_waiting_ns"])]
+            for cores in limits["idle"]
+        ]
+        self.assertEqual([row[:3] for row in tables["What held the run up +"]["rows"]], idle)
+
+    def check_stragglers(self, report, tables):
+        expected = [
+            [function["name"], grouped(function["stragglers"]["count"]), us(function["stragglers"]["excess_ns"])]
+            for function in report["functions"]
+            if function["stragglers"]["count"]
+        ]
+        found = tables.get("Stragglers: more than twice the median of their function", {"rows": []})
+        self.assertEqual([row[:3] for row in found["rows"]], expected)
 
     def check_bars(self, report, bars):
         names = ["run", "head_wait", "tail_wait", "starved", "blocked", "unknown"]
@@ -186,7 +208,7 @@ class Reports(PageTest):
 
     def test_a_lossy_run_says_so(self):
         page = self.open(written("report-lossy", "report", RUNS / "lossy", code=1))
-        self.assertIn("lossy: ", page.evaluate("document.body.innerText"))
+        self.assertIn("lossy (", page.evaluate("document.body.innerText"))
 
 
 class Comparisons(PageTest):
