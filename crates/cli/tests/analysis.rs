@@ -263,19 +263,19 @@ fn a_dataset_takes_every_run_once() {
     export("b", &[]);
     export("b", &["--host", "node 7", "--run", "7"]);
     assert_eq!(files(&dataset).len(), 18);
-    let named = "tasks/host=node_7/device=0/run=r7/tasks.parquet";
+    let named = "tasks/host=node@207/device=0/run=@37/tasks.parquet";
     assert!(dataset.join(named).exists());
 
     // A table that cannot be written leaves the others as they were.
     let kept = fs::read(dataset.join(named)).unwrap();
-    let blocked = dataset.join("verdicts/host=node_7/device=0/run=r7");
+    let blocked = dataset.join("verdicts/host=node@207/device=0/run=@37");
     fs::remove_dir_all(&blocked).unwrap();
     fs::write(&blocked, "in the way").unwrap();
     let words = ["export", "a", "--format", "parquet", "-o", "all"];
     let (code, _, told) =
         folder.lanescope(&[&words[..], &["--host", "node 7", "--run", "7"]].concat());
     assert_eq!(code, 2);
-    assert!(told.contains("verdicts/host=node_7"), "{told}");
+    assert!(told.contains("verdicts/host=node@207"), "{told}");
     assert_eq!(fs::read(dataset.join(named)).unwrap(), kept);
     assert!(files(&dataset).iter().all(|file| !file.contains(".part")));
 }

@@ -38,12 +38,12 @@ impl Partition {
         Self {
             host: match host.unwrap_or(&session.host) {
                 "" => UNKNOWN_HOST.to_owned(),
-                name => plain('h', name),
+                name => plain(name),
             },
             device: device.unwrap_or(UNKNOWN_DEVICE),
             run: match run {
-                Some(name) => plain('r', name),
-                None => format!("r{:016x}", fingerprint(trace)),
+                Some(name) if !name.is_empty() => plain(name),
+                _ => format!("r{:016x}", fingerprint(trace)),
             },
         }
     }
@@ -59,14 +59,22 @@ impl Partition {
     }
 }
 
-/// A name without characters that mean something in a path or to an engine, and with a letter in front: an engine
-/// takes `0012` for a number.
-fn plain(letter: char, name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
-    let begins_with_letter = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    let front = (!begins_with_letter).then_some(letter);
-    front.into_iter().chain(plain).collect()
+/// A name without characters that mean something in a path or to an engine: each byte of those is `@` and its two
+/// hexadecimal digits. So is a first one that is no letter, since an engine takes `0012` for a number. Different
+/// names stay different.
+fn plain(name: &str) -> String {
+    let mut plain = String::new();
+    for byte in name.bytes() {
+        let is_plain = match plain.is_empty() {
+            true => byte.is_ascii_alphabetic(),
+            false => byte.is_ascii_alphanumeric() || b"._-".contains(&byte),
+        };
+        match is_plain {
+            true => plain.push(char::from(byte)),
+            false => plain.push_str(&format!("@{byte:02X}")),
+        }
+    }
+    plain
 }
 
 /// A number of what tells runs apart: where and what ran, its clock readings, its tasks and counters.

@@ -189,6 +189,15 @@ fn a_run_has_one_place_and_another_run_another() {
     let found = place(1, Some("10.0.0.1/x"), Some("a b=../7"));
     assert_eq!(
         found.file(Table::Pmu).to_str().unwrap(),
-        "pmu/host=h10.0.0.1_x/device=-1/run=a_b_.._7/pmu.parquet"
+        "pmu/host=@310.0.0.1@2Fx/device=-1/run=a@20b@3D..@2F7/pmu.parquet"
     );
+    // Different names stay different, whatever is in them.
+    let names = ["é", "ü", "__", "1", "@31", "h1", "r1", "a/b", "a b", "a_b"];
+    let hosts = names.map(|name| place(1, Some(name), None).host);
+    let runs = names.map(|name| place(1, None, Some(name)).run);
+    for names in [&hosts, &runs] {
+        let different: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
+    assert_eq!((hosts[5].as_str(), runs[6].as_str()), ("h1", "r1"));
 }
