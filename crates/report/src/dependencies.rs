@@ -4,26 +4,28 @@
 //! the end of the row that ended last, and runs as long as its longest row.
 
 use crate::circles;
+use crate::members::Members;
+use crate::sorted::Lower;
 use lanescope_trace::{EdgeTable, Task};
 
-/// What is known of one task that edges name.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Node {
+/// What is known of one task that edges name. Moments count from the tick before the run's first: 0 is none.
+#[derive(Clone, Copy, Debug)]
+struct Node<L> {
     /// Start and end of its row that ended last; no row with both: 0.
-    pub(crate) start: u64,
-    pub(crate) end: u64,
+    start: L,
+    end: L,
     /// The run time of its longest row.
-    pub(crate) run: u64,
+    run: L,
     /// The producer that ended last of those that ended before `start`.
     from: u32,
-    has_producer: bool,
-    /// Whether one of its rows lacks a time.
-    is_open: bool,
-    /// Whether the end of one of its producers is not known.
-    is_unsure: bool,
-    /// Whether one of its producers ended after it had started.
-    is_early: bool,
 }
+
+/// A node of which one row lacks a time.
+const OPEN: u8 = 1;
+/// A node of which one producer's end is not known.
+const UNSURE: u8 = 2;
+/// A node of which one producer ended after it had started.
+const EARLY: u8 = 4;
 
 /// When a task had everything it needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +39,15 @@ pub(crate) enum Ready {
     Never,
 }
 
-/// Every task that edges name.
+/// Every task that edges name, in a run of which `L` holds the ticks.
 #[derive(Debug)]
-pub(crate) struct Dependencies<'a> {
+pub(crate) struct Dependencies<'a, L> {
     edges: &'a EdgeTable,
-    nodes: Vec<Node>,
+    /// The tick before the run's first.
+    origin: u64,
+    nodes: Vec<Node<L>>,
+    /// By node: [`OPEN`], [`UNSURE`], [`EARLY`].
+    marks: Vec<u8>,
     /// The longest run time of a task that no edge names.
     alone: u64,
     /// Edges from or to a task without a row.
@@ -56,11 +62,20 @@ pub(crate) struct Dependencies<'a> {
 
 const NO_NODE: u32 = u32::MAX;
 
-impl<'a> Dependencies<'a> {
-    pub(crate) fn new(edges: &'a EdgeTable) -> Self {
+/// Whether `L` holds the moments of a run from its first tick to its last.
+pub(crate) fn holds<L: Lower>((first, last): (u64, u64)) -> bool {
+    let moment = last - first + 1;
+    L::of(moment).number() == moment
+}
+
+impl<'a, L: Lower> Dependencies<'a, L> {
+    /// For a run of which `L` [`holds`] the moments; one that has them does not begin at 0.
+    pub(crate) fn new(edges: &'a EdgeTable, (first, _): (u64, u64)) -> Self {
         let node = Node {
+            start: L::default(),
+            end: L::default(),
+            run: L::default(),
             from: NO_NODE,
-            ..Node::default()
         };
         let count = match edges.is_empty() {
             true => 0,
@@ -68,18 +83,15 @@ impl<'a> Dependencies<'a> {
         };
         Self {
             edges,
+            origin: first - 1,
             nodes: vec![node; count],
+            marks: vec![0; count],
             alone: 0,
             dangling: 0,
             backward: 0,
             has_backward: false,
             is_ordered: true,
         }
-    }
-
-    /// Whether there is any edge.
-    pub(crate) fn are_known(&self) -> bool {
-        !self.edges.is_empty()
     }
 
     /// The node of a task, when an edge names it.
@@ -99,35 +111,39 @@ impl<'a> Dependencies<'a> {
             self.alone = self.alone.max(run.unwrap_or(0));
             return;
         };
-        let node = &mut self.nodes[node as usize];
         let Some(run) = run else {
-            node.is_open = true;
+            self.marks[node as usize] |= OPEN;
             return;
         };
-        node.run = node.run.max(run);
-        if task.end_ticks > node.end {
-            (node.start, node.end) = (task.start_ticks, task.end_ticks);
+        let [start, end] = [task.start_ticks, task.end_ticks].map(|at| L::of(at - self.origin));
+        let node = &mut self.nodes[node as usize];
+        node.run = node.run.max(L::of(run));
+        if end > node.end {
+            (node.start, node.end) = (start, end);
         }
     }
 
     /// Follows every edge, once all rows were taken.
     pub(crate) fn follow(&mut self) {
         for producer in 0..self.nodes.len() {
-            let Node { end, is_open, .. } = self.nodes[producer];
+            let end = self.nodes[producer].end;
+            let is_open = self.marks[producer] & OPEN != 0;
             let number = u32::try_from(producer).expect("nodes are numbered in 32 bits");
             for &consumer in self.edges.successors(number) {
                 self.is_ordered &= consumer > number;
                 let latest = self.latest(consumer);
                 let node = &mut self.nodes[consumer as usize];
-                node.has_producer = true;
-                let is_dangling = end == 0 && !is_open || node.end == 0 && !node.is_open;
+                let marks = &mut self.marks[consumer as usize];
+                let is_placed = node.end != L::default();
+                let is_dangling =
+                    end == L::default() && !is_open || !is_placed && *marks & OPEN == 0;
                 self.dangling += u64::from(is_dangling);
-                let is_backward = node.end != 0 && end > node.start;
+                let is_backward = is_placed && end > node.start;
                 self.has_backward |= is_backward;
-                if end == 0 || is_open {
-                    node.is_unsure = true;
+                if end == L::default() || is_open {
+                    *marks |= UNSURE;
                 } else if is_backward {
-                    node.is_early = true;
+                    *marks |= EARLY;
                     self.backward += 1;
                 } else if end > latest {
                     node.from = number;
@@ -138,66 +154,68 @@ impl<'a> Dependencies<'a> {
 
     /// The latest end of a producer that ended before the task of a node had started; 0 without any.
     #[inline]
-    fn latest(&self, node: u32) -> u64 {
+    fn latest(&self, node: u32) -> L {
         match self.nodes[node as usize].from {
-            NO_NODE => 0,
+            NO_NODE => L::default(),
             from => self.nodes[from as usize].end,
         }
     }
 
     /// When the task of a node had everything it needed.
     #[inline]
-    pub(crate) fn ready(&self, number: u32) -> Ready {
-        let node = &self.nodes[number as usize];
-        match node {
-            Node { is_early: true, .. } => Ready::Never,
-            Node {
-                is_unsure: true, ..
-            } => Ready::Unknown,
-            Node {
-                has_producer: false,
-                ..
-            } => Ready::FromTheBegin,
-            _ => Ready::At(self.latest(number)),
+    pub(crate) fn ready(&self, node: u32) -> Ready {
+        let marks = self.marks[node as usize];
+        if marks & EARLY != 0 {
+            Ready::Never
+        } else if marks & UNSURE != 0 {
+            Ready::Unknown
+        } else {
+            match self.ticks(self.latest(node)) {
+                0 => Ready::FromTheBegin,
+                at => Ready::At(at),
+            }
         }
     }
 
-    /// From a node back to the first task before it: each from the producer that ended last.
-    pub(crate) fn chain_to(&self, node: u32) -> Vec<u32> {
-        let mut chain = vec![node];
-        let mut is_in = vec![false; self.nodes.len()];
-        is_in[node as usize] = true;
-        let mut at = self.nodes[node as usize].from;
+    /// A moment as the rows tell it.
+    #[inline]
+    fn ticks(&self, moment: L) -> u64 {
+        match moment.number() {
+            0 => 0,
+            after_origin => self.origin + after_origin,
+        }
+    }
+
+    /// From a node back to the first task before it, each from the producer that ended last: first to last, and
+    /// as a set.
+    pub(crate) fn chain_to(&self, node: u32) -> (Vec<u32>, Members) {
+        let (mut chain, mut members) = (Vec::new(), Members::none_of(self.nodes.len()));
+        let mut at = node;
         // Tasks of no length may stand in a ring: none is in a chain twice.
-        while at != NO_NODE && !std::mem::replace(&mut is_in[at as usize], true) {
+        while at != NO_NODE && members.insert(at) {
             chain.push(at);
             at = self.nodes[at as usize].from;
         }
         chain.reverse();
-        chain
-    }
-
-    /// How many tasks edges name.
-    pub(crate) fn node_count(&self) -> usize {
-        self.nodes.len()
+        (chain, members)
     }
 
     /// The end of the task of a node; 0 when it is not known.
     #[inline]
     pub(crate) fn end(&self, node: u32) -> u64 {
-        self.nodes[node as usize].end
+        self.ticks(self.nodes[node as usize].end)
     }
 
     /// Whether the task of a node has a producer, known or not.
     pub(crate) fn has_producer(&self, node: u32) -> bool {
-        self.nodes[node as usize].has_producer
+        self.ready(node) != Ready::FromTheBegin
     }
 
     /// Whether a producer ended after its consumer had started, as far as both are known.
     #[inline]
     fn is_backward(&self, producer: u32, consumer: u32) -> bool {
         let [from, to] = [producer, consumer].map(|node| &self.nodes[node as usize]);
-        to.end != 0 && from.end > to.start
+        to.end != L::default() && from.end > to.start
     }
 
     /// The consumers of a node that started after it had ended.
@@ -206,13 +224,13 @@ impl<'a> Dependencies<'a> {
         successors.filter(move |&consumer| !self.has_backward || !self.is_backward(node, consumer))
     }
 
-    /// The longest chain of run times over the edges, in a run that began at `first`; and how many tasks
-    /// depend on themselves.
-    pub(crate) fn floor(&self, first: u64) -> (u64, u64) {
+    /// The longest chain of run times over the edges; and how many tasks depend on themselves.
+    pub(crate) fn floor(&self) -> (u64, u64) {
+        // Written, not asked for as zeros: a page that is read first costs the system two faults.
+        let before = std::iter::repeat_n(L::default(), self.nodes.len());
         let mut floor = Floor {
             dependencies: self,
-            first,
-            before: vec![0; self.nodes.len()],
+            before: before.collect(),
             longest: self.alone,
         };
         if self.is_ordered {
@@ -271,15 +289,14 @@ impl<'a> Dependencies<'a> {
 }
 
 /// The longest chain of run times, found from the first task to the last.
-struct Floor<'a> {
-    dependencies: &'a Dependencies<'a>,
-    first: u64,
+struct Floor<'a, L> {
+    dependencies: &'a Dependencies<'a, L>,
     /// By node: the longest chain that ends before it.
-    before: Vec<u64>,
+    before: Vec<L>,
     longest: u64,
 }
 
-impl Floor<'_> {
+impl<L: Lower> Floor<'_, L> {
     /// Takes a task; what it waits for was taken before.
     #[inline]
     fn lengthen(&mut self, node: u32) {
@@ -291,22 +308,23 @@ impl Floor<'_> {
     fn lengthen_all(&mut self, group: &[u32]) {
         let before = group.iter().map(|&node| self.before[node as usize]).max();
         for &node in group {
-            self.pass_on(node, before.unwrap_or(0));
+            self.pass_on(node, before.unwrap_or_default());
         }
     }
 
     #[inline]
-    fn pass_on(&mut self, node: u32, before: u64) {
+    fn pass_on(&mut self, node: u32, before: L) {
         let Node { end, run, .. } = self.dependencies.nodes[node as usize];
-        let mut length = before.saturating_add(run);
-        if end != 0 {
-            // A row of a task may have run before the row that its producers let start.
-            length = length.min(end - self.first);
+        let mut length = before.number().saturating_add(run.number());
+        if end != L::default() {
+            // A row of a task may have run before the row that its producers let start. An end lies one behind
+            // the ticks since the run's first.
+            length = length.min(end.number() - 1);
         }
         self.longest = self.longest.max(length);
         for consumer in self.dependencies.later(node) {
             let before = &mut self.before[consumer as usize];
-            *before = length.max(*before);
+            *before = L::of(length).max(*before);
         }
     }
 }

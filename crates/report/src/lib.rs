@@ -32,6 +32,7 @@ mod held_up;
 mod html;
 mod limits;
 mod measure;
+mod members;
 pub mod metrics;
 mod occupation;
 mod page;

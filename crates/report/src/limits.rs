@@ -82,7 +82,7 @@ impl<L: Lower> Moments<L> {
 
     /// Takes a row.
     #[inline]
-    pub(crate) fn row(&mut self, task: &Task, dependencies: &Dependencies<'_>) {
+    pub(crate) fn row<T: Lower>(&mut self, task: &Task, dependencies: &Dependencies<'_, T>) {
         if task.run_ticks().is_none() {
             self.unknown += 1;
             return;

@@ -1,7 +1,7 @@
 //! One pass over the tasks, then the quantiles; beside it, where there are edges, what these say.
 
 use crate::column::Column;
-use crate::held_up::held_up;
+use crate::held_up::{Wanted, held_up};
 use crate::occupation::{Occupation, Parts};
 use crate::ranking::Ranking;
 use crate::report::{
@@ -19,7 +19,8 @@ pub(crate) fn measure(trace: &Trace, progress: impl FnMut(u64)) -> Report {
     };
     let ((told, lost_rows), (limits, critical_path)) = std::thread::scope(|scope| {
         // The two share nothing, and each is half of the work.
-        let held_up = (!trace.edges().is_empty()).then(|| scope.spawn(|| held_up(trace)));
+        let held_up = (!trace.edges().is_empty())
+            .then(|| scope.spawn(|| held_up(trace, Wanted::PathAndLimits)));
         let told = told(trace, scale, progress);
         (told, held_up.map_or((None, None), joined))
     });

@@ -5,6 +5,9 @@
 //! behind the last, add up to the makespan exactly.
 
 use crate::dependencies::Dependencies;
+use crate::held_up::{Wanted, held_up};
+use crate::members::{Members, Ranked};
+use crate::sorted::Lower;
 use lanescope_trace::{Task, Trace};
 
 /// The chain of tasks that ended last, and how short the run could have been.
@@ -94,24 +97,10 @@ impl CriticalPath {
     /// The critical path of a trace; `None` when it has no edge, or no task with a start and an end.
     #[must_use]
     pub fn of(trace: &Trace) -> Option<Self> {
-        let mut dependencies = Dependencies::new(trace.edges());
-        let bounds = trace.task_bounds_ticks()?;
-        if !dependencies.are_known() {
-            return None;
+        match trace.edges().is_empty() {
+            true => None,
+            false => held_up(trace, Wanted::Path).1,
         }
-        let mut search = PathSearch::default();
-        for task in trace.tasks() {
-            dependencies.row(&task);
-            search.row(&task);
-        }
-        dependencies.follow();
-        let chain = Chain::new(&search, &dependencies)?;
-        let mut rows = PathRows::of(Some(&chain));
-        for task in trace.tasks() {
-            rows.row(&task, &chain, &dependencies);
-        }
-        let floor = dependencies.floor(bounds.0);
-        Some(chain.path(&rows, bounds, &dependencies, floor))
     }
 }
 
@@ -137,39 +126,41 @@ impl PathSearch {
 #[derive(Debug)]
 pub(crate) struct Chain {
     last: Task,
+    /// First to last; none when no edge names the last task.
     nodes: Vec<u32>,
-    /// By node: its place in `nodes`, and [`NO_PLACE`] off the path.
-    places: Vec<u32>,
+    members: Ranked,
 }
-
-const NO_PLACE: u32 = u32::MAX;
 
 /// Collects the rows of the tasks on the path, of a stretch of the rows.
 #[derive(Debug)]
 pub(crate) struct PathRows {
-    /// By place on the path.
+    /// By rank of the node among those of the path.
     rows: Vec<Option<Task>>,
 }
 
 impl PathRows {
     pub(crate) fn of(chain: Option<&Chain>) -> Self {
-        let count = chain.map_or(0, |chain| chain.nodes.len());
+        let count = chain.map_or(0, |chain| chain.members.len());
         Self {
             rows: vec![None; count],
         }
     }
 
     #[inline]
-    pub(crate) fn row(&mut self, task: &Task, chain: &Chain, dependencies: &Dependencies<'_>) {
+    pub(crate) fn row<L: Lower>(
+        &mut self,
+        task: &Task,
+        chain: &Chain,
+        dependencies: &Dependencies<'_, L>,
+    ) {
         let Some(node) = dependencies.node(task.task_id) else {
             return;
         };
-        let place = chain.places[node as usize];
-        if place != NO_PLACE
+        if let Some(rank) = chain.members.rank(node)
             && task.end_ticks == dependencies.end(node)
             && task.run_ticks().is_some()
         {
-            self.rows[place as usize].get_or_insert(*task);
+            self.rows[rank].get_or_insert(*task);
         }
     }
 
@@ -183,31 +174,32 @@ impl PathRows {
 
 impl Chain {
     /// `None` when no task has a start and an end.
-    pub(crate) fn new(search: &PathSearch, dependencies: &Dependencies<'_>) -> Option<Self> {
+    pub(crate) fn new<L: Lower>(
+        search: &PathSearch,
+        dependencies: &Dependencies<'_, L>,
+    ) -> Option<Self> {
         let last = search.last?;
         let node = dependencies.node(last.task_id);
-        let nodes = node.map_or_else(Vec::new, |node| dependencies.chain_to(node));
-        let mut places = vec![NO_PLACE; dependencies.node_count()];
-        for (place, &node) in (0..).zip(&nodes) {
-            places[node as usize] = place;
-        }
+        let chain = node.map(|node| dependencies.chain_to(node));
+        let (nodes, members) = chain.unwrap_or_else(|| (Vec::new(), Members::none_of(0)));
         Some(Self {
             last,
             nodes,
-            places,
+            members: members.ranked(),
         })
     }
 
-    pub(crate) fn path(
+    pub(crate) fn path<L: Lower>(
         &self,
         rows: &PathRows,
         (first, last): (u64, u64),
-        dependencies: &Dependencies<'_>,
+        dependencies: &Dependencies<'_, L>,
         (floor_ticks, in_circles): (u64, u64),
     ) -> CriticalPath {
+        let row_of = |&node: &u32| self.members.rank(node).and_then(|rank| rows.rows[rank]);
         let rows: Vec<Task> = match self.nodes.is_empty() {
             true => vec![self.last],
-            false => rows.rows.iter().flatten().copied().collect(),
+            false => self.nodes.iter().filter_map(row_of).collect(),
         };
         let mut steps: Vec<PathStep> = Vec::with_capacity(rows.len());
         let is_behind = |&node: &u32| dependencies.has_producer(node);

@@ -157,6 +157,29 @@ proptest! {
         }
     }
 
+    /// Short runs are told in fewer bits than long ones.
+    #[test]
+    fn a_run_that_takes_longer_is_told_alike(given in given()) {
+        let (rows, edges) = scheduled(&given);
+        let times_longer = |times: u64| {
+            let rows = rows.iter().map(|&(id, core, ticks)| (id, core, ticks.map(|at| at * times)));
+            let trace = trace(&CORES, &rows.collect::<Vec<_>>(), &edges);
+            let (limits, path) = (Report::of(&trace).limits, CriticalPath::of(&trace));
+            let limits = limits.map(|limits| {
+                [limits.dependencies_ns, limits.cores_ns, limits.scheduler_ns, limits.nothing_ran_ns]
+            });
+            let path = path.map(|path| {
+                let steps = path.steps.iter().map(|step| (step.task.task_id, step.wait.ticks() / times));
+                (path.floor_ticks / times, path.tail_ticks / times, steps.collect::<Vec<_>>())
+            });
+            (limits.map(|limits| limits.map(|ns| ns / times)), path)
+        };
+        let short = times_longer(1);
+        for times in [1 << 30, 1 << 50] {
+            prop_assert_eq!(&times_longer(times), &short);
+        }
+    }
+
     #[test]
     fn parts_add_up_whatever_the_rows_say(
         rows in prop::collection::vec((0..9_u64, 0..3_u16, [0..50_u64, 0..50, 0..50, 0..50]), 1..20),
