@@ -6,6 +6,7 @@ use crate::overhead::Budget;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lanescope::{DumpSelection, Policy};
 use lanescope_examples::WorkloadOptions;
+use lanescope_export::perfetto;
 use lanescope_export::tables::Table;
 use lanescope_trace::Chip;
 use lanescope_trace::synth::Synth;
@@ -232,12 +233,28 @@ pub(crate) struct ExportArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) run: Option<String>,
     #[command(flatten)]
+    pub(crate) perfetto: PerfettoArguments,
+    #[command(flatten)]
     pub(crate) names: NamesArguments,
     /// merged-swimlane: print what the reference's converter prints, its statistics above all
     #[arg(long)]
     pub(crate) statistics: bool,
     #[command(flatten)]
     pub(crate) log: LogArguments,
+}
+
+/// What a Perfetto trace leaves out, so that it is smaller and opens sooner.
+#[derive(Args, Debug)]
+pub(crate) struct PerfettoArguments {
+    /// perfetto: tell of a kernel no more than task id, head wait and tail wait
+    #[arg(long)]
+    pub(crate) few_arguments: bool,
+    /// perfetto: leave out what the AICPU saw of each task, dispatch to finish
+    #[arg(long)]
+    pub(crate) no_aicpu_tracks: bool,
+    /// perfetto: leave out the arrows of edges
+    #[arg(long)]
+    pub(crate) no_flows: bool,
 }
 
 /// Which device log belongs to a records file.
@@ -443,6 +460,30 @@ impl LogArguments {
             .map(|_| "--device-log")
             .or_else(device)
             .or_else(|| self.deep_dive.then_some("--deep-dive"))
+    }
+}
+
+impl PerfettoArguments {
+    /// The first option that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.few_arguments, "--few-arguments"),
+            (self.no_aicpu_tracks, "--no-aicpu-tracks"),
+            (self.no_flows, "--no-flows"),
+        ];
+        let given = options.into_iter().find(|&(is_given, _)| is_given);
+        given.map(|(_, name)| name)
+    }
+
+    pub(crate) fn options(&self) -> perfetto::Options {
+        perfetto::Options {
+            arguments: match self.few_arguments {
+                true => perfetto::Arguments::Three,
+                false => perfetto::Arguments::All,
+            },
+            aicpu_tracks: !self.no_aicpu_tracks,
+            flows: !self.no_flows,
+        }
     }
 }
 

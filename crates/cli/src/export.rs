@@ -32,16 +32,22 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     if let Some(option) = arguments.log.given().filter(|_| !arguments.statistics) {
         bail!("{option} goes with --statistics");
     }
+    let options = [
+        (FormatName::Perfetto, "perfetto", arguments.perfetto.given()),
+        (FormatName::Parquet, "parquet", arguments.of_parquet()),
+        (
+            FormatName::MergedSwimlane,
+            "merged-swimlane",
+            arguments.of_merged_swimlane(),
+        ),
+    ];
+    for (other, name, given) in options {
+        if let Some(option) = given.filter(|_| format != other) {
+            bail!("{option} goes with --format {name}");
+        }
+    }
     if format == FormatName::MergedSwimlane {
         return reference::export(arguments, &to);
-    }
-    if let Some(option) = arguments.of_merged_swimlane() {
-        bail!("{option} goes with --format merged-swimlane");
-    }
-    if format != FormatName::Parquet
-        && let Some(option) = arguments.of_parquet()
-    {
-        bail!("{option} goes with --format parquet");
     }
     let trace = Trace::open(&arguments.dir)?;
     match shape {
@@ -141,7 +147,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 fn write(trace: &Trace, arguments: &ExportArguments, to: &mut dyn Write) -> Result<()> {
     match (arguments.format, arguments.table) {
-        (FormatName::Perfetto, _) => results::write_perfetto(trace, to)?,
+        (FormatName::Perfetto, _) => {
+            results::write_perfetto(trace, &arguments.perfetto.options(), to)?;
+        }
         (FormatName::RecordsJson, _) => results::write_records_json(trace, to)?,
         (FormatName::PmuCsv, _) => results::write_pmu(trace, to)?,
         (FormatName::Chrome, _) => results::write_chrome(trace, to)?,

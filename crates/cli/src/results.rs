@@ -53,7 +53,7 @@ impl Results {
             Ok(file.write_all(report.to_json().as_bytes())?)
         })?;
         write_file(&folder.join(TRACE_FILE_NAME), |file| {
-            write_perfetto(&trace, file)
+            write_perfetto(&trace, &perfetto::Options::default(), file)
         })?;
         let mut written = vec!["capture", "verdict", "report", "trace"];
         if report.pmu.is_some() {
@@ -274,9 +274,13 @@ pub(crate) fn report(trace: &Trace) -> Report {
     report
 }
 
-pub(crate) fn write_perfetto(trace: &Trace, to: &mut dyn Write) -> Result<()> {
+pub(crate) fn write_perfetto(
+    trace: &Trace,
+    options: &perfetto::Options,
+    to: &mut dyn Write,
+) -> Result<()> {
     let progress = Progress::new("writing the trace", trace.task_count());
-    let written = perfetto::write_with(trace, &perfetto::Options::default(), to, |done| {
+    let written = perfetto::write_with(trace, options, to, |done| {
         progress.advance(done);
     });
     progress.finish();

@@ -470,19 +470,46 @@ fn a_conversion_that_fails_leaves_nothing() {
     assert_eq!(code, Some(2));
     assert!(text.contains("l2_perf_records.json: line 388"), "{text}");
     assert_eq!(folder.entries().len(), before);
-    let words = [
-        "export",
-        ".",
-        "--format",
-        "perfetto",
-        "--func-names",
-        "name_map.json",
+    let elsewhere = [
+        (
+            "perfetto",
+            &["--func-names", "names.json"][..],
+            "merged-swimlane",
+        ),
+        ("perfetto", &["--run", "7"], "parquet"),
+        ("merged-swimlane", &["--host", "node1"], "parquet"),
+        ("merged-swimlane", &["--few-arguments"], "perfetto"),
+        ("chrome", &["--no-aicpu-tracks"], "perfetto"),
+        ("csv", &["--no-flows"], "perfetto"),
     ];
-    let (code, text) = refused(&folder.0, &words);
-    assert_eq!(code, Some(2));
+    for (format, option, other) in elsewhere {
+        let words = [&["export", ".", "--format", format][..], option].concat();
+        let (code, text) = refused(&folder.0, &words);
+        assert_eq!(code, Some(2));
+        let expected = format!("{} goes with --format {other}", option[0]);
+        assert!(text.contains(&expected), "{text}");
+    }
+}
+
+#[test]
+fn a_perfetto_trace_is_as_small_as_it_is_asked_to_be() {
+    const TASKS: usize = 100_000;
+    let folder = Folder::new();
+    let tasks = TASKS.to_string();
+    let synth = ["synth", "--tasks", &tasks, "--cores", "72", "--out", "run"];
+    assert_eq!(lanescope(&folder.0, &synth).status.code(), Some(0));
+    let bytes_a_task = |options: &[&str]| {
+        let words = ["export", "run", "--format", "perfetto", "-o", "-"];
+        let output = lanescope(&folder.0, &[&words[..], options].concat());
+        assert_eq!(output.status.code(), Some(0));
+        output.stdout.len() / TASKS
+    };
+    let few = ["--few-arguments", "--no-aicpu-tracks"];
+    let [all, some, least] = [&[][..], &few, &[few[0], few[1], "--no-flows"]].map(bytes_a_task);
+    // An edge is two fields of ten bytes.
     assert!(
-        text.contains("--func-names goes with --format merged-swimlane"),
-        "{text}"
+        some < 70 && least + 20 == some && some < all,
+        "{all}, {some}, {least}"
     );
 }
 

@@ -43,6 +43,9 @@ const POP_MISS: u8 = 10;
 const SUBMIT_INDEX: u8 = 11;
 const ROUNDS: u8 = 12;
 
+/// The fields of a track event: six arguments, a type and a name, each as long as it can be, take 98 bytes.
+pub(super) type EventFields = Short<128>;
+
 /// The arguments of one event, by the numbers of their names.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Annotations {
@@ -114,10 +117,10 @@ impl Annotations {
 
     /// As debug annotations with interned names, into a track event.
     #[inline]
-    pub(super) fn write(&self, event: &mut Short) {
+    pub(super) fn write(&self, event: &mut EventFields) {
         for &(name, value) in &self.values[..self.count] {
             // debug_annotations = 4, name_iid = 1, uint_value = 3; each key is one byte.
-            event.raw(&[0x22, 3 + varint_bytes(value), 0x08, name, 0x18]);
+            event.raw([0x22, 3 + varint_bytes(value), 0x08, name, 0x18]);
             event.varint(value);
         }
     }

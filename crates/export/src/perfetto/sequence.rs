@@ -1,6 +1,6 @@
 //! A packet sequence: one track's events with interned names and a clock that counts on.
 
-use super::event::{ARGUMENT_NAMES, Annotations};
+use super::event::{ARGUMENT_NAMES, Annotations, EventFields};
 use super::flow_fields;
 use super::wire::{Short, Wire, length_key, varint_key};
 use crate::ExportError;
@@ -23,7 +23,7 @@ const SLICE_END: u8 = 2;
 const COUNTER: u64 = 4;
 
 /// `Trace.packet`, field 1 with a length.
-const PACKET_KEY: u8 = 0x0A;
+const PACKET_KEY: u32 = 0x0A;
 /// `TracePacket.timestamp`, field 8.
 const TIMESTAMP_KEY: u8 = 0x40;
 /// `TracePacket.track_event`, field 11 with a length.
@@ -181,11 +181,17 @@ fn add(texts: &mut Vec<String>, text: String) -> u32 {
     u32::try_from(texts.len() - 1).expect("fewer names than function ids")
 }
 
+/// A packet's sequence, a key and as many as ten bytes, and its flags.
+const HEADER_BYTES: usize = 13;
+/// A packet up to its event's fields: a time, a key and as many as ten bytes; the header; the event's key and its
+/// length, six bytes for as many flows as there are edges at most.
+const HEAD_BYTES: usize = 32;
+
 /// One track's packets.
 #[derive(Debug)]
 pub(super) struct Sequence {
     /// `trusted_packet_sequence_id` and `sequence_flags`, encoded.
-    header: Short,
+    header: Short<HEADER_BYTES>,
     /// The time of the last packet, in the clock's units.
     latest: u64,
     /// Which names were interned, a bit each.
@@ -263,7 +269,7 @@ impl Sequence {
         flows: &RowFlows<'_>,
     ) {
         let is_new = self.intern(name);
-        let mut event = Short::new();
+        let mut event = EventFields::new();
         event.uint(TYPE_KEY, SLICE_BEGIN);
         event.uint(NAME_KEY, iid(name));
         arguments.write(&mut event);
@@ -273,15 +279,14 @@ impl Sequence {
             intern_event_name(&mut interned, name, names.text(name));
         }
         let mut head = self.stamp(at);
-        head.raw(&[EVENT_KEY]);
-        head.varint(event_bytes as u64);
-        let mut key = Short::new();
+        head.uint(EVENT_KEY, event_bytes as u64);
         let packet_bytes = interned.len() + head.len() + event_bytes;
-        key.uint(PACKET_KEY, packet_bytes as u64);
-        wire.raw(key.bytes());
-        wire.raw(interned.bytes());
-        wire.raw(head.bytes());
-        wire.raw(event.bytes());
+        wire.uint(PACKET_KEY, packet_bytes as u64);
+        if is_new {
+            wire.raw(interned.bytes());
+        }
+        wire.short(&head);
+        wire.short(&event);
         flow_fields::write(flows, wire);
     }
 
@@ -289,36 +294,31 @@ impl Sequence {
     #[inline]
     pub(super) fn end(&mut self, wire: &mut Wire, at: u64) {
         let mut packet = self.stamp(at);
-        packet.raw(&[EVENT_KEY, 2, TYPE_KEY, SLICE_END]);
-        let mut key = Short::new();
-        key.uint(PACKET_KEY, packet.len() as u64);
-        wire.raw(key.bytes());
-        wire.raw(packet.bytes());
+        packet.raw([EVENT_KEY, 2, TYPE_KEY, SLICE_END]);
+        wire.uint(PACKET_KEY, packet.len() as u64);
+        wire.short(&packet);
     }
 
     /// A counter track gets a value.
     pub(super) fn counter(&mut self, wire: &mut Wire, at: u64, track: u64, value: f64) {
-        let mut event = Short::new();
+        let mut event = EventFields::new();
         event.uint(TYPE_KEY, COUNTER);
         event.uint(TRACK_KEY, track);
-        event.raw(&DOUBLE_VALUE_KEY);
-        event.raw(&value.to_le_bytes());
-        let mut packet = self.stamp(at);
-        packet.raw(&[EVENT_KEY]);
-        packet.varint(event.len() as u64);
-        packet.raw(event.bytes());
-        let mut key = Short::new();
-        key.uint(PACKET_KEY, packet.len() as u64);
-        wire.raw(key.bytes());
-        wire.raw(packet.bytes());
+        event.raw(DOUBLE_VALUE_KEY);
+        event.raw(value.to_le_bytes());
+        let mut head = self.stamp(at);
+        head.uint(EVENT_KEY, event.len() as u64);
+        wire.uint(PACKET_KEY, (head.len() + event.len()) as u64);
+        wire.short(&head);
+        wire.short(&event);
     }
 
     /// The fields that every packet begins with: its time and its sequence.
     #[inline]
-    fn stamp(&mut self, at: u64) -> Short {
+    fn stamp(&mut self, at: u64) -> Short<HEAD_BYTES> {
         let mut packet = Short::new();
         packet.uint(TIMESTAMP_KEY, self.step_to(at));
-        packet.raw(self.header.bytes());
+        packet.short(&self.header);
         packet
     }
 

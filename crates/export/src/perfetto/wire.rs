@@ -67,6 +67,14 @@ impl Wire {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Fields put together before.
+    #[inline]
+    pub(super) fn short<const BYTES: usize>(&mut self, short: &Short<BYTES>) {
+        let length = self.bytes.len() + short.length;
+        self.bytes.extend_from_slice(&short.bytes);
+        self.bytes.truncate(length);
+    }
+
     /// A message: its fields are what `fill` writes.
     ///
     /// Nearly all messages here are shorter than 128 bytes, so one byte is kept for the length and
@@ -95,29 +103,22 @@ impl Wire {
 
 /// A few fields of bounded length, put together before they go into a [`Wire`].
 ///
-/// The events of every task pass through here: an array with its length in a register takes half the
-/// time of a growing buffer.
+/// The events of every task pass through here. An array of a fixed size is filled without asking whether it must
+/// grow, and copied as a whole, with what is behind its fields: a copy of a length that the compiler knows is a few
+/// moves, any other is a call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Short {
-    bytes: [u8; SHORT_BYTES],
+pub(super) struct Short<const BYTES: usize> {
+    bytes: [u8; BYTES],
     length: usize,
 }
 
-/// Six arguments, a type and a name, each as long as it can be, take 98 bytes.
-const SHORT_BYTES: usize = 128;
-
-impl Short {
+impl<const BYTES: usize> Short<BYTES> {
     #[inline]
     pub(super) fn new() -> Self {
         Self {
-            bytes: [0; SHORT_BYTES],
+            bytes: [0; BYTES],
             length: 0,
         }
-    }
-
-    #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
     }
 
     #[inline]
@@ -146,9 +147,16 @@ impl Short {
     }
 
     #[inline]
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
-        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
-        self.length += bytes.len();
+    pub(super) fn raw<const COUNT: usize>(&mut self, bytes: [u8; COUNT]) {
+        self.bytes[self.length..self.length + COUNT].copy_from_slice(&bytes);
+        self.length += COUNT;
+    }
+
+    /// Fields that were put together before.
+    #[inline]
+    pub(super) fn short<const OTHER: usize>(&mut self, other: &Short<OTHER>) {
+        self.bytes[self.length..self.length + OTHER].copy_from_slice(&other.bytes);
+        self.length += other.length;
     }
 
     #[inline]
