@@ -1,4 +1,5 @@
-//! `cargo xtask bench --sizes`: every export, import, report and comparison on made-up runs of growing size.
+//! `cargo xtask bench --sizes`: every export, import, report, comparison and some questions on made-up runs of growing
+//! size.
 //!
 //! Each cell is one process of the release build of `lanescope`: tasks a second of its processor time, all of its
 //! threads together and opening the run included, and the most memory it held as the kernel counts it, pages
@@ -22,6 +23,11 @@ const STEPS: &[Step] = &[
     step(
         "export perfetto",
         "export {run} --format perfetto -o -",
+        Output::Stdout,
+    ),
+    step(
+        "the same with few arguments, no AICPU tracks",
+        "export {run} --format perfetto --few-arguments --no-aicpu-tracks -o -",
         Output::Stdout,
     ),
     step(
@@ -70,6 +76,27 @@ const STEPS: &[Step] = &[
         "diff {run} {run} -o -",
         Output::Nothing,
     ),
+    sql(
+        "sql 01, functions",
+        "sql {run} --file docs/queries/01-functions.sql",
+    ),
+    sql(
+        "sql 01 on the dataset",
+        "sql {parquet} --file docs/queries/01-functions.sql",
+    ),
+    sql(
+        "sql 04, edges",
+        "sql {run} --file docs/queries/04-edges.sql",
+    ),
+    sql(
+        "sql 04 on the dataset",
+        "sql {parquet} --file docs/queries/04-edges.sql",
+    ),
+    sql("sql 06, gaps", "sql {run} --file docs/queries/06-gaps.sql"),
+    sql(
+        "sql 06 on the dataset",
+        "sql {parquet} --file docs/queries/06-gaps.sql",
+    ),
     step(
         "synth --pmu",
         "synth --tasks {tasks} --pmu --out {counted}",
@@ -87,6 +114,8 @@ struct Step {
     /// Words of the command line; names in braces are files and folders of the bench, and its size.
     line: &'static str,
     output: Output,
+    /// Whether it takes `lanescope-sql`, which is built by itself.
+    asks: bool,
 }
 
 /// Where the bytes are that a step writes.
@@ -99,7 +128,19 @@ enum Output {
 }
 
 const fn step(name: &'static str, line: &'static str, output: Output) -> Step {
-    Step { name, line, output }
+    Step {
+        name,
+        line,
+        output,
+        asks: false,
+    }
+}
+
+const fn sql(name: &'static str, line: &'static str) -> Step {
+    Step {
+        asks: true,
+        ..step(name, line, Output::Nothing)
+    }
 }
 
 /// What one process took.
@@ -122,17 +163,25 @@ pub fn run(sizes: &[u64]) -> Result<()> {
         "lanescope-cli",
     ]);
     workspace::check(&mut build)?;
-    let program = workspace::products("release", None).join("lanescope");
+    let products = workspace::products("release", None);
+    let program = products.join("lanescope");
+    let can_ask = products.join("lanescope-sql").exists();
+    if !can_ask {
+        eprintln!(
+            "xtask: no rows of sql: `cargo build --release -p lanescope-sql` builds what they take"
+        );
+    }
+    let steps: Vec<_> = STEPS.iter().filter(|step| can_ask || !step.asks).collect();
     let folder = workspace::target().join("bench-sizes");
     let mut columns = Vec::new();
     for &tasks in sizes {
         eprintln!("xtask: {} tasks", size_name(tasks));
         remove(&folder)?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        columns.push(measure_size(&program, &folder, tasks)?);
+        columns.push(measure_size(&program, &folder, tasks, &steps)?);
     }
     remove(&folder)?;
-    print(sizes, &columns);
+    print(sizes, &columns, &steps);
     Ok(())
 }
 
@@ -143,9 +192,14 @@ fn remove(folder: &Path) -> Result<()> {
     fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
 }
 
-fn measure_size(program: &Path, folder: &Path, tasks: u64) -> Result<Vec<Measured>> {
+fn measure_size(
+    program: &Path,
+    folder: &Path,
+    tasks: u64,
+    steps: &[&Step],
+) -> Result<Vec<Measured>> {
     let mut cells = Vec::new();
-    for step in STEPS {
+    for step in steps {
         eprintln!("xtask: {}", step.name);
         let words = step.line.split(' ').map(|word| match word {
             "{tasks}" => tasks.to_string(),
@@ -155,7 +209,7 @@ fn measure_size(program: &Path, folder: &Path, tasks: u64) -> Result<Vec<Measure
             word => word.to_owned(),
         });
         let mut command = Command::new(program);
-        command.args(words);
+        command.current_dir(workspace::root()).args(words);
         let mut measured = measure(&mut command)
             .with_context(|| format!("{} failed", workspace::line(&command)))?;
         measured.written_bytes = match step.output {
@@ -258,7 +312,7 @@ fn size_name(tasks: u64) -> String {
     }
 }
 
-fn print(sizes: &[u64], columns: &[Vec<Measured>]) {
+fn print(sizes: &[u64], columns: &[Vec<Measured>], steps: &[&Step]) {
     let largest = sizes.last().copied().unwrap_or(0);
     let names: Vec<_> = sizes.iter().map(|&size| size_name(size)).collect();
     println!(
@@ -267,7 +321,7 @@ fn print(sizes: &[u64], columns: &[Vec<Measured>]) {
         size_name(largest)
     );
     println!("|---|{}---|---|", "---|".repeat(sizes.len()));
-    for (row, step) in STEPS.iter().enumerate() {
+    for (row, step) in steps.iter().enumerate() {
         let cells = sizes.iter().zip(columns).map(|(&tasks, column)| {
             let cell = &column[row];
             format!(
