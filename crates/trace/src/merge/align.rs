@@ -127,6 +127,19 @@ pub(super) fn place(sources: &[Source]) -> Result<Vec<Placed>, MergeError> {
         });
     }
     lift(sources, &mut placed);
+    for (source, clock) in sources.iter().zip(&placed) {
+        let (_, last) = source.trace.bounds_ticks().unwrap_or_default();
+        let limit = i64::MAX.unsigned_abs();
+        let number = clock.ns(last);
+        if number > limit {
+            return Err(MergeError::TooLarge {
+                name: source.name.clone(),
+                what: "its last time would be nanosecond",
+                number,
+                limit,
+            });
+        }
+    }
     Ok(placed)
 }
 

@@ -301,7 +301,7 @@ fn session_info(merge: &Merge<'_>, parts: &[Part<'_>], lanes: &[LaneInfo]) -> Se
         swimlane_level: sessions()
             .filter_map(|session| session.level)
             .max()
-            .unwrap_or(1),
+            .unwrap_or(settings::NO_LEVEL),
         pmu_event: sessions()
             .find_map(|session| session.pmu_event)
             .unwrap_or(0),

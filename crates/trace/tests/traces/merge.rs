@@ -416,3 +416,30 @@ fn times_before_the_first_clock_began_stay_known() {
     assert_eq!(tasks[2].dispatch_ticks, 1);
     assert_eq!(tasks[0].dispatch_ticks, 1_000_001);
 }
+
+#[test]
+fn a_clock_that_leaves_64_bits_is_refused() {
+    let mut sources = [
+        source("a", "node1", None, 1000),
+        source("b", "node2", None, 1000),
+    ];
+    for ns in [i64::MAX, i64::MAX - 20_000, i64::MIN] {
+        sources[1].offset = Some(Offset {
+            ns,
+            uncertainty_ns: 0,
+        });
+        let error = Merge::of(&sources).map(drop).unwrap_err();
+        assert!(matches!(error, MergeError::TooLarge { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_level_that_no_run_knows_stays_unknown() {
+    let both = [
+        source("a", "node1", None, 1000),
+        source("b", "node1", None, 1000),
+    ];
+    let mut known = both;
+    known[1].offset = Some(Offset::default());
+    assert_eq!(merged(&known).session().level, None);
+}
