@@ -68,7 +68,9 @@ pub fn read_file(file: CaptureFile) -> Result<Vec<Trace>, TraceError> {
         traces.push(trace_of(&file, &capture, &run)?);
     }
     if traces.is_empty() {
-        return Err(TraceError::NoRun { path });
+        let damage = capture.damage().first();
+        let damage = damage.map(|damage| (damage.offset, damage.reason.clone()));
+        return Err(TraceError::NoRun { path, damage });
     }
     Ok(traces)
 }

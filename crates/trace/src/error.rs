@@ -38,10 +38,12 @@ pub enum TraceError {
         source: CaptureError,
     },
     /// A capture has no run.
-    #[error("{}: the capture holds no run", path.display())]
+    #[error("{}: the capture holds no run{}", path.display(), but_damage(damage))]
     NoRun {
         /// The file.
         path: PathBuf,
+        /// Where bytes of it were left out first, and why, if any were.
+        damage: Option<(u64, String)>,
     },
     /// The files given for one run only name or join what another file tells.
     #[error("{}: says nothing of when tasks ran or what they counted", path.display())]
@@ -124,6 +126,13 @@ pub enum TraceError {
     },
 }
 
+fn but_damage(damage: &Option<(u64, String)>) -> String {
+    match damage {
+        Some((offset, reason)) => format!(" that can be read: damaged at byte {offset}, {reason}"),
+        None => String::new(),
+    }
+}
+
 impl TraceError {
     /// What to do about it, when something is known; one line.
     #[must_use]
@@ -145,7 +154,10 @@ impl TraceError {
             },
             Self::OnlyCompanions { .. } => Some("give the file of the run with it"),
             Self::Packed { .. } => Some("unpack it first: gzip -d"),
-            Self::NoRun { .. } => Some("the run ended before anything was recorded"),
+            Self::NoRun { damage: None, .. } => Some("the run ended before anything was recorded"),
+            Self::NoRun { .. } => {
+                Some("the file was changed or cut after it was written; record the run again")
+            }
             _ => None,
         }
     }

@@ -268,10 +268,25 @@ fn what_cannot_be_read_is_named() {
         .into_inner()
         .unwrap();
     let path = folder.write(&empty);
-    assert!(matches!(
-        Trace::open(&path).unwrap_err(),
-        TraceError::NoRun { .. }
-    ));
+    let error = Trace::open(&path).unwrap_err();
+    assert!(matches!(error, TraceError::NoRun { damage: None, .. }));
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("before anything was recorded")
+    );
+    // A run of which the first block is damaged is one that nobody can tell the cores of.
+    let mut bytes = Vec::new();
+    Synth::default().write_capture(&mut bytes).unwrap();
+    bytes[200] ^= 1;
+    let error = Trace::open(folder.write(&bytes)).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("no run that can be read: damaged at byte "),
+        "{text}"
+    );
+    assert!(error.hint().unwrap().contains("changed or cut"));
 }
 
 #[test]
