@@ -55,8 +55,13 @@ impl Names {
     /// The names a trace knows.
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
+        let session = trace.session();
+        // An import keeps the orchestrator's name of a name map as the workload; a run of ours, of which the ring is
+        // known, has a workload and no such name.
+        let is_imported = session.ring_size.is_none() && !session.workload.is_empty();
         Self {
             functions: trace.functions().clone(),
+            orchestrator: is_imported.then(|| session.workload.clone()),
             ..Self::default()
         }
     }
