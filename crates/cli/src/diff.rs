@@ -1,12 +1,12 @@
 //! `lanescope diff`: compare runs, and hold the difference to budgets.
 
 use crate::arguments::{DiffArguments, DiffFormat};
-use crate::{output, results};
+use crate::{files, output, results};
 use anyhow::{Result, bail};
+use lanescope_report::Report;
 use lanescope_report::compare::{Budget, Comparison};
-use lanescope_report::{Report, printable};
-use lanescope_trace::{Outcome, Trace, Verdict};
-use std::path::{Path, PathBuf};
+use lanescope_trace::Trace;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Ends with 1 when a budget is exceeded.
@@ -18,13 +18,16 @@ pub(crate) fn diff(arguments: &DiffArguments) -> Result<ExitCode> {
     let (before, after) = sides(arguments)?;
     let mut comparison = Comparison::of(&reports(before)?, &reports(after)?);
     comparison.check(&budgets)?;
+    for doubt in &comparison.doubts {
+        output::note(doubt);
+    }
     let text = match arguments.format {
         DiffFormat::Text => comparison.text(arguments.all),
         DiffFormat::Json => comparison.to_json(),
         DiffFormat::Markdown => comparison.markdown(arguments.all),
         DiffFormat::Html => comparison.html(arguments.all),
     };
-    results::write_text(&arguments.output, &text)?;
+    files::write_text(&arguments.output, &text)?;
     for budget in comparison
         .budgets
         .iter()
@@ -32,9 +35,7 @@ pub(crate) fn diff(arguments: &DiffArguments) -> Result<ExitCode> {
     {
         output::note(format!(
             "budget {} exceeded: {} is {}",
-            printable(&budget.budget),
-            printable(&budget.metric),
-            budget.text
+            budget.budget, budget.metric, budget.text
         ));
     }
     Ok(ExitCode::from(u8::from(comparison.is_over_budget())))
@@ -56,22 +57,7 @@ fn reports(paths: &[PathBuf]) -> Result<Vec<(String, Report)>> {
     let mut reports = Vec::new();
     for path in paths {
         let trace = Trace::open(path)?;
-        tell_losses(path, trace.verdict());
         reports.push((path.display().to_string(), results::report(&trace)));
     }
     Ok(reports)
-}
-
-/// Says that a run is not all there: what it lost is in no number.
-fn tell_losses(path: &Path, verdict: Option<&Verdict>) {
-    let Some(verdict) = verdict.filter(|verdict| verdict.outcome != Outcome::Exact) else {
-        return;
-    };
-    let (outcome, counts) = (verdict.outcome.name(), &verdict.totals);
-    output::note(format!(
-        "{} is {outcome}: {} of {} records collected, and its numbers are those of what is left",
-        path.display(),
-        counts.collected,
-        counts.total
-    ));
 }

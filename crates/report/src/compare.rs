@@ -3,6 +3,7 @@
 mod budget;
 mod render;
 
+use crate::doubts;
 use crate::metrics::{Better, Metric, Unit, is_zero_without, metrics};
 use crate::report::Report;
 use serde::Serialize;
@@ -19,6 +20,8 @@ pub struct Comparison {
     pub before: Vec<String>,
     /// The names of the runs after.
     pub after: Vec<String>,
+    /// Why numbers may not be those of all that ran: the name of a run, and what its report says of it.
+    pub doubts: Vec<String>,
     /// Every number that a run has, those of the whole run first.
     pub metrics: Vec<Change>,
     /// The budgets, each with every number it speaks of.
@@ -86,6 +89,10 @@ impl Comparison {
     #[must_use]
     pub fn of(before: &[(String, Report)], after: &[(String, Report)]) -> Self {
         let names = |side: &[(String, Report)]| side.iter().map(|(name, _)| name.clone()).collect();
+        let doubts = before.iter().chain(after).flat_map(|(name, report)| {
+            let doubts = doubts::of_run(report).into_iter();
+            doubts.map(move |doubt| format!("{name}: {doubt}"))
+        });
         let mut columns = Columns::default();
         let runs = || {
             let sides = [before, after].into_iter().enumerate();
@@ -103,6 +110,7 @@ impl Comparison {
             schema: crate::SCHEMA,
             before: names(before),
             after: names(after),
+            doubts: doubts.collect(),
             metrics: changes,
             budgets: Vec::new(),
         }

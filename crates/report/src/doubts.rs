@@ -1,8 +1,8 @@
 //! What a report does not know, or leaves out, in words: text and page say the same.
 
 use crate::report::{
-    FunctionReport, LimitsReport, PathReport, PmuReport, Report, SchedulerReport, Spread,
-    VerdictReport,
+    CoreReport, FunctionReport, LimitsReport, PathReport, PmuReport, Report, SchedulerReport,
+    Spread, VerdictReport,
 };
 use crate::text::{grouped, microseconds};
 
@@ -31,7 +31,7 @@ pub(crate) fn of_path(path: &PathReport) -> Vec<String> {
             "edges whose producer ended after their consumer had started",
         ),
         (
-            "left out above",
+            "in no step above, and in the floor as if that task took no time",
             path.dangling_edges,
             "edges that name a task without a row",
         ),
@@ -75,6 +75,17 @@ fn told(counts: &[(&str, u64, &str)]) -> Vec<String> {
         .collect()
 }
 
+/// Of what the cores did.
+pub(crate) fn of_cores(report: &Report) -> Vec<String> {
+    let overlap = |core: &&CoreReport| core.busy_ns > core.parts.run_ns;
+    let cores = report.cores.iter().filter(overlap).count() as u64;
+    told(&[(
+        "with kernels that overlap, each of which counts in busy time and utilisation",
+        cores,
+        "cores",
+    )])
+}
+
 /// Of the rows one by one: how many times the means leave out.
 pub(crate) fn of_times(report: &Report) -> Option<String> {
     let sum = |pick: fn(&FunctionReport) -> &Spread| -> u64 {
@@ -90,6 +101,19 @@ pub(crate) fn of_times(report: &Report) -> Option<String> {
     let told = format!("unknown, and left out above: {}", counts.join(", "));
     (!counts.is_empty()).then_some(told)
 }
+
+/// Of a run as a whole: why its numbers may not be those of all that ran.
+pub(crate) fn of_run(report: &Report) -> Vec<String> {
+    let lossy = report.verdict.as_ref();
+    let lossy = lossy.filter(|verdict| verdict.outcome != EXACT);
+    let told =
+        lossy.map(|told| format!("{}: its numbers are those of what is left", verdict(told)));
+    let findings = lossy.map_or(&[][..], |verdict| &verdict.findings);
+    let findings = findings.iter().chain(&report.notes).cloned();
+    told.into_iter().chain(findings).collect()
+}
+
+const EXACT: &str = lanescope_trace::Outcome::Exact.name();
 
 /// What became of the records, as a line.
 pub(crate) fn verdict(verdict: &VerdictReport) -> String {

@@ -243,7 +243,10 @@ fn functions(page: &mut Page, report: &Report) {
         "tails",
     ];
     page.table(&header, rows);
-    if let Some(told) = doubts::of_times(report) {
+    for told in doubts::of_cores(report)
+        .into_iter()
+        .chain(doubts::of_times(report))
+    {
         page.doubt(&told);
     }
 }

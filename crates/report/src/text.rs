@@ -23,8 +23,13 @@ pub(crate) fn text(report: &Report) -> String {
     collectors::schedulers(&mut out, &report.schedulers);
     collectors::pmu(&mut out, report.pmu.as_ref());
     collectors::dump(&mut out, report.dump.as_ref());
-    if let Some(told) = doubts::of_times(report) {
-        line(&mut out, "");
+    let rows = doubts::of_cores(report)
+        .into_iter()
+        .chain(doubts::of_times(report));
+    for (place, told) in rows.enumerate() {
+        if place == 0 {
+            line(&mut out, "");
+        }
         line(&mut out, &told);
     }
     for note in &report.notes {

@@ -210,11 +210,11 @@ impl Budget {
             text,
         };
         let Some(after) = &change.after else {
-            return Ok(told(true, "no run after has it".to_owned()));
+            return Ok(told(true, "in no run after".to_owned()));
         };
         let limit = match (self.limit, &change.before) {
             (Limit::Value(value, _), _) => value,
-            (_, None) => return Ok(told(true, "no run before has it".to_owned())),
+            (_, None) => return Ok(told(true, "in no run before".to_owned())),
             (Limit::Part(part), Some(before)) => before.median + before.median.abs() * part,
             (Limit::Change(by, _), Some(before)) => before.median + by,
         };

@@ -87,6 +87,9 @@ pub(super) fn text(comparison: &Comparison, all: bool) -> String {
     let mut out = String::new();
     line(&mut out, &format!("before: {}", side(&comparison.before)));
     line(&mut out, &format!("after:  {}", side(&comparison.after)));
+    for doubt in &comparison.doubts {
+        line(&mut out, &format!("note: {doubt}"));
+    }
     let (rows, hidden) = rows(comparison, all);
     let mut table = plain_table(&HEADER);
     for (_, cells) in &rows {
@@ -133,6 +136,12 @@ pub(super) fn markdown(comparison: &Comparison, all: bool) -> String {
         &mut out,
         &format!("Before: {}. After: {}.", sides.0, sides.1),
     );
+    if !comparison.doubts.is_empty() {
+        line(&mut out, "");
+    }
+    for doubt in &comparison.doubts {
+        line(&mut out, &format!("- **Note:** {}", cell(doubt)));
+    }
     if !comparison.budgets.is_empty() {
         line(&mut out, "");
         line(&mut out, "| budget | metric | value | |");
@@ -196,6 +205,9 @@ pub(super) fn html(comparison: &Comparison, all: bool) -> String {
     let mut page = Page::new("Run compared");
     page.text(&format!("Before: {}", side(&comparison.before)));
     page.text(&format!("After: {}", side(&comparison.after)));
+    for doubt in &comparison.doubts {
+        page.text(&format!("Note: {doubt}"));
+    }
     if !comparison.budgets.is_empty() {
         page.heading("Budgets");
         let rows = comparison.budgets.iter().map(|budget| {

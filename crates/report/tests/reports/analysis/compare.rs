@@ -1,8 +1,8 @@
 //! Runs against each other, and budgets.
 
 use super::{parts, trace};
-use lanescope_report::Report;
 use lanescope_report::compare::{Budget, BudgetError, ChangeVerdict, Comparison};
+use lanescope_report::{Report, VerdictReport};
 use lanescope_trace::{CoreType, Functions, SchedulerPhase, Trace};
 
 /// A run of one task that runs so long.
@@ -227,5 +227,55 @@ fn a_name_from_a_file_is_no_markup() {
     for line in text.lines().filter(|line| line.starts_with("| function.")) {
         let bars = line.matches('|').count() - line.matches("\\|").count();
         assert_eq!(bars, 7, "{line}");
+    }
+}
+
+#[test]
+fn what_a_run_lacks_stands_in_every_form() {
+    let whole = run("whole", 100);
+    let mut lossy = run("lossy", 90);
+    lossy.1.verdict = Some(VerdictReport {
+        outcome: "broken",
+        collected: 3,
+        total: 4,
+        findings: vec!["the capture holds 2".to_owned()],
+        ..verdict()
+    });
+    lossy.1.notes = vec!["2 records of another run".to_owned()];
+    let comparison = Comparison::of(&[whole.clone()], &[lossy]);
+    let expected = [
+        "lossy: broken (3 of 4 records collected): its numbers are those of what is left",
+        "lossy: the capture holds 2",
+        "lossy: 2 records of another run",
+    ];
+    assert_eq!(comparison.doubts, expected);
+    let forms = [
+        comparison.text(false),
+        comparison.markdown(false),
+        comparison.html(false),
+        comparison.to_json(),
+    ];
+    for form in forms {
+        assert!(expected.iter().all(|doubt| form.contains(doubt)), "{form}");
+    }
+    let none = Comparison::of(&[whole.clone()], &[whole]);
+    assert!(none.doubts.is_empty() && !none.text(true).contains("note:"));
+}
+
+/// Of a run that lost nothing.
+fn verdict() -> VerdictReport {
+    VerdictReport {
+        outcome: "exact",
+        expected_tasks: None,
+        dispatched: 4,
+        total: 4,
+        collected: 4,
+        dropped: 0,
+        mismatched: 0,
+        abandoned: 0,
+        in_flight: Vec::new(),
+        waits: 0,
+        blocked_ns: 0,
+        findings: Vec::new(),
     }
 }
