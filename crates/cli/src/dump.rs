@@ -4,7 +4,7 @@ mod compare;
 mod slice;
 
 use crate::arguments::DumpArguments;
-use crate::{output, results};
+use crate::{files, output};
 use anyhow::{Context, Result, bail};
 use lanescope::DumpSelection;
 use lanescope_export::npy;
@@ -206,7 +206,7 @@ fn write_npy(trace: &Trace, rows: &[TensorRow], folder: &Path) -> Result<()> {
             row.stage.name(),
             row.arg_index,
         );
-        results::write_file(&folder.join(name), |file| {
+        files::write_file(&folder.join(name), |file| {
             Ok(npy::write(row, &payload, file)?)
         })?;
         written += 1;

@@ -1,7 +1,7 @@
 //! `lanescope export`: convert a run to a format that other tools read.
 
 use crate::arguments::{ExportArguments, FormatName};
-use crate::results::Part;
+use crate::files::{self, MadeFolders, Part};
 use crate::{output, reference, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
@@ -10,7 +10,6 @@ use lanescope_export::tables::Table;
 use lanescope_export::{chrome, columns, csv, merged_swimlane, mermaid, tensor_dump};
 use lanescope_trace::{Trace, import};
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,12 +19,12 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     let shape = shape(format, arguments.table)?;
     let to = match &arguments.output {
         Some(path) => path.clone(),
-        None => beside(&arguments.dir, &shape),
+        None => beside(&arguments.dir)?.join(shape.name()),
     };
     refuse_inputs(&shape.files(&to, format), &arguments.dir)?;
-    if becomes_source(&to, &arguments.dir) {
+    if becomes_source(&to, format)? {
         bail!(
-            "{} would be what the folder is read from, in place of what is in it; name another folder with --output",
+            "{} would be read as a part of the run in its folder; name another folder with --output",
             to.display()
         );
     }
@@ -49,7 +48,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
     if format == FormatName::MergedSwimlane {
         return reference::export(arguments, &to);
     }
-    let trace = Trace::open(&arguments.dir)?;
+    let trace = results::open_with_doubts(&arguments.dir)?;
     match shape {
         Shape::File(_) => return write_to(&to, |out| write(&trace, arguments, out)),
         Shape::Folder(name) if to == Path::new("-") => {
@@ -69,7 +68,7 @@ pub(crate) fn write_to(
     if to == Path::new("-") {
         write_to_stdout(write)?;
     } else {
-        results::write_file(to, |file| write(file))?;
+        files::write_file(to, |file| write(file))?;
         output::note(format!("wrote {}", to.display()));
     }
     Ok(ExitCode::SUCCESS)
@@ -82,6 +81,13 @@ enum Shape {
 }
 
 impl Shape {
+    fn name(&self) -> &str {
+        match self {
+            Self::File(name) => name,
+            Self::Folder(name) => name,
+        }
+    }
+
     /// The files that are written to a place, as far as their names could be those of an input.
     fn files(&self, to: &Path, format: FormatName) -> Vec<PathBuf> {
         match (self, format) {
@@ -194,13 +200,16 @@ fn write_tables(
     files: [PathBuf; Table::ALL.len()],
     write: impl Fn(Table, &mut (dyn Write + Send)) -> Result<()>,
 ) -> Result<()> {
-    let mut parts = Vec::new();
+    files::refuse_folders(&files)?;
+    let (mut made, mut parts) = (Vec::new(), Vec::new());
     for (table, path) in Table::ALL.into_iter().zip(&files) {
         let folder = path.parent().context("a table's file has a folder")?;
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        made.push(MadeFolders::of(folder)?);
         parts.push(Part::write(path, |file| write(table, file))?);
     }
-    parts.into_iter().try_for_each(Part::publish)
+    parts.into_iter().try_for_each(Part::publish)?;
+    made.into_iter().for_each(MadeFolders::keep);
+    Ok(())
 }
 
 /// Refuses to write a file over one that is being read.
@@ -240,28 +249,42 @@ fn inputs(source: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether `to` is new in the folder that is being read, and would be read in place of what it is made of.
-fn becomes_source(to: &Path, input: &Path) -> bool {
+/// Whether `to` is new in a folder that is a source, and would be read as one with it, or in place of it.
+fn becomes_source(to: &Path, format: FormatName) -> Result<bool> {
     let folder = match to.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    to.file_name() == Some(OsStr::new(results::RECORDS_FILE_NAME))
-        && input.is_dir()
-        && !input.join(CAPTURE_FILE_NAME).exists()
-        && folder.canonicalize().ok() == input.canonicalize().ok()
-        && !to.exists()
+    if to.exists() || folder.join(CAPTURE_FILE_NAME).exists() {
+        return Ok(false);
+    }
+    let sources = import::in_folder(folder);
+    let Some(first) = sources.first() else {
+        return Ok(false);
+    };
+    let name = to.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    Ok(match format {
+        FormatName::RecordsJson => name == results::RECORDS_FILE_NAME,
+        FormatName::PmuCsv => name == results::PMU_FILE_NAME,
+        // Traces of this form are read whatever their names, where nothing else says when tasks ran.
+        FormatName::Chrome | FormatName::MergedSwimlane => {
+            let is_read = Path::new(name).extension() == Some(OsStr::new("json"));
+            is_read && import::Format::of(first)? == Some(import::Format::Chrome)
+        }
+        _ => false,
+    })
 }
 
-/// The export's own name in the folder of the run.
-fn beside(run: &Path, shape: &Shape) -> PathBuf {
-    let folder = if run.is_dir() {
-        run
-    } else {
-        run.parent().unwrap_or(Path::new("."))
-    };
-    match shape {
-        Shape::File(name) => folder.join(name),
-        Shape::Folder(name) => folder.join(name),
+/// The folder of a run: what is made of it lies there unless another place is named.
+pub(crate) fn beside(run: &Path) -> Result<&Path> {
+    if run.is_dir() {
+        return Ok(run);
     }
+    if run.exists() && !run.is_file() {
+        bail!(
+            "{} lies in no folder of its own; name a file with --output",
+            run.display()
+        );
+    }
+    Ok(run.parent().unwrap_or(Path::new(".")))
 }

@@ -12,6 +12,7 @@ mod device_log;
 mod diff;
 mod dump;
 mod export;
+mod files;
 mod glob;
 mod import;
 mod info;

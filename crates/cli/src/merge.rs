@@ -1,7 +1,7 @@
 //! `lanescope merge`: put runs of several devices and hosts on one timeline.
 
 use crate::arguments::MergeArguments;
-use crate::{output, results};
+use crate::{files, output, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
 use lanescope_report::printable;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 pub(crate) fn merge(arguments: &MergeArguments) -> Result<ExitCode> {
     let mut sources = Vec::new();
     for path in &arguments.runs {
-        let trace = Trace::open(path)?;
+        let trace = results::open_with_doubts(path)?;
         let name = free_name(name(path, &trace), &sources);
         sources.push(Source {
             name,
@@ -48,7 +48,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> Result<ExitCode> {
     }
     results::make_folder_of_one(&arguments.out)?;
     let mut merged = Merged::default();
-    results::write_file(&to, |file| {
+    files::write_file(&to, |file| {
         merged = merge.write(file)?;
         Ok(())
     })?;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use lanescope::{LanescopeError, PlatformError, RuntimeError};
+use lanescope_report::printable;
 use lanescope_trace::TraceError;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -20,13 +21,19 @@ pub(crate) fn data(text: impl Display) -> Result<()> {
 
 /// Tells the user something on stderr.
 pub(crate) fn note(text: impl Display) {
-    // Nothing is left to tell it to when stderr is gone.
-    let _ = writeln!(io::stderr(), "lanescope: {text}");
+    tell("lanescope", &text.to_string());
 }
 
 /// What the user may want to do next, on stderr.
 pub(crate) fn hint(text: impl Display) {
-    let _ = writeln!(io::stderr(), "hint: {text}");
+    tell("hint", &text.to_string());
+}
+
+/// Line by line: names of files and what lies in them move no cursor.
+fn tell(what: &str, text: &str) {
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
+    // Nothing is left to tell it to when stderr is gone.
+    let _ = writeln!(io::stderr(), "{what}: {}", lines.join("\n"));
 }
 
 /// Prints an error with its causes and, where something is known, a hint; exit code 2.

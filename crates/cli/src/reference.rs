@@ -1,14 +1,14 @@
 //! Files of the reference's own tools: its records file with every double kept, and what it makes of it.
 
 use crate::arguments::{ExportArguments, LogArguments, NamesArguments, ReportArguments};
-use crate::{device_log, export, output, report, results};
+use crate::{device_log, export, files, output, report, results};
 use anyhow::{Context, Result, bail};
 use lanescope::CAPTURE_FILE_NAME;
 use lanescope_export::merged_swimlane;
 use lanescope_report::reference;
+use lanescope_trace::Verdict;
 use lanescope_trace::import::Format;
 use lanescope_trace::reference::{Dependencies, Document, Names};
-use lanescope_trace::{Trace, Verdict};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ pub(crate) fn export(arguments: &ExportArguments, to: &Path) -> Result<ExitCode>
 pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
     let records = Records::open(&arguments.dir, &arguments.names)?;
     let text = records.statistics(&arguments.log);
-    results::write_text(&arguments.output, &text)?;
+    files::write_text(&arguments.output, &text)?;
     Ok(report::exit_code(records.verdict.as_ref()))
 }
 
@@ -61,7 +61,7 @@ impl Records {
         let (mut document, known, verdict) = match &file {
             Some(file) => (Document::open(file)?, Names::default(), None),
             None => {
-                let trace = Trace::open(source)?;
+                let trace = results::open_with_doubts(source)?;
                 let document = merged_swimlane::document_of(&trace, scratch_file()?, source)?;
                 (document, Names::of(&trace), trace.verdict().cloned())
             }

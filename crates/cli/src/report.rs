@@ -1,7 +1,7 @@
 //! `lanescope report`: print the report of a run.
 
 use crate::arguments::{ReportArguments, ReportFormat};
-use crate::{reference, results};
+use crate::{files, reference, results};
 use anyhow::{Result, bail};
 use lanescope_trace::{Trace, Verdict};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<ExitCode> {
         ReportFormat::Html => report.html(),
         ReportFormat::Reference => unreachable!("it is not made of a report"),
     };
-    results::write_text(&arguments.output, &text)?;
+    files::write_text(&arguments.output, &text)?;
     Ok(exit_code(trace.verdict()))
 }
 

@@ -1,17 +1,17 @@
 //! What a run leaves in its folder, and what is printed of it.
 
+use crate::files::{self, MadeFolders, write_file};
 use crate::output;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use lanescope::{CAPTURE_FILE_NAME, RunOutcome, VERDICT_FILE_NAME, Verdict};
 use lanescope_export::{ExportError, chrome, perfetto, pmu_csv, records_json, tensor_dump};
 use lanescope_report::Report;
-use lanescope_trace::{Chip, JoinedPmu, PmuEvent, Trace, TraceError};
+use lanescope_trace::{Chip, JoinedPmu, Outcome, PmuEvent, Trace};
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process;
 
 /// The Perfetto trace of a run.
 pub(crate) const TRACE_FILE_NAME: &str = "trace.perfetto-trace";
@@ -169,101 +169,44 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-/// Writes a file whole or not at all: under another name first.
-pub(crate) fn write_file(
-    path: &Path,
-    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
-) -> Result<()> {
-    // A link is followed; a pipe or a device is written to, not replaced.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir()) {
-        let file = File::options().write(true).open(path);
-        let mut file =
-            BufWriter::new(file.with_context(|| format!("cannot write {}", path.display()))?);
-        write(&mut file)?;
-        return Ok(file.flush()?);
-    }
-    Part::write(path, write)?.publish()
-}
-
-/// Whether what was to be written could not be read: the file is not at fault.
-fn is_of_input(error: &anyhow::Error) -> bool {
-    let read = error.downcast_ref::<TraceError>();
-    read.is_some_and(|error| !matches!(error, TraceError::Output { .. }))
-}
-
-/// A file that was written whole under another name; unless it is published, it is removed.
-#[must_use]
-pub(crate) struct Part {
-    path: PathBuf,
-    part: PathBuf,
-}
-
-impl Part {
-    pub(crate) fn write(
-        path: &Path,
-        write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
-    ) -> Result<Self> {
-        let (part, file) = Self::create(path).with_context(|| failure(path))?;
-        let mut file = BufWriter::with_capacity(1 << 20, file);
-        let written = write(&mut file).and_then(|()| Ok(file.flush()?));
-        written.map_err(|error| match is_of_input(&error) {
-            true => error,
-            false => error.context(failure(path)),
-        })?;
-        Ok(part)
-    }
-
-    /// Makes a file of a name that nobody has, another of these commands on the same file included.
-    fn create(path: &Path) -> io::Result<(Self, File)> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut number = 0_u32;
-        loop {
-            // Hidden: whoever reads all files of the folder meanwhile leaves it out.
-            let name = format!(".{name}.{}-{number}.part", process::id());
-            let part = path.with_file_name(name);
-            match File::create_new(&part) {
-                // One that a command of the same number left when it was killed.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                file => {
-                    let path = path.to_owned();
-                    return file.map(|file| (Self { path, part }, file));
-                }
-            }
-        }
-    }
-
-    /// Gives the file its name.
-    pub(crate) fn publish(self) -> Result<()> {
-        fs::rename(&self.part, &self.path).with_context(|| failure(&self.path))
-    }
-}
-
-fn failure(path: &Path) -> String {
-    format!("cannot write {}", path.display())
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // Once published there is none.
-        let _ = fs::remove_file(&self.part);
-    }
-}
-
-/// Prints a text, or writes it to a file whole or not at all.
-pub(crate) fn write_text(to: &Path, text: &str) -> Result<()> {
-    if to == Path::new("-") {
-        return output::data(text);
-    }
-    write_file(to, |file| Ok(file.write_all(text.as_bytes())?))?;
-    output::note(format!("wrote {}", to.display()));
-    Ok(())
-}
-
 pub(crate) fn write_verdict(folder: &Path, verdict: &Verdict) -> Result<()> {
     write_file(&folder.join(VERDICT_FILE_NAME), |file| {
         Ok(file.write_all(verdict.to_json().as_bytes())?)
     })
+}
+
+/// Opens a source that is made into something else, and says why that may not be all that ran.
+pub(crate) fn open_with_doubts(source: &Path) -> Result<Trace> {
+    let trace = Trace::open(source)?;
+    let verdict = trace.verdict();
+    if let Some(verdict) = verdict.filter(|verdict| verdict.outcome != Outcome::Exact) {
+        output::note(format!(
+            "{} is {}: {} of {} records collected",
+            source.display(),
+            verdict.outcome.name(),
+            verdict.totals.collected,
+            verdict.totals.total
+        ));
+        for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
+            output::note(&finding.text);
+        }
+        let more = verdict.findings.len().saturating_sub(FINDINGS_SHOWN);
+        if more > 0 {
+            output::note(format!("and {more} more, which `lanescope report` tells"));
+        }
+    }
+    tell_notes(&trace);
+    Ok(trace)
+}
+
+/// Findings of a verdict that are told beside what is made of the run.
+const FINDINGS_SHOWN: usize = 5;
+
+/// Says what the reader of a trace could not place or had to assume.
+pub(crate) fn tell_notes(trace: &Trace) {
+    for note in trace.notes() {
+        output::note(format!("{} {}", note.count, note.text));
+    }
 }
 
 /// The statistics of a run.
@@ -335,13 +278,21 @@ pub(crate) fn write_tensor_dump(trace: &Trace, folder: &Path) -> Result<()> {
     if trace.tensors().next().is_none() {
         return Err(ExportError::NoTensors.into());
     }
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    write_file(&folder.join(tensor_dump::PAYLOAD_FILE_NAME), |payload| {
-        write_file(&folder.join(tensor_dump::MANIFEST_FILE_NAME), |manifest| {
+    let [payload, manifest] = [
+        tensor_dump::PAYLOAD_FILE_NAME,
+        tensor_dump::MANIFEST_FILE_NAME,
+    ]
+    .map(|name| folder.join(name));
+    files::refuse_folders(&[payload.clone(), manifest.clone()])?;
+    let made = MadeFolders::of(folder)?;
+    write_file(&payload, |payload| {
+        write_file(&manifest, |manifest| {
             tensor_dump::write(trace, payload, manifest)?;
             Ok(())
         })
-    })
+    })?;
+    made.keep();
+    Ok(())
 }
 
 /// What there is to say of a run that was not recorded.

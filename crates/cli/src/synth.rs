@@ -1,7 +1,7 @@
 //! `lanescope synth`: make up a run of any size and write its capture.
 
 use crate::arguments::SynthArguments;
-use crate::{output, results};
+use crate::{files, output, results};
 use anyhow::Result;
 use lanescope::CAPTURE_FILE_NAME;
 use lanescope_trace::synth::Synth;
@@ -22,7 +22,7 @@ pub(crate) fn synth(arguments: &SynthArguments) -> Result<ExitCode> {
     results::check_folder(folder)?;
     results::make_folder(folder)?;
     let path = folder.join(CAPTURE_FILE_NAME);
-    results::write_file(&path, |file| Ok(synth.write_capture(file)?))?;
+    files::write_file(&path, |file| Ok(synth.write_capture(file)?))?;
     output::note(format!("wrote {}", path.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -3,28 +3,28 @@
 mod server;
 
 use crate::arguments::ViewArguments;
-use crate::export::refuse_inputs;
-use crate::{output, results};
+use crate::export::{beside, refuse_inputs};
+use crate::{files, output, results};
 use anyhow::{Context, Result, bail};
 use lanescope_trace::Trace;
 use lanescope_view::Written;
 use server::Server;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 /// The page's own name in the folder of the run.
 const PAGE_FILE_NAME: &str = "view.html";
 
 pub(crate) fn view(arguments: &ViewArguments) -> Result<ExitCode> {
-    let trace = Trace::open(&arguments.source)?;
+    let trace = results::open_with_doubts(&arguments.source)?;
     if let Some(address) = arguments.serve {
         return serve(&trace, address, arguments.open);
     }
     let to = match &arguments.output {
         Some(path) => path.clone(),
-        None => beside(&arguments.source),
+        None => beside(&arguments.source)?.join(PAGE_FILE_NAME),
     };
     if to == Path::new("-") {
         if arguments.open {
@@ -34,7 +34,7 @@ pub(crate) fn view(arguments: &ViewArguments) -> Result<ExitCode> {
     }
     refuse_inputs(std::slice::from_ref(&to), &arguments.source)?;
     let mut written = Written::default();
-    results::write_file(&to, |file| {
+    files::write_file(&to, |file| {
         written = lanescope_view::write(&trace, file)?;
         Ok(())
     })?;
@@ -80,8 +80,12 @@ fn to_stdout(trace: &Trace) -> Result<ExitCode> {
 
 fn contents(written: &Written) -> String {
     let kib = written.bytes.div_ceil(1024);
+    let undrawn = match written.dangling_edges {
+        0 => String::new(),
+        dangling => format!(", {dangling} of them to or from a task without a row"),
+    };
     format!(
-        "{} tasks, {} edges, {kib} KiB",
+        "{} tasks, {} edges{undrawn}, {kib} KiB",
         written.tasks, written.edges
     )
 }
@@ -98,15 +102,6 @@ fn warn_of_size(written: &Written) {
             "the browser that opens it needs about {mib} MiB of memory, and longer than a few seconds"
         ));
     }
-}
-
-fn beside(source: &Path) -> PathBuf {
-    let folder = if source.is_dir() {
-        source
-    } else {
-        source.parent().unwrap_or(Path::new("."))
-    };
-    folder.join(PAGE_FILE_NAME)
 }
 
 /// Hands the page to whatever opens pages on this desktop.

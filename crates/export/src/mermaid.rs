@@ -91,13 +91,14 @@ fn graph<W: Write>(trace: &Trace, mut text: Text<W>) -> io::Result<u64> {
 }
 
 /// Function, id and cores; without what Mermaid gives a meaning, be it in the middle of a label: quotes, tags and
-/// entities, Markdown, formulas, directives.
+/// entities, Markdown, formulas, directives, control characters.
 fn label(trace: &Trace, task_id: u64, rows: &[Task]) -> String {
     let function = trace.functions().label(rows[0].func_id);
     let mut label: String = function
         .chars()
         .map(|c| match c {
-            '"' | '<' | '>' | '#' | '&' | '`' | '\n' | '\r' => '_',
+            '"' | '<' | '>' | '#' | '&' | '`' => '_',
+            c if c.is_control() => '_',
             c => c,
         })
         .collect();

@@ -251,7 +251,7 @@ fn a_hostile_file_is_an_error_with_its_place_and_leaves_nothing_behind() {
             vec!["report", name],
             vec!["report", name, "--json"],
             vec!["export", name, "--format", "perfetto"],
-            vec!["export", name, "--format", "records-json"],
+            vec!["export", name, "--format", "records-json", "-o", "-"],
             vec!["export", name, "--format", "perfetto", "-o", "-"],
             vec!["view", name],
             vec!["view", name, "--serve"],
@@ -584,4 +584,80 @@ fn an_export_says_what_it_does_not_draw() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains(&format!("not drawn: {told}")), "{text}");
     }
+}
+
+#[test]
+fn no_export_is_read_as_a_part_of_what_it_is_made_of() {
+    let folder = Folder::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../trace/tests/data/import");
+    let events = r#"[{"ph":"X","pid":1,"tid":2,"ts":1,"dur":2,"name":"mm"}]"#;
+    fs::write(folder.0.join("trace.json"), events).expect("writes");
+    for format in ["chrome", "merged-swimlane"] {
+        let (code, text) = refused(&folder.0, &["export", ".", "--format", format]);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains("--output"), "{text}");
+    }
+    assert_eq!(folder.entries(), ["trace.json"]);
+    fs::create_dir(folder.0.join("ticks")).expect("creates");
+    let rows = "ticks/chip_swimlane_records.json";
+    let from = data.join("chip_swimlane_records.json");
+    fs::copy(from, folder.0.join(rows)).expect("copies");
+    let (code, text) = refused(&folder.0, &["export", rows, "--format", "records-json"]);
+    assert_eq!(code, Some(2), "{text}");
+    let elsewhere = ["export", rows, "--format", "records-json", "-o", "x.json"];
+    assert_eq!(lanescope(&folder.0, &elsewhere).status.code(), Some(0));
+}
+
+#[test]
+fn several_files_are_written_all_or_none() {
+    let folder = Folder::new();
+    let synth = ["synth", "--tasks", "50", "--out", "run"];
+    assert_eq!(lanescope(&folder.0, &synth).status.code(), Some(0));
+    fs::create_dir_all(folder.0.join("out/edges.csv")).expect("creates");
+    let (code, text) = refused(
+        &folder.0,
+        &["export", "run", "--format", "csv", "-o", "out"],
+    );
+    assert_eq!(code, Some(2));
+    assert!(text.contains("edges.csv is a folder"), "{text}");
+    let left = fs::read_dir(folder.0.join("out")).expect("reads");
+    assert_eq!(left.count(), 1);
+    fs::create_dir(folder.0.join("set")).expect("creates");
+    fs::write(folder.0.join("set/pmu"), "").expect("writes");
+    let (code, text) = refused(
+        &folder.0,
+        &["export", "run", "--format", "parquet", "-o", "set"],
+    );
+    assert_eq!(code, Some(2), "{text}");
+    let left = fs::read_dir(folder.0.join("set")).expect("reads");
+    assert_eq!(left.count(), 1);
+}
+
+#[test]
+fn an_export_that_is_killed_leaves_nothing() {
+    let folder = Folder::new();
+    let synth = ["synth", "--tasks", "200000", "--out", "run"];
+    assert_eq!(lanescope(&folder.0, &synth).status.code(), Some(0));
+    let words = ["export", "run", "--format", "chrome", "-o", "trace.json"];
+    let mut command = command(&folder.0, &words);
+    let mut child = command.stderr(Stdio::null()).spawn().expect("it starts");
+    // Once it writes to a file that is in the folder and in no list of it, or that is there.
+    let open = PathBuf::from(format!("/proc/{}/fd", child.id()));
+    let is_output = |entry: fs::DirEntry| {
+        let target = fs::read_link(entry.path()).unwrap_or_default();
+        target.starts_with(&folder.0) && !target.starts_with(folder.0.join("run"))
+    };
+    let writes = || {
+        let mut entries = fs::read_dir(&open).into_iter().flatten().flatten();
+        entries.any(is_output)
+    };
+    while !writes() && child.try_wait().expect("it can be asked").is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("it is killed, or has ended");
+    child.wait().expect("it ends");
+    let mut left = folder.entries();
+    left.sort_unstable();
+    // Whole, where it was faster.
+    assert!(left == ["run"] || left == ["run", "trace.json"], "{left:?}");
 }
