@@ -242,7 +242,7 @@ fn what_a_run_lacks_stands_in_every_form() {
         ..verdict()
     });
     lossy.1.notes = vec!["2 records of another run".to_owned()];
-    let comparison = Comparison::of(&[whole.clone()], &[lossy]);
+    let comparison = Comparison::of(std::slice::from_ref(&whole), &[lossy]);
     let expected = [
         "lossy: broken (3 of 4 records collected): its numbers are those of what is left",
         "lossy: the capture holds 2",
@@ -258,7 +258,7 @@ fn what_a_run_lacks_stands_in_every_form() {
     for form in forms {
         assert!(expected.iter().all(|doubt| form.contains(doubt)), "{form}");
     }
-    let none = Comparison::of(&[whole.clone()], &[whole]);
+    let none = Comparison::of(std::slice::from_ref(&whole), std::slice::from_ref(&whole));
     assert!(none.doubts.is_empty() && !none.text(true).contains("note:"));
 }
 
