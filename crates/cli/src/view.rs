@@ -82,7 +82,7 @@ fn contents(written: &Written) -> String {
     let kib = written.bytes.div_ceil(1024);
     let undrawn = match written.dangling_edges {
         0 => String::new(),
-        dangling => format!(", {dangling} of them to or from a task without a row"),
+        dangling => format!(" ({dangling} more name a task without a row)"),
     };
     format!(
         "{} tasks, {} edges{undrawn}, {kib} KiB",
