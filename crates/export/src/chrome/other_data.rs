@@ -2,7 +2,7 @@
 
 use super::Writer;
 use crate::losses::missing_by_kind;
-use lanescope_trace::{Orchestrator, Session};
+use lanescope_trace::{DeviceInfo, Orchestrator, Session};
 use std::io::Write;
 
 impl<W: Write> Writer<'_, W> {
@@ -34,6 +34,9 @@ impl<W: Write> Writer<'_, W> {
             }
         }
         self.text.raw("]");
+        if !session.devices.is_empty() {
+            self.devices(&session.devices);
+        }
         if let Some(totals) = trace.orchestrator() {
             self.orchestrator(totals);
         }
@@ -51,6 +54,31 @@ impl<W: Write> Writer<'_, W> {
             self.text.raw("}");
         }
         self.text.raw("}");
+    }
+
+    /// Whose the cores and threads are that follow each other.
+    fn devices(&mut self, devices: &[DeviceInfo]) {
+        self.text.raw(",\"devices\":[");
+        for (place, device) in devices.iter().enumerate() {
+            self.text.raw(if place == 0 { "{" } else { ",{" });
+            self.text.raw("\"name\":");
+            self.text.json_string(&device.name);
+            self.text.raw(",\"host\":");
+            self.text.json_string(&device.host);
+            if let Some(number) = device.device {
+                self.argument("device", u64::from(number), false);
+            }
+            self.text.raw(",\"platform\":");
+            self.text.json_string(&device.platform);
+            self.argument("cores", u64::from(device.cores), false);
+            self.argument("threads", u64::from(device.threads), false);
+            self.text.raw(",\"offset_ns\":\"");
+            self.text.int(device.offset_ns);
+            self.text.raw("\"");
+            self.argument("uncertainty_ns", device.uncertainty_ns, false);
+            self.text.raw("}");
+        }
+        self.text.raw("]");
     }
 
     fn orchestrator(&mut self, totals: &Orchestrator) {

@@ -7,8 +7,8 @@ use lanescope_capture::{CoreCounts, Counts};
 use lanescope_export::chrome;
 use lanescope_trace::synth::Synth;
 use lanescope_trace::{
-    Chip, CoreType, EdgeTable, Kind, PmuRow, SchedulerPhase, Session, Task, Trace, TraceParts,
-    Verdict,
+    Chip, Core, CoreType, DeviceInfo, EdgeTable, Kind, PmuRow, SchedulerPhase, Session, Task,
+    Trace, TraceParts, Verdict,
 };
 use serde_json::Value;
 use std::collections::HashMap;
@@ -456,4 +456,105 @@ fn a_task_of_many_successors_keeps_them() {
     let again = again(&trace);
     assert_eq!(edges(&again), edges(&trace));
     assert_eq!(again.notes(), []);
+}
+
+/// Two devices whose cores have the same names, the last of which are idle.
+fn of_two_devices() -> Trace {
+    let core = |number: usize| Core {
+        core_type: [CoreType::Aic, CoreType::Aiv][number % 2],
+        thread: Some(u32::try_from(number / 3).unwrap()),
+        first_token: None,
+    };
+    let device = |name: &str, cores, offset_ns| DeviceInfo {
+        name: name.to_owned(),
+        host: "node_1".to_owned(),
+        platform: "a2a3sim".to_owned(),
+        cores,
+        threads: 1,
+        offset_ns,
+        uncertainty_ns: 7,
+        ..DeviceInfo::default()
+    };
+    let mut session = Session::named("a2a3sim + a2a3sim", 50_000_000);
+    session.chip = Some(Chip::A2a3);
+    session.cores = (0..8).map(core).collect();
+    session.devices = vec![device("node 1/AIC_0", 4, 0), device("2", 4, -5)];
+    let tasks = (0..60).map(|number: u32| {
+        let core = [0, 1, 4, 5, 6][number as usize % 5];
+        let start = 1000 + 10 * u64::from(number);
+        Task {
+            core,
+            token: 0,
+            core_type: [CoreType::Aic, CoreType::Aiv][usize::from(core) % 2],
+            dispatch_ticks: start - 30,
+            finish_ticks: start + 90,
+            ..task(number, start, start + 45)
+        }
+    });
+    Trace::new(TraceParts {
+        session,
+        tasks: tasks.collect(),
+        edges: EdgeTable::named((0..59).map(|task| (task, task + 1))).unwrap(),
+        ..TraceParts::default()
+    })
+}
+
+#[test]
+fn cores_of_several_devices_stay_apart() {
+    let trace = of_two_devices();
+    let again = again(&trace);
+    assert_told(&trace, &again);
+    assert_eq!(edges(&again), edges(&trace));
+    assert_eq!(again.session().devices, trace.session().devices);
+    assert_eq!(again.notes(), []);
+}
+
+#[test]
+fn devices_that_only_names_tell_are_taken_for_one() {
+    let trace = of_two_devices();
+    let (_, mut document) = exported(&trace);
+    let facts = document["otherData"].as_object_mut().unwrap();
+    assert!(facts.remove("devices").is_some());
+    let told = |found: &Trace| {
+        let notes = found.notes().iter();
+        let notes = notes.filter(|note| note.text.starts_with("devices that only"));
+        notes.map(|note| note.count).collect::<Vec<_>>()
+    };
+    let ours = imported(&document.to_string());
+    assert_told(&trace, &ours);
+    assert_eq!(edges(&ours), edges(&trace));
+    assert_eq!(told(&ours), [2]);
+    // Threads of another writer have any number.
+    document.as_object_mut().unwrap().remove("otherData");
+    let other = imported(&document.to_string());
+    let cores: HashMap<u64, u16> = trace
+        .tasks()
+        .map(|task| (task.task_id, task.core))
+        .collect();
+    let mut pairs: Vec<_> = other
+        .tasks()
+        .map(|task| (cores[&task.task_id], task.core, task.core_type as u8))
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    assert_eq!(
+        pairs,
+        [(0, 0, 0), (1, 1, 1), (4, 2, 0), (5, 3, 1), (6, 4, 0)]
+    );
+    assert_eq!((other.task_count(), told(&other)), (60, vec![2]));
+}
+
+#[test]
+fn a_stay_on_no_known_core_is_no_task() {
+    let trace = run(vec![task(1, 1000, 1100)], Vec::new(), None);
+    let (_, mut document) = exported(&trace);
+    for event in document["traceEvents"].as_array_mut().unwrap() {
+        if event["name"] == "thread_name" && event["pid"] == 2 {
+            event["args"]["name"] = "lane".into();
+        }
+    }
+    let again = imported(&document.to_string());
+    assert_eq!(again.task_count(), 1);
+    let text = "slices from dispatch to finish left out: of no known core or task";
+    assert!(again.notes().iter().any(|note| note.text == text));
 }

@@ -1,6 +1,7 @@
 //! Chrome trace JSON: slices of any program as tasks, and the tracks of known writers as what they are.
 //!
-//! Threads of a process named `AICore` or `AICore View` are cores by their names (`AIC_3`, `AIV_40`), slices of
+//! Threads of a process named `AICore` or `AICore View` are cores by their names (`AIC_3`, `AIV_40`, of a merged
+//! run `node1/0 AIC_3`), slices of
 //! `AICPU View` tell when their task was dispatched and seen finished, slices of `AICPU scheduler` are phases:
 //! that is what [`crate`]'s export and the reference's `merged_swimlane.json` hold. Any other thread with slices
 //! becomes a core of its own behind those that have a name, in the order in which they appear, and a slice's
@@ -11,6 +12,7 @@
 //! Writers may tell what a track is when its events are over. The file is then read again, for what the tracks
 //! are first.
 
+mod core_numbers;
 mod counters;
 mod event;
 mod flows;
@@ -23,10 +25,12 @@ use super::input::Input;
 use super::json::{self, Source, Step};
 use crate::TraceError;
 use crate::json::{Kind, Members};
+use core_numbers::{CoreName, CoreNumbers};
 use event::Event;
 use flows::{Flows, Point};
+use lanescope_abi::CoreType;
 use std::path::Path;
-use tracks::{Late, Shows, Tracks, core_of};
+use tracks::{Late, Shows, Tracks};
 
 /// The name that the reference gives its trace.
 pub(super) const MERGED_FILE_NAME: &str = "merged_swimlane.json";
@@ -80,6 +84,7 @@ fn pass(
         pass,
         draft,
         tracks,
+        cores: CoreNumbers::default(),
         names: slices::FunctionNames::default(),
         flows: Flows::new(folder),
         next_task: 0,
@@ -87,6 +92,7 @@ fn pass(
         next_unnamed: 0,
         is_late: false,
     };
+    events.cores.tell(&events.draft.devices);
     let read = match reader.kind()? {
         Kind::Array => events.read_open(&mut reader),
         _ => document(&mut reader, &mut events),
@@ -115,6 +121,7 @@ fn document(reader: &mut Source, events: &mut Events<'_>) -> Step {
                     return Err(reader.error("facts behind the events they are of"));
                 }
                 other_data::read(reader, events.draft)?;
+                events.cores.tell(&events.draft.devices);
             }
             1 => {
                 has_events = true;
@@ -136,6 +143,7 @@ struct Events<'a> {
     pass: Pass,
     draft: &'a mut Draft,
     tracks: &'a mut Tracks,
+    cores: CoreNumbers,
     names: slices::FunctionNames,
     flows: Flows,
     next_task: u64,
@@ -203,6 +211,13 @@ impl Events<'_> {
 
     fn leave_out(&mut self) {
         self.draft.note(1, "events that are no slices left out");
+    }
+
+    /// The number and the kind of the core that an event is of by this name.
+    fn core(&mut self, name: Option<CoreName>, event: &Event) -> Option<(u16, CoreType)> {
+        let name = name?;
+        let number = self.cores.of(name, event, self.draft)?;
+        Some((number, name.core_type))
     }
 
     /// The number of an event's track, of those that are known.
@@ -295,6 +310,8 @@ impl Events<'_> {
         let open = threads.map(|thread| thread.open.len() as u64);
         let draft = self.draft;
         draft.note(open.sum(), "slices that begin and never end");
+        let text = "devices that only the names of their cores tell, taken for one";
+        draft.note(self.cores.untold_devices(), text);
         let joined = self.flows.finish(draft, folder);
         draft.kept(joined)
     }

@@ -9,6 +9,7 @@ use crate::Orchestrator;
 use crate::sorter::Sorter;
 use crate::trace::MAX_THREADS;
 use lanescope_abi::{Chip, CoreType, PhaseRecord, PmuRecord, TaskRecord};
+use lanescope_capture::DeviceInfo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
@@ -52,6 +53,8 @@ pub(super) struct Draft {
     pub(super) orchestrator: Option<Orchestrator>,
     pub(super) functions: BTreeMap<u32, String>,
     pub(super) cores: Vec<DraftCore>,
+    /// Of a merged run, in order of their cores.
+    pub(super) devices: Vec<DeviceInfo>,
     unnamed_cores: u32,
     /// Whether every time in nanoseconds is one of the 50 MHz counter.
     pub(super) fits_slow_counter: bool,
@@ -96,6 +99,7 @@ impl Draft {
             orchestrator: None,
             functions: BTreeMap::new(),
             cores: Vec::new(),
+            devices: Vec::new(),
             unnamed_cores: 0,
             fits_slow_counter: true,
             phase_threads: BTreeSet::new(),

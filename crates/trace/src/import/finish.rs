@@ -15,7 +15,7 @@ use std::path::Path;
 use zerocopy::IntoBytes;
 
 /// As many as a record's core can number.
-const MOST_CORES: usize = 1 << 16;
+pub(super) const MOST_CORES: usize = 1 << 16;
 /// Records of a block.
 const RECORDS_PER_BLOCK: usize = 1024;
 
@@ -345,6 +345,7 @@ fn session(draft: &Draft, scale: &Scale, lanes: &[(Kind, u32)]) -> SessionInfo {
             })
             .collect(),
         workload: draft.workload.clone(),
+        devices: draft.devices.clone(),
         settings,
         ..SessionInfo::default()
     }

@@ -2,8 +2,8 @@
 
 use super::super::draft::RUN_ID;
 use super::event::Event;
-use super::{Events, Shows, core_of};
-use lanescope_abi::{CoreType, PmuEvent, PmuRecord};
+use super::{CoreName, Events, Shows};
+use lanescope_abi::{PmuEvent, PmuRecord};
 
 impl Events<'_> {
     /// Takes counters that say which task they are of; those of other programs have no place.
@@ -27,14 +27,15 @@ impl Events<'_> {
             known.and_then(|(chip, number)| chip.info().pmu_event(u32::try_from(number).ok()?));
         let name = event.name.strip_suffix(" counters").unwrap_or_default();
         let found = event_type
-            .zip(core_of(name))
             .zip(said.task_id)
             .zip(event.args.total_cycles)
             .filter(|_| self.tracks.shows(event) == Shows::Kernels);
-        let Some((((event_type, (core, core_type)), task_id), total_cycles)) = found else {
+        let Some(((event_type, task_id), total_cycles)) = found else {
             return Ok(None);
         };
-        let core_type: CoreType = core_type;
+        let Some((core, core_type)) = self.core(CoreName::of(name), event) else {
+            return Ok(None);
+        };
         let narrow = |value: Option<u64>| u32::try_from(value.unwrap_or(0)).unwrap_or(0);
         let mut record = PmuRecord {
             task_id,

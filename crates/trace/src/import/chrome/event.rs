@@ -184,7 +184,7 @@ impl Events {
     }
 }
 
-fn narrow(value: Option<u64>) -> Option<u32> {
+pub(super) fn narrow(value: Option<u64>) -> Option<u32> {
     value.and_then(|value| u32::try_from(value).ok())
 }
 
@@ -292,7 +292,7 @@ pub(super) fn shown_task(text: &str) -> Option<u64> {
     Some(u64::from(ring) << 32 | u64::from(local))
 }
 
-fn hash(value: &impl Hash) -> u64 {
+pub(super) fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -2,12 +2,16 @@
 
 use super::super::cores;
 use super::super::draft::{BASE_NS, Draft};
+use super::super::finish::MOST_CORES;
 use super::super::json::{self, Source, Step};
+use super::event::{hash, narrow};
 use crate::json::{Kind, Members};
 use crate::{Orchestrator, TraceError};
 use lanescope_abi::Chip;
+use lanescope_capture::DeviceInfo;
+use std::collections::HashSet;
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "ticks_per_second",
     "origin_ticks",
     "chip",
@@ -18,7 +22,20 @@ const NAMES: [&str; 10] = [
     "orchestrator",
     "tasks",
     "verdict",
+    "devices",
 ];
+const DEVICE: [&str; 8] = [
+    "name",
+    "host",
+    "device",
+    "platform",
+    "cores",
+    "threads",
+    "offset_ns",
+    "uncertainty_ns",
+];
+/// Bytes of a device's names; a list with longer ones is none of ours.
+const MOST_NAME_BYTES: usize = 256;
 const UNDRAWN: [&str; 5] = ["tasks", "edges", "counters", "stays", "phases"];
 const TOTALS: [&str; 4] = ["start_us", "end_us", "submit_count", "phase_us"];
 
@@ -51,6 +68,14 @@ pub(super) fn read(reader: &mut Source, draft: &mut Draft) -> Step {
                     draft.note(1, &format!("run that its source calls {verdict}"));
                 }
             }
+            10 if reader.kind()? == Kind::Array => {
+                let devices = devices(reader)?.unwrap_or_default();
+                let cores: u32 = devices.iter().map(|device| device.cores).sum();
+                if let Some(last) = cores.checked_sub(1) {
+                    draft.core(u16::try_from(last).expect("checked to fit"));
+                }
+                draft.devices = devices;
+            }
             _ => reader.skip()?,
         }
     }
@@ -62,6 +87,60 @@ pub(super) fn read(reader: &mut Source, draft: &mut Draft) -> Step {
         }
     }
     Ok(())
+}
+
+/// The devices of a merged run; nothing where the list is not as our export writes it.
+fn devices(reader: &mut Source) -> Result<Option<Vec<DeviceInfo>>, TraceError> {
+    let mut devices = Vec::new();
+    let mut names = HashSet::new();
+    let (mut cores, mut is_ours) = (0, true);
+    json::each(reader, "an array of devices", |reader| {
+        let device = match is_ours && reader.kind()? == Kind::Object {
+            true => device(reader)?,
+            false => reader.skip().map(|()| None)?,
+        };
+        cores += device.as_ref().map_or(0, |device| u64::from(device.cores));
+        let device = device.filter(|device| names.insert(hash(&device.name.as_str())));
+        is_ours &= cores <= MOST_CORES as u64 && devices.len() < MOST_CORES;
+        match device.filter(|_| is_ours) {
+            Some(device) => devices.push(device),
+            None => is_ours = false,
+        }
+        Ok(())
+    })?;
+    Ok(is_ours.then_some(devices))
+}
+
+fn device(reader: &mut Source) -> Result<Option<DeviceInfo>, TraceError> {
+    let mut device = DeviceInfo::default();
+    let (mut cores, mut threads) = (None, None);
+    let mut members = Members::default();
+    reader.begin_object()?;
+    while let Some(member) = reader.member(&DEVICE, &mut members)? {
+        match member {
+            0 => device.name = json::maybe_text(reader)?.unwrap_or_default(),
+            1 => device.host = json::maybe_text(reader)?.unwrap_or_default(),
+            2 => device.device = narrow(json::maybe_uint(reader)?),
+            3 => device.platform = json::maybe_text(reader)?.unwrap_or_default(),
+            4 => cores = narrow(json::maybe_uint(reader)?),
+            5 => threads = narrow(json::maybe_uint(reader)?),
+            6 => {
+                let offset = json::maybe_uint(reader)?;
+                device.offset_ns = offset.map_or(0, u64::cast_signed);
+            }
+            7 => device.uncertainty_ns = json::maybe_uint(reader)?.unwrap_or(0),
+            _ => reader.skip()?,
+        }
+    }
+    let texts = [&device.name, &device.host, &device.platform];
+    let are_short = texts.iter().all(|text| text.len() <= MOST_NAME_BYTES);
+    let counts = cores.zip(threads);
+    let counts = counts.filter(|_| are_short && !device.name.is_empty());
+    Ok(counts.map(|(cores, threads)| DeviceInfo {
+        cores,
+        threads,
+        ..device
+    }))
 }
 
 /// Counts what the export could not draw.

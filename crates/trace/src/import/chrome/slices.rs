@@ -2,7 +2,7 @@
 
 use super::super::rows::Half;
 use super::event::{self, Event, Number};
-use super::{Events, Shows};
+use super::{CoreName, Events, Shows};
 use crate::phase::{orchestrator_record, scheduler_record, with_rounds};
 use crate::{OrchestratorPhase, SchedulerPhase};
 use lanescope_abi::{CoreType, TaskRecord};
@@ -44,6 +44,8 @@ impl Events<'_> {
         let named = self.tracks.named(event);
         let (track, number) = (self.track(event), named.number);
         let named = named.core.or_else(|| self.core_of_lane(event, shows));
+        let is_of_core = matches!(shows, Shows::Kernels | Shows::Stays);
+        let core = self.core(named.filter(|_| is_of_core), event);
         let (start_ns, dur_ns) = (event.ts.units, event.dur.unwrap_or_default().units);
         // A task may be told so, since its times are two records; of anything else it is nonsense.
         if dur_ns < 0 && shows != Shows::Kernels {
@@ -61,7 +63,7 @@ impl Events<'_> {
         }
         let bound = "slices bound to flows by flow_in and flow_out, which are not read";
         self.draft.note(u64::from(event.is_bound), bound);
-        match (shows, named, event.args.task_id) {
+        match (shows, core, event.args.task_id) {
             (Shows::Kernels, Some((core, core_type)), Some(task_id)) => {
                 let pushed = self.flows.slice(track, (start, end.max(start)), task_id);
                 self.draft.kept(pushed)?;
@@ -100,6 +102,12 @@ impl Events<'_> {
                     },
                 })
             }
+            // The task that stayed there is told by its kernel.
+            (Shows::Stays, ..) => {
+                let text = "slices from dispatch to finish left out: of no known core or task";
+                self.draft.note(1, text);
+                Ok(())
+            }
             (Shows::Scheduler, ..) => {
                 let (name, count) = event.split_name();
                 let known = SchedulerPhase::NAMES
@@ -137,7 +145,7 @@ impl Events<'_> {
     }
 
     /// The core of a lane that the reference gives no name: tasks that overlap twice. The first lane has one.
-    fn core_of_lane(&self, event: &Event, shows: Shows) -> Option<(u16, CoreType)> {
+    fn core_of_lane(&self, event: &Event, shows: Shows) -> Option<CoreName> {
         let Number::Uint(tid) = event.tid else {
             return None;
         };
@@ -155,10 +163,9 @@ impl Events<'_> {
     /// A task of our own export of which no slice could be drawn: its times are arguments.
     pub(super) fn instant(&mut self, event: &Event) -> Result<(), String> {
         let named = self.tracks.named(event).core;
-        let found = named.zip(event.args.task_id);
-        let Some(((core, core_type), task_id)) =
-            found.filter(|_| self.tracks.shows(event) == Shows::Kernels)
-        else {
+        let named = named.filter(|_| self.tracks.shows(event) == Shows::Kernels);
+        let core = self.core(named, event);
+        let Some(((core, core_type), task_id)) = core.zip(event.args.task_id) else {
             self.leave_out();
             return Ok(());
         };

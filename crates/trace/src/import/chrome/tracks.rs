@@ -1,7 +1,7 @@
 //! What the processes and threads of a trace are, as its metadata says.
 
+use super::core_numbers::CoreName;
 use super::event::{Event, Number};
-use lanescope_abi::CoreType;
 use std::collections::HashMap;
 
 /// Threads, and processes, that are kept apart.
@@ -64,7 +64,7 @@ pub(super) struct Thread {
 /// What a thread's name says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
-    pub(super) core: Option<(u16, CoreType)>,
+    pub(super) core: Option<CoreName>,
     /// Of an AICPU thread.
     pub(super) number: u32,
 }
@@ -114,7 +114,7 @@ impl Tracks {
     }
 
     /// The core of a thread, where its name says one.
-    pub(super) fn core(&self, track: (Number, Number)) -> Option<(u16, CoreType)> {
+    pub(super) fn core(&self, track: (Number, Number)) -> Option<CoreName> {
         self.threads.get(&track)?.named.core
     }
 
@@ -131,7 +131,7 @@ impl Tracks {
 
     pub(super) fn name_thread(&mut self, event: &Event, name: &str) -> Result<(), Late> {
         let named = Named {
-            core: core_of(name),
+            core: CoreName::of(name),
             number: trailing_number(name).unwrap_or(0),
         };
         let process = self.processes.get(&event.pid);
@@ -144,18 +144,6 @@ impl Tracks {
         thread.named = named;
         if is_late { Err(Late) } else { Ok(()) }
     }
-}
-
-/// The core that a thread's name says: `AIC_3`, `AIV_40`, `AIV_40 (2)`, `AIV_40_1`.
-pub(super) fn core_of(name: &str) -> Option<(u16, CoreType)> {
-    let (kind, rest) = name.split_once('_')?;
-    let core_type = match kind {
-        "AIC" => CoreType::Aic,
-        "AIV" => CoreType::Aiv,
-        _ => return None,
-    };
-    let digits = rest.split(['_', ' ']).next()?;
-    Some((digits.parse().ok()?, core_type))
 }
 
 fn trailing_number(name: &str) -> Option<u32> {
