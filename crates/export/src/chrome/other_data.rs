@@ -25,6 +25,7 @@ impl<W: Write> Writer<'_, W> {
         if let Some(level) = session.level {
             self.argument("level", u64::from(level), false);
         }
+        self.core_types();
         self.text.raw(",\"core_to_thread\":[");
         for (place, core) in session.cores.iter().enumerate() {
             self.text.raw(if place == 0 { "" } else { "," });
@@ -54,6 +55,21 @@ impl<W: Write> Writer<'_, W> {
             self.text.raw("}");
         }
         self.text.raw("}");
+    }
+
+    /// Runs of cores of one kind: an idle core has no thread whose name would tell it.
+    fn core_types(&mut self) {
+        self.text.raw(",\"core_types\":[");
+        let cores = &self.trace.session().cores;
+        let runs = cores.chunk_by(|one, next| one.core_type == next.core_type);
+        for (place, run) in runs.enumerate() {
+            self.text.raw(if place == 0 { "[\"" } else { ",[\"" });
+            self.text.raw(run[0].core_type.name());
+            self.text.raw("\",");
+            self.text.uint(run.len() as u64);
+            self.text.raw("]");
+        }
+        self.text.raw("]");
     }
 
     /// Whose the cores and threads are that follow each other.

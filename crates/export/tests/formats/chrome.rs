@@ -146,12 +146,14 @@ fn assert_told(trace: &Trace, again: &Trace) {
     let (found, expected) = (again.session(), trace.session());
     assert_eq!(found.ticks_per_second, expected.ticks_per_second);
     assert_eq!((found.chip, found.level), (expected.chip, expected.level));
+    assert_eq!(found.cores.len(), expected.cores.len());
     for (core, known) in found.cores.iter().zip(&expected.cores) {
-        assert_eq!(core.thread, known.thread);
+        assert_eq!(
+            (core.core_type, core.thread),
+            (known.core_type, known.thread)
+        );
     }
     for task in trace.tasks() {
-        let core = usize::from(task.core);
-        assert_eq!(found.cores[core].core_type, expected.cores[core].core_type);
         let names = (again.functions(), trace.functions());
         assert_eq!(names.0.label(task.func_id), names.1.label(task.func_id));
     }
@@ -507,6 +509,29 @@ fn cores_of_several_devices_stay_apart() {
     assert_eq!(edges(&again), edges(&trace));
     assert_eq!(again.session().devices, trace.session().devices);
     assert_eq!(again.notes(), []);
+}
+
+#[test]
+fn cores_that_ran_nothing_keep_their_type() {
+    let trace = of_two_devices();
+    let (_, mut document) = exported(&trace);
+    let facts = document["otherData"].as_object_mut().unwrap();
+    let types = facts.remove("core_types").unwrap();
+    let runs: Vec<_> = (0..8).map(|core| (["aic", "aiv"][core % 2], 1)).collect();
+    assert_eq!(types, serde_json::json!(runs));
+    let older = imported(&document.to_string());
+    assert!(older.tasks().eq(again(&trace).tasks()));
+    assert_eq!(older.session().cores[2].core_type, CoreType::Aiv);
+    // What another program says under that name is left alone.
+    for odd in [
+        serde_json::json!([["gpu", 3], ["aic", 2]]),
+        serde_json::json!([["aiv", -1]]),
+        serde_json::json!(["aic", ["aic", 7]]),
+        serde_json::json!({"aic": 7}),
+    ] {
+        document["otherData"]["core_types"] = odd;
+        assert_eq!(imported(&document.to_string()).session(), older.session());
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use super::super::json::{self, Source, Step};
 use super::event::{hash, narrow};
 use crate::json::{Kind, Members};
 use crate::{Orchestrator, TraceError};
-use lanescope_abi::Chip;
+use lanescope_abi::{Chip, CoreType};
 use lanescope_capture::DeviceInfo;
 use std::collections::HashSet;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "ticks_per_second",
     "origin_ticks",
     "chip",
@@ -23,6 +23,7 @@ const NAMES: [&str; 11] = [
     "tasks",
     "verdict",
     "devices",
+    "core_types",
 ];
 const DEVICE: [&str; 8] = [
     "name",
@@ -76,6 +77,7 @@ pub(super) fn read(reader: &mut Source, draft: &mut Draft) -> Step {
                 }
                 draft.devices = devices;
             }
+            11 if reader.kind()? == Kind::Array => core_types(reader, draft)?,
             _ => reader.skip()?,
         }
     }
@@ -87,6 +89,45 @@ pub(super) fn read(reader: &mut Source, draft: &mut Draft) -> Step {
         }
     }
     Ok(())
+}
+
+/// Takes the kinds of the cores, `[["aic", 8], ["aiv", 16]]`; what is not as our export writes it ends the list.
+fn core_types(reader: &mut Source, draft: &mut Draft) -> Step {
+    let mut cores = 0..=u16::MAX;
+    let mut is_ours = true;
+    json::each(reader, "an array of kinds and counts", |reader| {
+        let run = match is_ours && reader.kind()? == Kind::Array {
+            true => run_of_cores(reader)?,
+            false => reader.skip().map(|()| None)?,
+        };
+        let run = run.filter(|&(_, count)| count <= cores.len());
+        is_ours &= run.is_some();
+        if let Some((core_type, count)) = run {
+            for core in cores.by_ref().take(count) {
+                draft.core(core).core_type = Some(core_type);
+            }
+        }
+        Ok(())
+    })
+}
+
+fn run_of_cores(reader: &mut Source) -> Result<Option<(CoreType, usize)>, TraceError> {
+    let (mut core_type, mut count) = (None, None);
+    let mut place = 0;
+    json::each(reader, "a kind and a count", |reader| {
+        match place {
+            0 => {
+                let name = json::maybe_text(reader)?;
+                let mut types = [CoreType::Aic, CoreType::Aiv].into_iter();
+                core_type = types.find(|known| Some(known.name()) == name.as_deref());
+            }
+            1 => count = json::maybe_uint(reader)?.and_then(|count| usize::try_from(count).ok()),
+            _ => reader.skip()?,
+        }
+        place += 1;
+        Ok(())
+    })?;
+    Ok(core_type.zip(count))
 }
 
 /// The devices of a merged run; nothing where the list is not as our export writes it.
