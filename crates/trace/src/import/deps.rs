@@ -10,7 +10,7 @@ use crate::json::Members;
 /// The name the file has beside the records it belongs to.
 pub(super) const FILE_NAME: &str = "deps.json";
 
-const KEYS: [&str; 2] = ["tasks", "edges"];
+const KEYS: [&str; 3] = ["version", "tasks", "edges"];
 const A_TASK_ID: &str = "a task id, an integer of 64 bits as a number or as text";
 
 pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
@@ -23,12 +23,13 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
             seen.once(&reader, &KEYS, member)?;
         }
         match member {
-            0 => json::each(
+            0 => of_version(&mut reader)?,
+            1 => json::each(
                 &mut reader,
                 "an array of objects with `task_id`",
                 |reader| task(reader, draft),
             )?,
-            1 => {
+            2 => {
                 let expected = "an array of objects with `pred` and `succ`";
                 json::each(&mut reader, expected, |reader| edge(reader, draft))?;
             }
@@ -36,7 +37,14 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
         }
     }
     reader.end()?;
-    seen.need(&reader, &KEYS, &[1])
+    seen.need(&reader, &KEYS, &[2])
+}
+
+fn of_version(reader: &mut Source) -> Step {
+    match reader.integer("version 2")? {
+        2 => Ok(()),
+        other => Err(reader.error(format!("version {other}, expected 2"))),
+    }
 }
 
 fn task(reader: &mut Source, draft: &mut Draft) -> Step {

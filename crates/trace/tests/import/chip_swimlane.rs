@@ -95,6 +95,22 @@ fn halves_join_by_run_core_and_number_and_the_graph_names_functions() {
 }
 
 #[test]
+fn a_graph_of_another_version_is_refused() {
+    let folder = Folder::new();
+    let rows = folder.file("chip_swimlane_records.json", RECORDS);
+    let graph = |version: &str| DEPS.replacen('{', &format!("{{\"version\": {version}, "), 1);
+    folder.file("deps.json", graph("2"));
+    assert_eq!(Trace::open(&rows).unwrap().edges().len(), 2);
+    let path = folder.file("deps.json", graph("3"));
+    let refused = Trace::open(&rows).unwrap_err().to_string();
+    assert!(
+        refused.starts_with(&path.display().to_string()),
+        "{refused}"
+    );
+    assert!(refused.ends_with("version 3, expected 2"), "{refused}");
+}
+
+#[test]
 fn rows_of_one_number_are_joined_in_their_order() {
     let text = r#"{"metadata": {"clock_freq_hz": 50000000},
         "aicore_tasks": [[0, 1, 0, 100, 110], [0, 2, 0, 200, 210], [1, 3, 0, 300, 310], [0, 4, 0, 400, 410]],
