@@ -205,10 +205,7 @@ fn of_scheduler(draft: &mut Draft, row: &Numbers<5>) -> Result<(), String> {
 }
 
 fn scheduler(draft: &mut Draft, row: &SchedulerRow) -> PhaseRecord {
-    let phase = row.phase.as_ref().copied().unwrap_or_else(|name| {
-        draft.note_name("scheduler phases", name);
-        u32::MAX
-    });
+    let phase = draft.scheduler_phase(row.phase.as_ref().copied().map_err(String::as_str));
     let (round, tasks) = (row.loop_iter, row.tasks_processed);
     scheduler_record(phase, row.times, round, tasks, row.pops)
 }
@@ -297,8 +294,8 @@ fn orchestrator(reader: &mut Source, thread: u32, draft: &mut Draft) -> Step {
 }
 
 struct SchedulerRow {
-    /// Its number, or the name that has none.
-    phase: Result<u32, String>,
+    /// Its place among the known names, or another name.
+    phase: Result<usize, String>,
     times: (u64, u64),
     loop_iter: u64,
     tasks_processed: u64,
@@ -328,8 +325,7 @@ impl SchedulerRow {
                 1 => end = Some(reader.integer_of(A_COUNT)?),
                 2 => loop_iter = reader.integer_of(A_COUNT)?,
                 3 | 7 => {
-                    let known = reader.known_text(&SchedulerPhase::NAMES, "a phase's name")?;
-                    phase = Some(known.map(|place| u32::try_from(place).unwrap_or(u32::MAX)));
+                    phase = Some(reader.known_text(&SchedulerPhase::NAMES, "a phase's name")?);
                 }
                 4 => tasks_processed = reader.integer_of(A_COUNT)?,
                 5 | 6 if reader.null()? => {}

@@ -5,9 +5,9 @@
 
 use super::edges::EdgeDraft;
 use super::rows::{ByTime, Counted, Dumped, Half, Kernels, Phase};
-use crate::Orchestrator;
 use crate::sorter::Sorter;
 use crate::trace::MAX_THREADS;
+use crate::{Orchestrator, OrchestratorPhase};
 use lanescope_abi::{Chip, CoreType, PhaseRecord, PmuRecord, TaskRecord};
 use lanescope_capture::DeviceInfo;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,8 @@ pub(super) enum Unit {
 /// Where a source's base is among the nanoseconds of a draft: times before it have a second of room.
 pub(super) const BASE_NS: u64 = 1_000_000_000;
 
+/// The number of a phase whose name says none.
+const NO_PHASE: u32 = u32::MAX;
 /// Names that mean nothing to us and are told one by one.
 const MOST_TOLD_NAMES: usize = 16;
 
@@ -141,6 +143,29 @@ impl Draft {
             self.told_names += 1;
         }
         self.note(1, &text);
+    }
+
+    /// The number of a scheduler phase by its place among the known names; of another name it is none.
+    pub(super) fn scheduler_phase(&mut self, place: Result<usize, &str>) -> u32 {
+        self.phase_number("scheduler phases", 0, place)
+    }
+
+    /// The same of the orchestrator; the reference itself calls those `unknown` that it has no name for.
+    pub(super) fn orchestrator_phase(&mut self, place: Result<usize, &str>) -> u32 {
+        match place {
+            Err("unknown") => NO_PHASE,
+            place => self.phase_number("orchestrator phases", OrchestratorPhase::FIRST, place),
+        }
+    }
+
+    fn phase_number(&mut self, what: &str, first: u32, place: Result<usize, &str>) -> u32 {
+        match place {
+            Ok(place) => first + u32::try_from(place).expect("phases are few"),
+            Err(name) => {
+                self.note_name(what, name);
+                NO_PHASE
+            }
+        }
     }
 
     pub(super) fn notes(&self) -> impl Iterator<Item = (&str, u64)> {

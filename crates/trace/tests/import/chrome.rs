@@ -232,6 +232,27 @@ fn tracks_may_be_told_behind_their_events() {
 }
 
 #[test]
+fn phases_of_other_names_are_counted() {
+    let text = r#"[{"ph": "M", "pid": 3, "name": "process_name", "args": {"name": "AICPU Scheduler"}},
+        {"ph": "M", "pid": 4, "name": "process_name", "args": {"name": "AICPU Orchestrator"}},
+        {"ph": "X", "pid": 3, "tid": 1, "ts": 1, "dur": 1, "name": "steal(3)"},
+        {"ph": "X", "pid": 3, "tid": 1, "ts": 2, "dur": 1, "name": "scan(3)"},
+        {"ph": "X", "pid": 4, "tid": 1, "ts": 1, "dur": 1, "name": "later(t7)"},
+        {"ph": "X", "pid": 4, "tid": 1, "ts": 2, "dur": 1, "name": "unknown(t7)"},
+        {"ph": "X", "pid": 4, "tid": 1, "ts": 3, "dur": 1, "name": "sync(t7)"}]"#;
+    let trace = read("trace.json", text).unwrap();
+    assert_eq!(trace.scheduler_phases(0).count(), 2);
+    assert_eq!(trace.orchestrator_phases(0).count(), 3);
+    assert_eq!(
+        notes(&trace),
+        [
+            (1, "orchestrator phases of an unknown name, as `later`"),
+            (1, "scheduler phases of an unknown name, as `steal`"),
+        ]
+    );
+}
+
+#[test]
 fn flows_are_told_apart_by_either_id() {
     let flow = |ph: &str, pid: u32, ts: u32, id: &str| {
         format!(

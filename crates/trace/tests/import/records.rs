@@ -167,6 +167,45 @@ fn made_up_records_are_read_whole() {
 }
 
 #[test]
+fn phases_of_other_names_are_counted() {
+    let step =
+        |name: &str| format!(r#"{{"start_time_us": 1.0, "end_time_us": 2.0, "phase": "{name}"}}"#);
+    let submission = |name: &str| {
+        let rest = step(name).replace('}', ", \"submit_idx\": 0, \"task_id\": 7}");
+        format!("[{rest}]")
+    };
+    let names = ["orch_sync", "unknown", "later"].map(submission).join(",");
+    let steps = ["scan", "steal", "steal"].map(step).join(",");
+    let text = format!(
+        r#"{{"version": 2, "tasks": [], "aicpu_scheduler_phases": [[{steps}]],
+            "aicpu_orchestrator_phases": [{names}]}}"#
+    );
+    let trace = read("given.json", text).unwrap();
+    let phases: Vec<_> = trace
+        .scheduler_phases(0)
+        .map(|phase| phase.name())
+        .collect();
+    assert_eq!(phases, ["scan", "unknown", "unknown"]);
+    let phases: Vec<_> = (0..3)
+        .flat_map(|thread| trace.orchestrator_phases(thread))
+        .map(|phase| phase.name())
+        .collect();
+    assert_eq!(phases, ["orch_sync", "unknown", "unknown"]);
+    let notes: Vec<_> = trace
+        .notes()
+        .iter()
+        .map(|note| (note.count, note.text.as_str()))
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            (1, "orchestrator phases of an unknown name, as `later`"),
+            (2, "scheduler phases of an unknown name, as `steal`"),
+        ]
+    );
+}
+
+#[test]
 fn a_short_fanout_list_is_noted() {
     let row = ROW.replace("\"fanout_count\": 2", "\"fanout_count\": 300");
     let trace = read(

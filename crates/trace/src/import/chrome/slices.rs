@@ -110,14 +110,12 @@ impl Events<'_> {
             }
             (Shows::Scheduler, ..) => {
                 let (name, count) = event.split_name();
-                let known = SchedulerPhase::NAMES
-                    .iter()
-                    .position(|known| *known == name);
-                let phase = known.and_then(|phase| u32::try_from(phase).ok());
+                let mut names = SchedulerPhase::NAMES.iter();
+                let known = names.position(|known| *known == name);
+                let phase = self.draft.scheduler_phase(known.ok_or(name));
                 let tasks = event.args.tasks_processed.or(count).unwrap_or(0);
                 let round = event.args.loop_iter.unwrap_or(0);
                 let pops = event.args.pop_hit.zip(event.args.pop_miss);
-                let phase = phase.unwrap_or(u32::MAX);
                 let record = scheduler_record(phase, (start, end), round, tasks, pops);
                 let record = match event.args.rounds {
                     Some(rounds) => with_rounds(record, rounds),
@@ -131,8 +129,7 @@ impl Events<'_> {
                 let names = OrchestratorPhase::NAMES.iter();
                 let mut names = names.map(|known| known.trim_start_matches("orch_"));
                 let known = names.position(|known| known == name);
-                let known = known.and_then(|place| u32::try_from(place).ok());
-                let phase = known.map_or(u32::MAX, |place| OrchestratorPhase::FIRST + place);
+                let phase = self.draft.orchestrator_phase(known.ok_or(name));
                 let task_id = event.args.task_id.unwrap_or(u64::MAX);
                 let submit = event.args.submit_index.unwrap_or(0);
                 self.draft.phase(

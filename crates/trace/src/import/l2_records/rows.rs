@@ -21,6 +21,7 @@ const LAST_REAL_NS: i128 = 9_000_000_000_000_000;
 /// Successors of a task before its id.
 const MOST_WAITING: usize = 1 << 20;
 const A_TIME: &str = "microseconds since the file's base";
+const A_PHASE: &str = "a phase's name";
 const A_COUNT: &str = "an integer of 64 bits";
 const A_TASK_ID: &str = "a task id, an integer of 64 bits";
 
@@ -183,7 +184,7 @@ impl Rows {
             match member {
                 0 => start = Some(self.time(reader)?),
                 1 => end = Some(self.time(reader)?),
-                2 => phase = Some(numbered(reader, &SchedulerPhase::NAMES, 0)?),
+                2 => phase = Some(reader.known_text(&SchedulerPhase::NAMES, A_PHASE)?),
                 3 => round = reader.integer_of(A_COUNT)?,
                 4 => tasks = reader.integer_of(A_COUNT)?,
                 5 => hits = Some(reader.integer_of(A_COUNT)?),
@@ -196,6 +197,7 @@ impl Rows {
             given(reader, end, "end_time_us")?,
         );
         let phase = given(reader, phase, "phase")?;
+        let phase = draft.scheduler_phase(phase.as_ref().copied().map_err(String::as_str));
         let record = scheduler_record(phase, times, round, tasks, hits.zip(misses));
         let taken = draft.phase(thread, record);
         taken.map_err(|text| reader.error(text))
@@ -213,10 +215,7 @@ impl Rows {
         reader.begin_object()?;
         while let Some(member) = reader.member(&SUBMISSION, &mut members)? {
             match member {
-                0 => {
-                    let first = OrchestratorPhase::FIRST;
-                    phase = Some(numbered(reader, &OrchestratorPhase::NAMES, first)?);
-                }
+                0 => phase = Some(reader.known_text(&OrchestratorPhase::NAMES, A_PHASE)?),
                 1 => start = Some(self.time(reader)?),
                 2 => end = Some(self.time(reader)?),
                 3 => submit = reader.integer_of(A_COUNT)?,
@@ -229,6 +228,7 @@ impl Rows {
             given(reader, end, "end_time_us")?,
         );
         let phase = given(reader, phase, "phase")?;
+        let phase = draft.orchestrator_phase(phase.as_ref().copied().map_err(String::as_str));
         let id = given(reader, id, "task_id")?;
         let taken = draft.phase(thread, orchestrator_record(phase, times, submit, id));
         taken.map_err(|text| reader.error(text))
@@ -296,11 +296,4 @@ fn of_core_type(reader: &mut Source) -> Result<CoreType, TraceError> {
         1 => Ok(CoreType::Aiv),
         _ => Err(reader.error(format!("another core type, expected {expected}"))),
     }
-}
-
-/// The number of a name, `u32::MAX` when it has none.
-fn numbered(reader: &mut Source, names: &[&str], first: u32) -> Result<u32, TraceError> {
-    let place = reader.one_of(names, "a phase's name")?;
-    let known = u32::try_from(place).ok().filter(|_| place < names.len());
-    Ok(known.map_or(u32::MAX, |place| first + place))
 }
