@@ -34,6 +34,8 @@ use tracks::{Late, Shows, Tracks};
 
 /// The name that the reference gives its trace.
 pub(super) const MERGED_FILE_NAME: &str = "merged_swimlane.json";
+/// Kinds of events that are nothing without a time.
+const PLACED: [&str; 9] = ["X", "B", "E", "s", "t", "f", "i", "I", "C"];
 /// Slices that are open on one thread at a time.
 const MOST_OPEN: usize = 1 << 10;
 /// What all slices take that are open at a time.
@@ -189,8 +191,20 @@ impl Events<'_> {
             self.draft.note(1, text);
             return Ok(());
         }
+        if event.ts.is_none() && PLACED.contains(&event.ph.as_str()) {
+            self.draft.note(1, "events without `ts` left out");
+            // A begin and an end belong to each other all the same.
+            if !matches!(event.ph.as_str(), "B" | "E") {
+                return Ok(());
+            }
+        }
         match event.ph.as_str() {
-            "X" => self.slice(&event),
+            "X" => {
+                let is_without = event.dur.is_none();
+                let text = "slices without `dur`, taken for 0 ns long";
+                self.draft.note(u64::from(is_without), text);
+                self.slice(&event)
+            }
             "B" => {
                 self.begin(event);
                 Ok(())
@@ -252,8 +266,10 @@ impl Events<'_> {
             return Ok(());
         };
         self.open_bytes -= begun.bytes();
-        let mut lasting = event.ts;
-        lasting.units -= begun.ts.units;
+        let Some((begin, mut lasting)) = begun.ts.zip(event.ts) else {
+            return Ok(());
+        };
+        lasting.units -= begin.units;
         begun.dur = Some(lasting);
         self.slice(&begun)
     }
@@ -278,7 +294,7 @@ impl Events<'_> {
             self.draft.note(1, "flow events without an id left out");
             return Ok(());
         };
-        let Some(at) = self.time(event.ts.units) else {
+        let Some(at) = self.time(event.at_ns()) else {
             return Ok(());
         };
         let track = self.track(event);

@@ -232,6 +232,45 @@ fn tracks_may_be_told_behind_their_events() {
 }
 
 #[test]
+fn events_without_a_time_or_a_duration_are_counted() {
+    let text = r#"[{"ph": "M", "name": "thread_name", "args": {"name": "main"}},
+        {"ph": "X", "dur": 1, "name": "no time"}, {"ph": "X", "ts": null, "dur": 1, "name": "no time"},
+        {"ph": "X", "ts": 7, "name": "no duration"},
+        {"ph": "B", "ts": 10, "name": "outer"}, {"ph": "B", "name": "no begin"}, {"ph": "E", "ts": 12},
+        {"ph": "B", "ts": 13, "name": "no end"}, {"ph": "E"}, {"ph": "E", "ts": 20},
+        {"ph": "s", "id": 1, "name": "n"}, {"ph": "f", "id": 1, "name": "n", "ts": 11, "bp": "e"},
+        {"ph": "C", "args": {"v": 1}}, {"ph": "i"}]"#;
+    let trace = read("trace.json", text).unwrap();
+    let times: Vec<_> = trace
+        .tasks()
+        .map(|task| {
+            let name = trace.functions().label(task.func_id).into_owned();
+            (
+                name,
+                super::since_base(&trace, task.start_ticks),
+                task.run_ticks(),
+            )
+        })
+        .collect();
+    let rate = trace.session().ticks_per_second;
+    assert_eq!(
+        times,
+        [
+            ("no duration".to_owned(), 7000, Some(0)),
+            ("outer".to_owned(), 10_000, Some(10 * rate / 1_000_000)),
+        ]
+    );
+    assert_eq!(
+        notes(&trace),
+        [
+            (7, "events without `ts` left out"),
+            (1, "flow events left out: they join no two tasks"),
+            (1, "slices without `dur`, taken for 0 ns long"),
+        ]
+    );
+}
+
+#[test]
 fn phases_of_other_names_are_counted() {
     let text = r#"[{"ph": "M", "pid": 3, "name": "process_name", "args": {"name": "AICPU Scheduler"}},
         {"ph": "M", "pid": 4, "name": "process_name", "args": {"name": "AICPU Orchestrator"}},

@@ -46,7 +46,7 @@ impl Events<'_> {
             run_id: RUN_ID,
             total_cycles,
             event: event_type.number,
-            ticks: self.known_time(Some(event.ts.units)),
+            ticks: self.known_time(Some(event.at_ns())),
             ..PmuRecord::default()
         };
         for &(column, value) in &event.args.columns {

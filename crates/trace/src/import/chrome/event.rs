@@ -14,8 +14,8 @@ pub(super) struct Event {
     pub(super) cat: String,
     pub(super) pid: Number,
     pub(super) tid: Number,
-    /// Nanoseconds.
-    pub(super) ts: Fixed,
+    /// Nanoseconds, as the duration.
+    pub(super) ts: Option<Fixed>,
     pub(super) dur: Option<Fixed>,
     pub(super) id: Option<Number>,
     /// The id is one of its process alone.
@@ -125,7 +125,7 @@ impl Events {
                 2 => event.tid = Number::read(reader)?,
                 3 => event.name = json::maybe_text(reader)?.unwrap_or_default(),
                 4 if reader.null()? => {}
-                4 => event.ts = json::nanoseconds(reader, "microseconds")?,
+                4 => event.ts = Some(json::nanoseconds(reader, "microseconds")?),
                 5 if reader.null()? => {}
                 5 => event.dur = Some(json::nanoseconds(reader, "microseconds")?),
                 6 if reader.kind()? == Kind::Object => event.args = self.arguments(reader)?,
@@ -256,7 +256,13 @@ impl Event {
 
     /// Whether a time had parts of a nanosecond.
     pub(super) fn is_rounded(&self) -> bool {
-        self.ts.is_rounded || self.dur.is_some_and(|dur| dur.is_rounded)
+        let times = [self.ts, self.dur];
+        times.into_iter().flatten().any(|time| time.is_rounded)
+    }
+
+    /// Its time in nanoseconds; who takes an event has seen that it has one.
+    pub(super) fn at_ns(&self) -> i128 {
+        self.ts.unwrap_or_default().units
     }
 
     /// What flows that belong together have in common; unlike ones have it by the rarest chance alone.

@@ -46,7 +46,7 @@ impl Events<'_> {
         let named = named.core.or_else(|| self.core_of_lane(event, shows));
         let is_of_core = matches!(shows, Shows::Kernels | Shows::Stays);
         let core = self.core(named.filter(|_| is_of_core), event);
-        let (start_ns, dur_ns) = (event.ts.units, event.dur.unwrap_or_default().units);
+        let (start_ns, dur_ns) = (event.at_ns(), event.dur.unwrap_or_default().units);
         // A task may be told so, since its times are two records; of anything else it is nonsense.
         if dur_ns < 0 && shows != Shows::Kernels {
             self.draft.note(1, "slices that end before they begin");
@@ -166,7 +166,7 @@ impl Events<'_> {
             self.leave_out();
             return Ok(());
         };
-        if let Some(at) = self.time(event.ts.units) {
+        if let Some(at) = self.time(event.at_ns()) {
             let track = self.track(event);
             let pushed = self.flows.slice(track, (at, at), task_id);
             self.draft.kept(pushed)?;
