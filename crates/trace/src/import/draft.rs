@@ -57,6 +57,8 @@ pub(super) struct Draft {
     pub(super) cores: Vec<DraftCore>,
     /// Of a merged run, in order of their cores.
     pub(super) devices: Vec<DeviceInfo>,
+    /// Records that say another type of their core than is known of it.
+    contrary_types: u64,
     unnamed_cores: u32,
     /// Whether every time in nanoseconds is one of the 50 MHz counter.
     pub(super) fits_slow_counter: bool,
@@ -102,6 +104,7 @@ impl Draft {
             functions: BTreeMap::new(),
             cores: Vec::new(),
             devices: Vec::new(),
+            contrary_types: 0,
             unnamed_cores: 0,
             fits_slow_counter: true,
             phase_threads: BTreeSet::new(),
@@ -246,7 +249,26 @@ impl Draft {
     fn see_core(&mut self, record: &TaskRecord) {
         let core_type = CoreType::from_raw(u32::from(record.core_type));
         let core = self.core(record.core);
-        core.core_type = core.core_type.or(core_type);
+        let known = core.core_type.or(core_type);
+        core.core_type = known;
+        self.contrary_types += u64::from(core_type.is_some_and(|said| known != Some(said)));
+    }
+
+    /// Gives every core a type, and counts what had to be assumed of them.
+    pub(super) fn settle_cores(&mut self) {
+        let mut untold = 0;
+        for core in &mut self.cores {
+            untold += u64::from(core.core_type.is_none());
+            core.core_type.get_or_insert(CoreType::Aiv);
+        }
+        self.note(
+            untold,
+            "cores whose type the source does not say, taken as aiv",
+        );
+        self.note(
+            self.contrary_types,
+            "rows that name another type for their core than its first row",
+        );
     }
 
     /// Looks what counter the times fit.

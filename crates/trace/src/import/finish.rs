@@ -32,6 +32,7 @@ pub(super) fn write(mut draft: Draft, folder: &Path, out: impl Write) -> Result<
             MOST_CORES as u64,
         ));
     }
+    draft.settle_cores();
     join_halves(&mut draft)?;
     name_functions(&mut draft, folder)?;
     let scale = Scale::of(&draft);
@@ -323,7 +324,7 @@ fn session(draft: &Draft, scale: &Scale, lanes: &[(Kind, u32)]) -> SessionInfo {
         }),
         core_types: cores
             .clone()
-            .map(|core| core.core_type.unwrap_or(CoreType::Aiv))
+            .map(|core| core.core_type.expect("every core was given one"))
             .collect(),
         thread_count: threads.map_or(0, |last| last.saturating_add(1)),
         core_to_thread: cores

@@ -95,6 +95,21 @@ fn halves_join_by_run_core_and_number_and_the_graph_names_functions() {
 }
 
 #[test]
+fn cores_without_a_type_are_counted() {
+    let text = RECORDS.replace(r#""core_types": ["aic", "aiv"],"#, "");
+    for (text, expected) in [
+        (RECORDS.to_owned(), None),
+        (RECORDS.replace(r#"["aic", "aiv"]"#, r#"["aic"]"#), Some(1)),
+        (text, Some(2)),
+    ] {
+        let trace = super::read("r.json", text).unwrap();
+        let what = "cores whose type the source does not say, taken as aiv";
+        let mut notes = trace.notes().iter().filter(|note| note.text == what);
+        assert_eq!(notes.next().map(|note| note.count), expected);
+    }
+}
+
+#[test]
 fn a_graph_of_another_version_is_refused() {
     let folder = Folder::new();
     let rows = folder.file("chip_swimlane_records.json", RECORDS);
@@ -122,7 +137,7 @@ fn rows_of_one_number_are_joined_in_their_order() {
         .collect();
     assert_eq!(joined, [(1, 190), (2, 90), (3, 290), (4, 0)]);
     let notes: Vec<_> = trace.notes().iter().map(|note| note.count).collect();
-    assert_eq!(notes, [2, 1], "{:?}", trace.notes());
+    assert_eq!(notes, [3, 2, 1], "{:?}", trace.notes());
 }
 
 #[test]

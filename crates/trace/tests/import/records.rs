@@ -35,7 +35,9 @@ fn the_paged_attention_run_has_its_threads_and_phases() {
     assert!(trace.scheduler_phases(0).next().is_some());
     let orchestrated = |thread| trace.orchestrator_phases(thread).next().is_some();
     assert!(trace.threads().any(orchestrated));
-    assert_eq!(trace.notes(), []);
+    // The file tells the type of a core with its tasks alone.
+    let notes: Vec<_> = trace.notes().iter().collect();
+    assert_eq!((notes.len(), notes[0].count), (1, 21), "{notes:?}");
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn times_before_the_base_have_their_place() {
     assert_eq!(trace.session().ticks_per_second, 50_000_000);
     assert_eq!(trace.session().origin_ticks - task.start_ticks, 2);
     assert_eq!(task.run_ticks(), Some(3));
-    assert_eq!(trace.notes(), []);
+    assert!(trace.notes().iter().all(|note| !note.text.contains("time")));
 }
 
 #[test]
@@ -132,6 +134,7 @@ fn times_without_a_place_are_counted() {
     assert_eq!(
         notes,
         [
+            (1, "cores whose type the source does not say, taken as aiv"),
             (
                 1,
                 "times a second or more before the file's base, taken as unknown"
@@ -213,7 +216,19 @@ fn a_short_fanout_list_is_noted() {
         format!(r#"{{"version": 1, "tasks": [{row}]}}"#),
     )
     .unwrap();
-    assert_eq!(trace.notes().len(), 1);
+    assert_eq!(trace.notes().len(), 2);
+}
+
+#[test]
+fn rows_that_name_another_type_for_their_core_are_counted() {
+    let row = |core_type: &str| ROW.replace("\"aiv\"", &format!("\"{core_type}\""));
+    let rows = ["aic", "aiv", "aic", "aiv"].map(row).join(",");
+    let text = format!(r#"{{"version": 1, "tasks": [{rows}]}}"#);
+    let trace = read("given.json", text).unwrap();
+    assert_eq!(trace.session().cores[1].core_type, CoreType::Aic);
+    let what = "rows that name another type for their core than its first row";
+    let mut notes = trace.notes().iter().filter(|note| note.text == what);
+    assert_eq!(notes.next().unwrap().count, 2);
 }
 
 #[test]
