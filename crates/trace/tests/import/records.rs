@@ -97,6 +97,9 @@ fn negative_ids_wrap_and_wrapped_times_are_unknown() {
     let task = trace.tasks().next().unwrap();
     assert_eq!(task.task_id, u64::MAX);
     assert_eq!((task.end_ticks, task.run_ticks()), (0, None));
+    let text = "times more than 104 days behind the file's base, taken as unknown";
+    let mut notes = trace.notes().iter().filter(|note| note.text == text);
+    assert_eq!(notes.next().unwrap().count, 1);
 }
 
 #[test]

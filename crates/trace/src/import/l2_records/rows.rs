@@ -14,9 +14,10 @@ pub(super) struct Rows {
     short_fanouts: u64,
     rounded_times: u64,
     early_times: u64,
+    late_times: u64,
 }
 
-/// Differences that wrapped below the base are printed as some 10^17 µs; nothing real is above this.
+/// Differences that wrapped below the base are printed as some 10^17 µs; nothing real is above this, 104 days.
 const LAST_REAL_NS: i128 = 9_000_000_000_000_000;
 /// Successors of a task before its id.
 const MOST_WAITING: usize = 1 << 20;
@@ -72,6 +73,10 @@ impl Rows {
             self.early_times,
             "times a second or more before the file's base, taken as unknown",
         );
+        draft.note(
+            self.late_times,
+            "times more than 104 days behind the file's base, taken as unknown",
+        );
     }
 
     /// A draft's time, 0 where it is not known.
@@ -82,6 +87,7 @@ impl Rows {
 
     fn draft_time(&mut self, fixed: Fixed) -> u64 {
         if fixed.units > LAST_REAL_NS {
+            self.late_times += 1;
             return 0;
         }
         self.rounded_times += u64::from(fixed.is_rounded);
