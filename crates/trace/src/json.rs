@@ -91,7 +91,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// Whether the array of [`Reader::element_if_any`] ended as JSON has it.
+    /// Whether the array of [`Reader::element_if_any`] has its end.
     pub(crate) const fn is_closed(&self) -> bool {
         self.is_closed
     }
@@ -230,7 +230,7 @@ impl<R: Read> Reader<R> {
             None => Ok(false),
             Some(b']') => {
                 self.at += 1;
-                members.is_closed = !has_comma;
+                members.is_closed = true;
                 Ok(false)
             }
             Some(_) if has_comma || !members.is_begun => {
