@@ -148,5 +148,12 @@ pub(super) fn nanoseconds(reader: &mut Source, what: &str) -> Result<Fixed, Trac
     }
     let text = reader.text(what)?;
     let fixed = Fixed::of_text(text.trim(), 3);
-    fixed.ok_or_else(|| reader.error(format!("`{text}`, expected {what}")))
+    fixed.ok_or_else(|| {
+        let is_number = text
+            .trim()
+            .parse::<f64>()
+            .is_ok_and(|value| !value.is_nan());
+        let large = if is_number { " is too large" } else { "" };
+        reader.error(format!("`{text}`{large}, expected {what}"))
+    })
 }

@@ -111,12 +111,41 @@ impl Columns {
         let mut chips: Vec<Chip> = Chip::ALL.to_vec();
         chips.retain(|&known| of_chip(known).is_some() && chip.is_none_or(|chip| chip == known));
         let event = chips.first().and_then(|&chip| of_chip(chip));
-        let event = event.ok_or_else(|| {
-            let message = "no event type of the chip has these counters".to_owned();
-            (FIRST_COLUMNS.len() + 2, message)
-        })?;
+        let event = event.ok_or_else(|| misfit(&names, chip))?;
         Ok(Self { chips, event })
     }
+}
+
+/// What is wrong with counters that no event type of the chips has, and at the first of which column.
+fn misfit(names: &[&str], chip: Option<Chip>) -> Fault {
+    let chips = Chip::ALL.into_iter();
+    let chips = chips.filter(|&known| chip.is_none_or(|chip| chip == known));
+    let events = chips.flat_map(|chip| chip.info().pmu_events.iter());
+    let columns = |event: &PmuEvent| event.columns().map(|(_, column)| column).collect();
+    let sets: Vec<(u32, Vec<&str>)> = events.map(|event| (event.number, columns(event))).collect();
+    let is_known = |name: &&str| sets.iter().any(|(_, set)| set.contains(name));
+    let place_of = |index: usize| {
+        let before = names.iter().take(index).map(|name| name.len() + 1);
+        FIRST_COLUMNS.len() + 2 + before.sum::<usize>()
+    };
+    if let Some(first) = names.iter().position(|name| !is_known(name)) {
+        let unknown = names.iter().filter(|name| !is_known(name));
+        let unknown: Vec<String> = unknown.map(|name| format!("`{name}`")).collect();
+        let unknown = unknown.join(", ");
+        let message = format!("{unknown}, expected counters that an event type of the chip has");
+        return (place_of(first), message);
+    }
+    let shared = |set: &[&str]| names.iter().filter(|name| set.contains(name)).count();
+    // Of those that have as many the first.
+    let nearest = sets.iter().rev().max_by_key(|(_, set)| shared(set));
+    let (number, set) = nearest.expect("every chip has event types");
+    let differs = names
+        .iter()
+        .zip(set)
+        .position(|(name, known)| name != known);
+    let set = set.join(",");
+    let message = format!("no event type has these counters; {number}, the nearest, has {set}");
+    (place_of(differs.unwrap_or(names.len())), message)
 }
 
 fn row(text: &str, columns: &Columns, draft: &mut Draft) -> Result<(), Fault> {

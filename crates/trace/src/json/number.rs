@@ -136,7 +136,7 @@ impl<R: Read> Reader<R> {
         let token = self.number_token(what)?;
         let fixed = self.fixed_of(&token, places).ok_or_else(|| {
             let text = self.text_of(&token);
-            self.error(format!("{text}, expected {what}"))
+            self.error(format!("{text} is too large, expected {what}"))
         })?;
         self.at += token.bytes;
         Ok(fixed)

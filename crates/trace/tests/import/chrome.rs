@@ -142,6 +142,16 @@ fn malformed_events_are_named_with_their_place() {
             "`x`, expected microseconds",
         ),
         (
+            "{\"traceEvents\": [\n{\"ph\": \"X\", \"ts\": 1e+300}]}",
+            2,
+            "1e+300 is too large, expected microseconds",
+        ),
+        (
+            "{\"traceEvents\": [\n{\"ph\": \"X\", \"ts\": \"1e+300\"}]}",
+            2,
+            "`1e+300` is too large, expected microseconds",
+        ),
+        (
             "{\"traceEvents\": [\n{\"ph\": \"X\"",
             2,
             "the end of the file",

@@ -75,6 +75,39 @@ fn a_malformed_row_is_named_with_its_place() {
 }
 
 #[test]
+fn counters_of_no_event_type_are_named() {
+    for (header, column, expected) in [
+        (
+            PMU.replace("cube_busy", "cubic").replace("icache_req", "x"),
+            78,
+            "`cubic_cycles`, `x`, expected counters that an event type of the chip has",
+        ),
+        (
+            PMU.replace("icache_miss,icache_req", "icache_req,icache_miss"),
+            165,
+            "no event type has these counters; 2, the nearest, has vec_busy_cycles,cube_busy_cycles,",
+        ),
+        (
+            PMU.replace(",icache_req", ""),
+            177,
+            "2, the nearest, has vec_",
+        ),
+    ] {
+        let refused = read("pmu.csv", format!("{header}{ROW}")).unwrap_err();
+        let TraceError::Malformed {
+            column: found,
+            message,
+            ..
+        } = &refused
+        else {
+            panic!("{refused:?}");
+        };
+        assert!(message.contains(expected), "{refused}");
+        assert_eq!(*found, column, "{refused}");
+    }
+}
+
+#[test]
 fn lines_may_end_as_other_programs_end_them() {
     let whole = format!("{PMU}{ROW}{ROW}");
     for text in [
