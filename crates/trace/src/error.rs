@@ -27,6 +27,8 @@ pub enum TraceError {
         column: usize,
         /// What was found and what was expected.
         message: String,
+        /// The file ended where more had to come.
+        is_cut: bool,
     },
     /// A capture could not be read.
     #[error("{}", path.display())]
@@ -138,7 +140,7 @@ impl TraceError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Malformed { .. } => Some("give the whole file, as it was written"),
+            Self::Malformed { is_cut: true, .. } => Some("give the whole file, as it was written"),
             Self::Capture { source, .. } => match source {
                 CaptureError::NotACapture { .. } => Some(
                     "give the folder of a run, its capture.lanescope, or a records file that ends \

@@ -296,12 +296,23 @@ impl<R: Read> Reader<R> {
 
     /// An error at the place that was read last.
     pub fn error(&self, message: impl Into<String>) -> TraceError {
+        self.malformed(message.into(), false)
+    }
+
+    /// The same where the file ended and more had to come.
+    #[cold]
+    pub(super) fn cut(&self, message: impl Into<String>) -> TraceError {
+        self.malformed(message.into(), true)
+    }
+
+    fn malformed(&self, message: String, is_cut: bool) -> TraceError {
         let column = self.passed + self.at as u64 - self.line_begin;
         TraceError::Malformed {
             path: self.path.clone(),
             line: self.lines + 1,
             column: usize::try_from(column + 1).unwrap_or(usize::MAX),
-            message: message.into(),
+            message,
+            is_cut,
         }
     }
 
@@ -410,7 +421,11 @@ impl<R: Read> Reader<R> {
 
     pub(super) fn literal(&mut self, word: &[u8]) -> Result<(), TraceError> {
         if !self.ahead().starts_with(word) {
-            return Err(self.unexpected("a value"));
+            let is_cut = self.is_drained && word.starts_with(self.ahead());
+            return Err(match is_cut {
+                true => self.cut("the end of the file, expected a value"),
+                false => self.unexpected("a value"),
+            });
         }
         self.at += word.len();
         Ok(())
@@ -419,7 +434,7 @@ impl<R: Read> Reader<R> {
     #[cold]
     pub(super) fn unexpected(&self, expected: &str) -> TraceError {
         let found = match self.ahead().first() {
-            None => "the end of the file".to_owned(),
+            None => return self.cut(format!("the end of the file, expected {expected}")),
             Some(byte) if byte.is_ascii_graphic() => format!("`{}`", char::from(*byte)),
             Some(byte) => format!("byte {byte:#04x}"),
         };

@@ -36,6 +36,8 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
             line: number,
             column,
             message,
+            // A line that has its end is whole.
+            is_cut: column > line.len() && !line.ends_with(b"\n"),
         };
         let text = text_of(&line).map_err(malformed)?;
         match &columns {
@@ -56,6 +58,7 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
             line: 1,
             column: 0,
             message: format!("the file is empty, expected a line {FIRST_COLUMNS}…"),
+            is_cut: true,
         });
     };
     // Where both chips have these columns the other files of the run decide.

@@ -299,7 +299,11 @@ impl<R: Read> Reader<R> {
             |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
         let shown = ahead.iter().take(40).take_while(|byte| is_part(byte));
         let text: String = shown.map(|&byte| char::from(byte)).collect();
-        self.error(format!("{text}, expected {what} as JSON writes it"))
+        let message = format!("{text}, expected {what} as JSON writes it");
+        match self.is_drained && text.len() == ahead.len() {
+            true => self.cut(message),
+            false => self.error(message),
+        }
     }
 }
 

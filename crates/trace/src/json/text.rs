@@ -137,7 +137,7 @@ impl<R: Read> Reader<R> {
                 }
                 Some(_) => at += 1,
                 None if self.is_drained => {
-                    return Err(self.error("a string without end, expected a quote"));
+                    return Err(self.cut("a string without end, expected a quote"));
                 }
                 None => at = usize::MAX,
             }

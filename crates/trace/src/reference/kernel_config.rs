@@ -50,6 +50,7 @@ impl Names {
                     .count()
                     + 1,
                 message: message.to_owned(),
+                is_cut: at == text.len(),
             }
         };
         if !tokens.find_kernels() {

@@ -297,6 +297,36 @@ fn malformed_input_names_file_position_and_expectation() {
 }
 
 #[test]
+fn only_a_file_that_was_cut_is_asked_for_whole() {
+    let row = ROW.replace("\"aiv\"", "\"aiv\", \"x\": [1.5, true, \"\\n\"]");
+    let text = format!(r#"{{"version": 1, "tasks": [{row}]}}"#);
+    let hint = |text: &str| read("given.json", text).unwrap_err().hint();
+    // Format and reader look at the whole text; it may end wherever it likes.
+    for (length, _) in text.char_indices().skip(1) {
+        let cut = &text[..length];
+        // Half of an escape may as well be a wrong one.
+        if !cut.ends_with('\\') {
+            assert_eq!(
+                hint(cut),
+                Some("give the whole file, as it was written"),
+                "{cut}"
+            );
+        }
+    }
+    for (from, to) in [
+        ("\"version\": 1", "\"version\": 3"),
+        ("\"tasks\"", "\"tasks\": [], \"tasks\""),
+        ("\"core_id\": 1", "\"core_id\": 65536"),
+        ("\"tasks\"", "\"task\""),
+        ("]}", "]} x"),
+        ("1.5", "1."),
+        ("true", "tru"),
+    ] {
+        assert_eq!(hint(&text.replacen(from, to, 1)), None, "{to}");
+    }
+}
+
+#[test]
 fn a_file_that_is_refused_leaves_nothing() {
     let folder = Folder::new();
     let path = folder.file("given.json", "{\"version\": 1, \"tasks\": [{}]}");

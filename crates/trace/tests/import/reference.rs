@@ -108,6 +108,21 @@ fn counters_of_no_event_type_are_named() {
 }
 
 #[test]
+fn only_a_row_that_was_cut_asks_for_the_whole_file() {
+    for (row, is_cut) in [
+        (",4,5,6", true),
+        (",4,5,6,", true),
+        (",4,5,6\n", false),
+        (",4,x", false),
+        (",4,5,6,7,8,3\n", false),
+    ] {
+        let row = ROW.replace(",4,5,6,7,4294967295,2\n", row);
+        let refused = read("pmu.csv", format!("{PMU}{row}")).unwrap_err();
+        assert_eq!(refused.hint().is_some(), is_cut, "{refused}");
+    }
+}
+
+#[test]
 fn lines_may_end_as_other_programs_end_them() {
     let whole = format!("{PMU}{ROW}{ROW}");
     for text in [
