@@ -90,20 +90,28 @@ pub enum TraceError {
         source: CaptureError,
     },
     /// Two of the files given for one run say when its tasks ran.
-    #[error("{}: {second:?} beside {first:?}, only one file of a run can say when its tasks ran", path.display())]
+    #[error(
+        "{}: {format}, and {} is {other_format}: only one file of a run can say when its tasks ran",
+        path.display(),
+        other.display()
+    )]
     TwoTimelines {
         /// The second.
         path: PathBuf,
-        /// The format of the first.
-        first: crate::import::Format,
-        /// Its own.
-        second: crate::import::Format,
+        /// Its format.
+        format: crate::import::Format,
+        /// The first.
+        other: PathBuf,
+        /// The first one's format.
+        other_format: crate::import::Format,
     },
     /// Two of the files given for one run are of a kind that a run has once.
-    #[error("{}: a second {format:?}, a run has only one", path.display())]
+    #[error("{}: a second {format} beside {}, a run has only one", path.display(), other.display())]
     Second {
         /// The second.
         path: PathBuf,
+        /// The first.
+        other: PathBuf,
         /// The format of both.
         format: crate::import::Format,
     },
@@ -154,6 +162,9 @@ impl TraceError {
                 }
                 _ => None,
             },
+            Self::TwoTimelines { .. } | Self::Second { .. } => {
+                Some("give one of the two; each can be imported into a folder of its own")
+            }
             Self::OnlyCompanions { .. } => Some("give the file of the run with it"),
             Self::Packed { .. } => Some("unpack it first: gzip -d"),
             Self::NoRun { damage: None, .. } => Some("the run ended before anything was recorded"),

@@ -152,25 +152,28 @@ fn write_inputs(inputs: Vec<Input>, scratch: &Path, out: impl Write) -> Result<(
     add_companion(&mut formats)?;
     // Times first: who comes later asks for the chip.
     formats.sort_by_key(|&(format, _)| format);
-    if let [.., (first, _), (second, path)] = formats
-        .iter()
-        .filter(|(format, _)| *format <= Format::Chrome)
-        .collect::<Vec<_>>()[..]
-    {
-        let (path, first, second) = (path.path().to_owned(), *first, *second);
-        return Err(TraceError::TwoTimelines {
-            path,
-            first,
-            second,
-        });
-    }
-    // Nothing would tell the rows of one from those of the other.
-    if let Some(pair) = formats.windows(2).find(|pair| {
-        let is_single = matches!(pair[0].0, Format::PmuCsv | Format::TensorDump);
-        is_single && pair[0].0 == pair[1].0
-    }) {
-        let (format, path) = (pair[1].0, pair[1].1.path().to_owned());
-        return Err(TraceError::Second { path, format });
+    for pair in formats.windows(2) {
+        let [(other_format, first), (format, second)] = pair else {
+            unreachable!("windows of two");
+        };
+        let (path, other) = (second.path().to_owned(), first.path().to_owned());
+        if *format <= Format::Chrome {
+            return Err(TraceError::TwoTimelines {
+                path,
+                format: *format,
+                other,
+                other_format: *other_format,
+            });
+        }
+        // Nothing would tell the rows of one from those of the other.
+        if matches!(format, Format::PmuCsv | Format::TensorDump) && format == other_format {
+            let format = *format;
+            return Err(TraceError::Second {
+                path,
+                other,
+                format,
+            });
+        }
     }
     if !formats.iter().any(|(format, _)| format.is_run()) {
         return Err(TraceError::OnlyCompanions { path: first });

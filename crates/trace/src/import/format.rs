@@ -2,9 +2,10 @@
 
 use super::input::Input;
 use super::json::Source;
-use super::pmu_csv;
+use super::{chip_swimlane, deps, l2_records, pmu_csv, tensor_dump};
 use crate::TraceError;
 use crate::json::{Kind, Members, Reader};
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -99,6 +100,21 @@ impl Format {
     #[must_use]
     pub const fn is_run(self) -> bool {
         !matches!(self, Self::Deps | Self::NameMap)
+    }
+}
+
+/// The name of a file of this format, where it has one.
+impl fmt::Display for Format {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::L2Records => l2_records::FILE_NAME,
+            Self::ChipSwimlane => chip_swimlane::FILE_NAMES[0],
+            Self::Chrome => "Chrome trace JSON",
+            Self::Deps => deps::FILE_NAME,
+            Self::NameMap => "name map",
+            Self::PmuCsv => pmu_csv::FILE_NAME,
+            Self::TensorDump => tensor_dump::FILE_NAME,
+        })
     }
 }
 

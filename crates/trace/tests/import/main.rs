@@ -132,11 +132,21 @@ fn two_timelines_and_none_are_refused() {
     let records = folder.file("a.json", "{\"version\": 1, \"tasks\": []}");
     let chrome = folder.file("b.json", "[{\"ph\": \"X\", \"ts\": 1, \"dur\": 1}]");
     let names = folder.file("c.json", "{\"callable_id_to_name\": {\"0\": \"QK\"}}");
-    let refused = import::read(&[records.clone(), chrome]).unwrap_err();
+    let refused = import::read(&[chrome.clone(), records.clone()]).unwrap_err();
     assert!(
         matches!(refused, TraceError::TwoTimelines { .. }),
         "{refused}"
     );
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "{}: Chrome trace JSON, and {} is l2_perf_records.json: only one file of a run can say \
+             when its tasks ran",
+            chrome.display(),
+            records.display()
+        )
+    );
+    assert!(refused.hint().is_some());
     let refused = import::read(std::slice::from_ref(&names)).unwrap_err();
     assert!(
         matches!(refused, TraceError::OnlyCompanions { .. }),
@@ -163,10 +173,19 @@ fn a_second_file_of_one_kind_is_refused() {
     ] {
         let files = [first, second].map(|name| folder.file(name, &text));
         let refused = import::read(&files).unwrap_err();
-        let TraceError::Second { path, format: of } = &refused else {
+        let TraceError::Second {
+            path,
+            other,
+            format: of,
+        } = &refused
+        else {
             panic!("{refused:?}");
         };
-        assert_eq!((path, *of), (&files[1], format));
+        assert_eq!((path, other, *of), (&files[1], &files[0], format));
+        let text = refused.to_string();
+        assert!(text.contains(&files[0].display().to_string()), "{text}");
+        assert!(text.contains(&format!("a second {format} ")), "{text}");
+        assert!(refused.hint().is_some());
     }
     // A folder stands for the files of one run.
     let first = folder.0.join("tensor_dump.json");
