@@ -203,7 +203,7 @@ fn what_is_odd_comes_back_or_is_counted() {
         .map(|note| (note.count, note.text.as_str()))
         .collect();
     assert!(
-        notes.contains(&(1, "edges that the trace does not draw")),
+        notes.contains(&(1, "edge that the trace does not draw")),
         "{notes:?}"
     );
     let (found, expected) = (again.pmu_rows().next(), trace.pmu_rows().next());
@@ -580,6 +580,6 @@ fn a_stay_on_no_known_core_is_no_task() {
     }
     let again = imported(&document.to_string());
     assert_eq!(again.task_count(), 1);
-    let text = "slices from dispatch to finish left out: of no known core or task";
+    let text = "slice from dispatch to finish left out: of no known core or task";
     assert!(again.notes().iter().any(|note| note.text == text));
 }

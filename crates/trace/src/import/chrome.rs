@@ -187,12 +187,12 @@ impl Events<'_> {
             _ => {}
         }
         if self.tracks.thread(&event).is_none() {
-            let text = "events of too many different threads left out";
+            let text = "[event|events] of too many different threads left out";
             self.draft.note(1, text);
             return Ok(());
         }
         if event.ts.is_none() && PLACED.contains(&event.ph.as_str()) {
-            self.draft.note(1, "events without `ts` left out");
+            self.draft.note(1, "[event|events] without `ts` left out");
             // A begin and an end belong to each other all the same.
             if !matches!(event.ph.as_str(), "B" | "E") {
                 return Ok(());
@@ -201,7 +201,7 @@ impl Events<'_> {
         match event.ph.as_str() {
             "X" => {
                 let is_without = event.dur.is_none();
-                let text = "slices without `dur`, taken for 0 ns long";
+                let text = "[slice|slices] without `dur`, taken for 0 ns long";
                 self.draft.note(u64::from(is_without), text);
                 self.slice(&event)
             }
@@ -224,7 +224,10 @@ impl Events<'_> {
     }
 
     fn leave_out(&mut self) {
-        self.draft.note(1, "events that are no slices left out");
+        self.draft.note(
+            1,
+            "[event that is no slice|events that are no slices] left out",
+        );
     }
 
     /// The number and the kind of the core that an event is of by this name.
@@ -255,14 +258,15 @@ impl Events<'_> {
         } else {
             left_out += 1;
         }
-        let text = "slices left out: too many were open at their time";
+        let text = "[slice left out: too many were open at its|slices left out: too many were open at their] time";
         self.draft.note(left_out, text);
     }
 
     fn end(&mut self, event: &Event) -> Result<(), String> {
         let thread = self.tracks.thread(event);
         let Some(mut begun) = thread.and_then(|thread| thread.open.pop()) else {
-            self.draft.note(1, "slices that end and never began");
+            self.draft
+                .note(1, "[slice that ends|slices that end] and never began");
             return Ok(());
         };
         self.open_bytes -= begun.bytes();
@@ -279,7 +283,8 @@ impl Events<'_> {
         let time = u64::try_from(ns.saturating_add(i128::from(BASE_NS)));
         let time = time.ok().filter(|&time| time != 0 && time != u64::MAX);
         if time.is_none() {
-            let text = "times a second or more before 0, or beyond 64 bits of ns, taken as unknown";
+            let text =
+                "[time|times] a second or more before 0, or beyond 64 bits of ns, taken as unknown";
             self.draft.note(1, text);
         }
         time
@@ -291,7 +296,8 @@ impl Events<'_> {
 
     fn flow(&mut self, event: &Event, point: Point) -> Result<(), String> {
         let Some(flow) = event.flow() else {
-            self.draft.note(1, "flow events without an id left out");
+            self.draft
+                .note(1, "flow [event|events] without an id left out");
             return Ok(());
         };
         let Some(at) = self.time(event.at_ns()) else {
@@ -325,8 +331,11 @@ impl Events<'_> {
         let threads = self.tracks.threads();
         let open = threads.map(|thread| thread.open.len() as u64);
         let draft = self.draft;
-        draft.note(open.sum(), "slices that begin and never end");
-        let text = "devices that only the names of their cores tell, taken for one";
+        draft.note(
+            open.sum(),
+            "[slice that begins and never ends|slices that begin and never end]",
+        );
+        let text = "[device that only the names of its|devices that only the names of their] cores tell, taken for one";
         draft.note(self.cores.untold_devices(), text);
         let joined = self.flows.finish(draft, folder);
         draft.kept(joined)

@@ -75,7 +75,8 @@ pub(super) struct Draft {
     /// Tensors that the device counted and that are not in the dump.
     pub(super) dropped_tensors: u64,
     pub(super) edges: EdgeDraft,
-    notes: BTreeMap<String, u64>,
+    /// By what is counted, and a word of the source behind it.
+    notes: BTreeMap<String, BTreeMap<String, u64>>,
     told_names: usize,
     /// Why a row could not be taken, for the reader to pick up.
     pub(super) failed: Option<io::Error>,
@@ -124,40 +125,57 @@ impl Draft {
         }
     }
 
-    /// Counts something that could not be placed or had to be assumed.
+    /// Counts something that could not be placed or had to be assumed; the text has words of its number as
+    /// `[one|several]`.
     pub(super) fn note(&mut self, count: u64, text: &str) {
+        self.note_word(count, text, "");
+    }
+
+    /// The same with a word of the source at the end of the text.
+    pub(super) fn note_word(&mut self, count: u64, text: &str, word: &str) {
         if count == 0 {
             return;
         }
-        match self.notes.get_mut(text) {
+        let counted = self.notes.get_mut(text);
+        match counted.and_then(|words| words.get_mut(word)) {
             Some(counted) => *counted += count,
-            None => drop(self.notes.insert(text.to_owned(), count)),
+            None => {
+                let words = self.notes.entry(text.to_owned()).or_default();
+                words.insert(word.to_owned(), count);
+            }
         }
     }
 
     /// Counts what has a name that means nothing; only so many names are told.
     pub(super) fn note_name(&mut self, what: &str, name: &str) {
         let shown: String = name.chars().take(40).collect();
-        let text = format!("{what} of an unknown name, as `{shown}`");
-        if !self.notes.contains_key(&text) {
+        let shown = format!("`{shown}`");
+        let text = format!("{what} of an unknown name, as ");
+        let counted = self.notes.get(&text);
+        if counted.is_none_or(|names| !names.contains_key(&shown)) {
             if self.told_names == MOST_TOLD_NAMES {
-                return self.note(1, &format!("{what} of other unknown names"));
+                let text = format!("{what} of [another unknown name|other unknown names]");
+                return self.note(1, &text);
             }
             self.told_names += 1;
         }
-        self.note(1, &text);
+        self.note_word(1, &text, &shown);
     }
 
     /// The number of a scheduler phase by its place among the known names; of another name it is none.
     pub(super) fn scheduler_phase(&mut self, place: Result<usize, &str>) -> u32 {
-        self.phase_number("scheduler phases", 0, place)
+        self.phase_number("scheduler [phase|phases]", 0, place)
     }
 
     /// The same of the orchestrator; the reference itself calls those `unknown` that it has no name for.
     pub(super) fn orchestrator_phase(&mut self, place: Result<usize, &str>) -> u32 {
         match place {
             Err("unknown") => NO_PHASE,
-            place => self.phase_number("orchestrator phases", OrchestratorPhase::FIRST, place),
+            place => self.phase_number(
+                "orchestrator [phase|phases]",
+                OrchestratorPhase::FIRST,
+                place,
+            ),
         }
     }
 
@@ -171,10 +189,15 @@ impl Draft {
         }
     }
 
-    pub(super) fn notes(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.notes
-            .iter()
-            .map(|(text, &count)| (text.as_str(), count))
+    /// What was counted, by its text.
+    pub(super) fn notes(&self) -> BTreeMap<String, u64> {
+        let mut notes = BTreeMap::new();
+        for (text, words) in &self.notes {
+            for (word, &count) in words {
+                notes.insert(worded(text, count) + word, count);
+            }
+        }
+        notes
     }
 
     /// The core with this number; it and those before it are made when they are new.
@@ -263,11 +286,11 @@ impl Draft {
         }
         self.note(
             untold,
-            "cores whose type the source does not say, taken as aiv",
+            "[core|cores] whose type the source does not say, taken as aiv",
         );
         self.note(
             self.contrary_types,
-            "rows that name another type for their core than its first row",
+            "[row that names another type for its|rows that name another type for their] core than its first row",
         );
     }
 
@@ -338,6 +361,18 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// A text with the words of its number.
+fn worded(text: &str, count: u64) -> String {
+    let mut parts = text.split(['[', ']']);
+    let mut worded = parts.next().unwrap_or_default().to_owned();
+    while let Some(words) = parts.next() {
+        let (one, several) = words.split_once('|').unwrap_or((words, words));
+        worded += if count == 1 { one } else { several };
+        worded += parts.next().unwrap_or_default();
+    }
+    worded
 }
 
 /// The number of an AICPU thread, if there can be one.

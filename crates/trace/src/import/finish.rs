@@ -154,10 +154,10 @@ fn join_halves(draft: &mut Draft) -> Result<(), WriteError> {
     if unrun > 0 || undispatched < draft.tasks.count() {
         draft.note(
             undispatched,
-            "tasks without the scheduler's half of their record",
+            "[task without the scheduler's half of its|tasks without the scheduler's half of their] record",
         );
     }
-    draft.note(unrun, "dispatches without the core's half of their record");
+    draft.note(unrun, "[dispatch without the core's half of its|dispatches without the core's half of their] record");
     Ok(())
 }
 
@@ -201,10 +201,13 @@ fn name_functions(draft: &mut Draft, folder: &Path) -> Result<(), WriteError> {
         }
         draft.tasks.push(ByTime(record))?;
     }
-    draft.note(unknown, "tasks whose function the graph does not say");
+    draft.note(
+        unknown,
+        "[task|tasks] whose function the graph does not say",
+    );
     draft.note(
         unclear,
-        "tasks of a graph node with two vector kernels, taken for the first",
+        "[task|tasks] of a graph node with two vector kernels, taken for the first",
     );
     Ok(())
 }

@@ -11,7 +11,10 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
     draft
         .functions
         .extend(functions.map(|(func_id, name)| (func_id, name.to_owned())));
-    draft.note(names.passed_over, "names whose key is no function id");
+    draft.note(
+        names.passed_over,
+        "[name|names] whose key is no function id",
+    );
     if let Some(orchestrator) = names.orchestrator {
         draft.workload = orchestrator;
     }

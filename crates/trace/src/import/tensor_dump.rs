@@ -38,7 +38,7 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
             1 => {
                 let dropped = reader.integer_of("an integer of 64 bits")?;
                 draft.dropped_tensors = dropped;
-                draft.note(dropped, "tensors the device dropped");
+                draft.note(dropped, "[tensor|tensors] the device dropped");
             }
             2 => json::each(&mut reader, "an array of tensors", |reader| {
                 let entry = Entry::read(reader)?;
@@ -85,7 +85,7 @@ pub(super) fn read(input: &Input, draft: &mut Draft) -> Result<(), TraceError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             draft.note(
                 draft.dumped.count(),
-                "tensors whose payload file is not there",
+                "[tensor|tensors] whose payload file is not there",
             );
         }
         Err(error) => return Err(failed(error)),

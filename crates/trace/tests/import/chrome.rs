@@ -71,9 +71,9 @@ fn slices_of_any_program_are_tasks_of_a_core_for_each_thread() {
     assert_eq!(
         notes,
         [
-            (1, "events that are no slices left out"),
-            (1, "events with parts of a nanosecond, rounded"),
-            (1, "slices that end and never began"),
+            (1, "event that is no slice left out"),
+            (1, "event with parts of a nanosecond, rounded"),
+            (1, "slice that ends and never began"),
         ]
     );
 }
@@ -275,8 +275,8 @@ fn events_without_a_time_or_a_duration_are_counted() {
         notes(&trace),
         [
             (7, "events without `ts` left out"),
-            (1, "flow events left out: they join no two tasks"),
-            (1, "slices without `dur`, taken for 0 ns long"),
+            (1, "flow event left out: it joins no two tasks"),
+            (1, "slice without `dur`, taken for 0 ns long"),
         ]
     );
 }
@@ -296,8 +296,8 @@ fn phases_of_other_names_are_counted() {
     assert_eq!(
         notes(&trace),
         [
-            (1, "orchestrator phases of an unknown name, as `later`"),
-            (1, "scheduler phases of an unknown name, as `steal`"),
+            (1, "orchestrator phase of an unknown name, as `later`"),
+            (1, "scheduler phase of an unknown name, as `steal`"),
         ]
     );
 }
@@ -339,7 +339,7 @@ fn flows_are_told_apart_by_either_id() {
             (2, "flow events without an id left out"),
             (
                 1,
-                "slices bound to flows by flow_in and flow_out, which are not read"
+                "slice bound to flows by flow_in and flow_out, which are not read"
             ),
         ]
     );
@@ -382,7 +382,7 @@ fn what_is_open_has_bounds() {
     assert_eq!(
         notes(&trace),
         [
-            (1, "slices left out: too many were open at their time"),
+            (1, "slice left out: too many were open at its time"),
             (1024, "slices that begin and never end"),
         ]
     );

@@ -97,7 +97,7 @@ fn negative_ids_wrap_and_wrapped_times_are_unknown() {
     let task = trace.tasks().next().unwrap();
     assert_eq!(task.task_id, u64::MAX);
     assert_eq!((task.end_ticks, task.run_ticks()), (0, None));
-    let text = "times more than 104 days behind the file's base, taken as unknown";
+    let text = "time more than 104 days behind the file's base, taken as unknown";
     let mut notes = trace.notes().iter().filter(|note| note.text == text);
     assert_eq!(notes.next().unwrap().count, 1);
 }
@@ -137,12 +137,12 @@ fn times_without_a_place_are_counted() {
     assert_eq!(
         notes,
         [
-            (1, "cores whose type the source does not say, taken as aiv"),
+            (1, "core whose type the source does not say, taken as aiv"),
             (
                 1,
-                "times a second or more before the file's base, taken as unknown"
+                "time a second or more before the file's base, taken as unknown"
             ),
-            (1, "times with parts of a nanosecond, rounded"),
+            (1, "time with parts of a nanosecond, rounded"),
         ]
     );
 }
@@ -205,7 +205,7 @@ fn phases_of_other_names_are_counted() {
     assert_eq!(
         notes,
         [
-            (1, "orchestrator phases of an unknown name, as `later`"),
+            (1, "orchestrator phase of an unknown name, as `later`"),
             (2, "scheduler phases of an unknown name, as `steal`"),
         ]
     );

@@ -72,7 +72,7 @@ impl Sorted for Bound {
 
 /// Slices that are open, or points that wait for the next one, at a time on a track.
 const MOST_OPEN: usize = 1 << 10;
-const LEFT_OUT: &str = "flow events left out: they join no two tasks";
+const LEFT_OUT: &str = "flow [event left out: it joins|events left out: they join] no two tasks";
 
 impl Flows {
     pub(super) fn new(folder: &Path) -> Self {

@@ -38,6 +38,13 @@ const DEVICE: [&str; 8] = [
 /// Bytes of a device's names; a list with longer ones is none of ours.
 const MOST_NAME_BYTES: usize = 256;
 const UNDRAWN: [&str; 5] = ["tasks", "edges", "counters", "stays", "phases"];
+const UNDRAWN_WORDS: [&str; UNDRAWN.len()] = [
+    "[task|tasks]",
+    "[edge|edges]",
+    "[row|rows] of counters",
+    "[stay|stays]",
+    "[phase|phases]",
+];
 const TOTALS: [&str; 4] = ["start_us", "end_us", "submit_count", "phase_us"];
 
 /// Takes the facts of the run; other programs have other data, of any kind.
@@ -66,7 +73,7 @@ pub(super) fn read(reader: &mut Source, draft: &mut Draft) -> Step {
                 let verdict = json::maybe_text(reader)?.filter(|verdict| verdict != "exact");
                 if let Some(verdict) = verdict {
                     let verdict: String = verdict.chars().take(40).collect();
-                    draft.note(1, &format!("run that its source calls {verdict}"));
+                    draft.note_word(1, "run that its source calls ", &verdict);
                 }
             }
             10 if reader.kind()? == Kind::Array => {
@@ -189,7 +196,7 @@ pub(super) fn undrawn(reader: &mut Source, draft: &mut Draft) -> Step {
     let mut members = Members::default();
     reader.begin_object()?;
     while let Some(member) = reader.member(&UNDRAWN, &mut members)? {
-        match UNDRAWN.get(member) {
+        match UNDRAWN_WORDS.get(member) {
             Some(what) => {
                 let count = json::maybe_uint(reader)?.unwrap_or(0);
                 draft.note(count, &format!("{what} that the trace does not draw"));

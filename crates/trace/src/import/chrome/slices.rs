@@ -49,19 +49,23 @@ impl Events<'_> {
         let (start_ns, dur_ns) = (event.at_ns(), event.dur.unwrap_or_default().units);
         // A task may be told so, since its times are two records; of anything else it is nonsense.
         if dur_ns < 0 && shows != Shows::Kernels {
-            self.draft.note(1, "slices that end before they begin");
+            self.draft.note(
+                1,
+                "[slice that ends before it begins|slices that end before they begin]",
+            );
             return Ok(());
         }
         let end_ns = start_ns.saturating_add(dur_ns);
         let Some((start, end)) = self.time(start_ns).zip(self.time(end_ns)) else {
-            self.draft.note(1, "slices at an unknown time left out");
+            self.draft
+                .note(1, "[slice|slices] at an unknown time left out");
             return Ok(());
         };
         if event.is_rounded() {
             self.draft
-                .note(1, "events with parts of a nanosecond, rounded");
+                .note(1, "[event|events] with parts of a nanosecond, rounded");
         }
-        let bound = "slices bound to flows by flow_in and flow_out, which are not read";
+        let bound = "[slice|slices] bound to flows by flow_in and flow_out, which are not read";
         self.draft.note(u64::from(event.is_bound), bound);
         match (shows, core, event.args.task_id) {
             (Shows::Kernels, Some((core, core_type)), Some(task_id)) => {
@@ -104,7 +108,8 @@ impl Events<'_> {
             }
             // The task that stayed there is told by its kernel.
             (Shows::Stays, ..) => {
-                let text = "slices from dispatch to finish left out: of no known core or task";
+                let text =
+                    "[slice|slices] from dispatch to finish left out: of no known core or task";
                 self.draft.note(1, text);
                 Ok(())
             }
@@ -242,7 +247,7 @@ impl Events<'_> {
             self.names.numbers.insert(name.to_owned(), func_id);
             functions.insert(func_id, name.to_owned());
         } else {
-            let text = "slices of too many different names, taken for one function";
+            let text = "[slice|slices] of too many different names, taken for one function";
             self.draft.note(1, text);
         }
         func_id
@@ -254,7 +259,9 @@ impl Events<'_> {
         for shown in list.split(", ").filter(|shown| !shown.is_empty()) {
             match event::shown_task(shown) {
                 Some(successor) => self.draft.edge(task, successor)?,
-                None => self.draft.note(1, "successors whose name is no task"),
+                None => self
+                    .draft
+                    .note(1, "[successor|successors] whose name is no task"),
             }
         }
         Ok(())

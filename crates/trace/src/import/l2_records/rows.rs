@@ -63,19 +63,19 @@ impl Rows {
     pub(super) fn tell(&self, draft: &mut Draft) {
         draft.note(
             self.short_fanouts,
-            "tasks whose fanout list does not hold fanout_count entries",
+            "[task|tasks] whose fanout list does not hold fanout_count entries",
         );
         draft.note(
             self.rounded_times,
-            "times with parts of a nanosecond, rounded",
+            "[time|times] with parts of a nanosecond, rounded",
         );
         draft.note(
             self.early_times,
-            "times a second or more before the file's base, taken as unknown",
+            "[time|times] a second or more before the file's base, taken as unknown",
         );
         draft.note(
             self.late_times,
-            "times more than 104 days behind the file's base, taken as unknown",
+            "[time|times] more than 104 days behind the file's base, taken as unknown",
         );
     }
 
