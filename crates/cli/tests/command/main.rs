@@ -262,10 +262,10 @@ fn a_hostile_file_is_an_error_with_its_place_and_leaves_nothing_behind() {
                 text.contains(name) && text.contains(expected),
                 "{line:?}: {text}"
             );
-            assert!(
-                text.contains("hint: ") && text.len() < 1000,
-                "{line:?}: {text}"
-            );
+            // The whole file helps where this one is cut.
+            let has_hint = name == "c.lanescope" || bytes.len() == half;
+            assert_eq!(text.contains("hint: "), has_hint, "{line:?}: {text}");
+            assert!(text.len() < 1000, "{line:?}: {text}");
             assert_eq!(folder.entries(), [name]);
         }
     }
