@@ -5,10 +5,11 @@ use arrow_array::{Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt
 use lanescope_export::columns;
 use lanescope_export::dataset::Partition;
 use lanescope_export::tables::{Cell, Table};
-use lanescope_trace::Trace;
+use lanescope_trace::{Core, EdgeTable, Session, Task, Trace, TraceParts};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::convert::Infallible;
 use std::fs::File;
+use std::path::Path;
 
 /// Every row as text, unknown values as nothing.
 fn expected(trace: &Trace, table: Table) -> Vec<Vec<String>> {
@@ -200,4 +201,60 @@ fn a_run_has_one_place_and_another_run_another() {
         assert_eq!(different.len(), names.len(), "{names:?}");
     }
     assert_eq!((hosts[5].as_str(), runs[6].as_str()), ("h1", "r1"));
+}
+
+/// A recorded run, so often one behind the other that it has `tasks` tasks.
+fn tiled(trace: &Trace, tasks: u64) -> Trace {
+    let (first, last) = trace.task_bounds_ticks().unwrap();
+    let (period, count) = (last - first + 100, trace.task_count());
+    let mut ids: Vec<u64> = trace.tasks().map(|task| task.task_id).collect();
+    ids.sort_unstable();
+    let number = |id: u64| ids.binary_search(&id).unwrap() as u64;
+    let all = (0..tasks.div_ceil(count)).flat_map(|tile| {
+        trace.tasks().map(move |task| {
+            let moved = |at: u64| if at == 0 { 0 } else { at + tile * period };
+            Task {
+                task_id: tile * count + number(task.task_id),
+                dispatch_ticks: moved(task.dispatch_ticks),
+                receive_ticks: moved(task.receive_ticks),
+                start_ticks: moved(task.start_ticks),
+                end_ticks: moved(task.end_ticks),
+                finish_ticks: moved(task.finish_ticks),
+                ..task
+            }
+        })
+    });
+    let session = trace.session();
+    Trace::new(TraceParts {
+        session: Session {
+            cores: session.cores.iter().copied().collect::<Vec<Core>>(),
+            ..Session::named(&session.platform, session.ticks_per_second)
+        },
+        functions: trace.functions().clone(),
+        tasks: all.collect(),
+        edges: EdgeTable::default(),
+        ..TraceParts::default()
+    })
+}
+
+#[test]
+fn ten_bytes_hold_a_task_of_a_run_that_does_the_same_again_and_again() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let recorded = [
+        "examples/data/reference_paged_attention.l2_perf_records.json",
+        "examples/data/reference_vector.l2_perf_records.json",
+        "examples/data/reference_mixed.l2_perf_records.json",
+        "crates/trace/tests/data/import/chip_swimlane_records.json",
+    ];
+    for name in recorded {
+        let trace = Trace::open(folder.join(name)).unwrap();
+        for tasks in [10_000, 100_000] {
+            let tiled = tiled(&trace, tasks);
+            let mut bytes = Vec::new();
+            columns::write_parquet(&tiled, Table::Tasks, &mut bytes).unwrap();
+            let a_task = bytes.len() as f64 / tiled.task_count() as f64;
+            println!("{name}, {tasks} tasks: {a_task:.2} bytes a task");
+            assert!(a_task <= 10.0, "{name}: {a_task} bytes a task");
+        }
+    }
 }
