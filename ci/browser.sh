@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The pages of `lanescope view`, `report` and `diff` in a real browser: what they show is what is in the capture.
-# `--images` makes the pictures in docs/images anew; `--speed` prints how fast the page is, too.
+# `--images` makes the pictures in docs/images anew; `--speed`, or `--speed=100000,10000000`, prints how fast the page of a
+# made-up run of a million tasks, or of so many, is, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,11 +45,13 @@ export LANESCOPE_RUNS=$work
 for argument in "$@"; do
     case $argument in
         --images) export LANESCOPE_IMAGES=$PWD/docs/images ;;
-        --speed) is_timed=yes ;;
+        --speed) sizes=1000000 ;;
+        --speed=*) sizes=${argument#--speed=} ;;
         *) echo "$(basename "$0"): unknown argument $argument" >&2; exit 2 ;;
     esac
 done
 (cd ci/browser && "$work/venv/bin/python" -B -m unittest -v page_test report_test)
-if [ -n "${is_timed:-}" ]; then
-    "$work/venv/bin/python" -B ci/browser/speed.py
+if [ -n "${sizes:-}" ]; then
+    IFS=, read -ra sizes <<<"$sizes"
+    "$work/venv/bin/python" -B ci/browser/speed.py "${sizes[@]}"
 fi

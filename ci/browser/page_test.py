@@ -504,6 +504,10 @@ class Drawing(PageTest):
                     running += step
                     most = max(most, running)
                 self.assertEqual(page.evaluate("lanescope.overview.mostAtOnce"), most)
+                # A large run is counted in many stretches of time.
+                for portion in [1, 2, 7, 50]:
+                    counted = page.evaluate(f"() => [...lanescope.overview.countCores({portion})] && lanescope.overview.mostAtOnce")
+                    self.assertEqual(counted, most, portion)
 
     def test_arrows_join_a_task_and_its_neighbours(self):
         page = self.open_run("a2a3sim")
@@ -770,6 +774,7 @@ class Use(PageTest):
         self.assertRegex(page.inner_text("#panel-stretch"), r"AIV, 1 core: busy\s+40\.00\u202fµs 80\.0 %")
         page.wait_for_function("() => lanescope.overview.mostAtOnce !== null")
         self.assertEqual(page.evaluate("lanescope.overview.mostAtOnce"), 1)
+        self.assertEqual(page.evaluate("() => [...lanescope.overview.countCores(1)] && lanescope.overview.mostAtOnce"), 1)
 
     def test_a_link_opens_the_view_that_it_was_made_of(self):
         path = page_of(RUNS / "a2a3sim", "a2a3sim")

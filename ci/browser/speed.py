@@ -115,5 +115,5 @@ def main(tasks):
 
 
 if __name__ == "__main__":
-    for tasks in sys.argv[1:] or ["1000000"]:
+    for tasks in sys.argv[1:]:
         main(int(tasks))

@@ -165,8 +165,8 @@ class Page {
     if (this.frames.ms.length > 600) this.frames.ms.shift();
   }
 
-  countCores() {
-    this.overview.countCores();
+  *countCores() {
+    yield* this.overview.countCores();
     this.changed();
   }
 

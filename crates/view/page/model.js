@@ -11,7 +11,7 @@ class Run {
     this.readTasks(columns);
     later(this, "lead", () => this.readLead(columns));
     later(this, "successorTable", () => this.readEdges(columns));
-    later(this, "predecessorTable", () => reversed(this.successorTable));
+    later(this, "predecessorTable", () => finished(reversing(this.successorTable)));
     this.blockRows = null;
     this.scheduler = this.readPhases(columns, "scheduler", ["phase", "tasks", "hits", "misses"]);
     this.scheduler.round = columns.steps("scheduler_round", Float64Array, this.scheduler.firsts);
@@ -68,6 +68,12 @@ class Run {
       }
     }
     return { offsets, targets };
+  }
+
+  /** Makes the table of producers bit by bit; whoever asks for it before has it at once. */
+  *readPredecessors() {
+    const value = yield* reversing(this.successorTable);
+    Object.defineProperty(this, "predecessorTable", { value });
   }
 
   readPhases(columns, kind, names) {
@@ -280,15 +286,36 @@ function firstsOf(counts) {
   return firsts;
 }
 
-function reversed({ offsets, targets }) {
+/** Edges by where they lead, of those by where they come from; bit by bit. */
+function* reversing({ offsets, targets }) {
   const count = offsets.length - 1;
   const back = new Uint32Array(count + 1);
-  for (const target of targets) back[target + 1]++;
+  for (const { from, to } of portions(targets.length)) {
+    for (let i = from; i < to; i++) back[targets[i] + 1]++;
+    yield;
+  }
   for (let row = 0; row < count; row++) back[row + 1] += back[row];
   const cursors = back.slice();
   const sources = new Uint32Array(targets.length);
-  for (let row = 0; row < count; row++) {
-    for (let i = offsets[row]; i < offsets[row + 1]; i++) sources[cursors[targets[i]]++] = row;
+  for (const { from, to } of portions(count)) {
+    for (let row = from; row < to; row++) {
+      for (let i = offsets[row]; i < offsets[row + 1]; i++) sources[cursors[targets[i]]++] = row;
+    }
+    yield;
   }
   return { offsets: back, targets: sources };
+}
+
+/** Numbers up to `count`, as many at a time as take a few milliseconds. */
+function* portions(count) {
+  const length = 1 << 15;
+  for (let from = 0; from < count; from += length) yield { from, to: Math.min(count, from + length) };
+}
+
+/** What comes of work that is done bit by bit. */
+function finished(steps) {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 }

@@ -25,26 +25,31 @@ async function openPage() {
   readOn(page, columns);
 }
 
-/** Reads what the first frame did without, a column at a time while nothing else is to do: the first choice need not wait for it. */
+/** Reads what the first frame did without, while nothing else is to do: the first choice need not wait for it. */
 function readOn(page, columns) {
-  const { run } = page;
-  const waiting = [
-    () => run.tasks.idLow,
-    () => run.tasks.idHigh,
-    () => run.tasks.receive,
-    () => run.tasks.token,
-    () => run.lead,
-    () => run.successorTable,
-    () => run.predecessorTable,
-    () => page.countCores(),
-    () => columns.rest(),
-  ];
+  const parts = reading(page, columns);
   const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 100));
-  const next = () => {
-    waiting.shift()();
-    if (waiting.length) whenIdle(next);
+  const next = (deadline) => {
+    do {
+      if (parts.next().done) return;
+    } while (deadline?.timeRemaining() > 1);
+    whenIdle(next);
   };
   whenIdle(next);
+}
+
+/** A column at a time, and what takes longer bit by bit. */
+function* reading(page, columns) {
+  const { run } = page;
+  yield run.tasks.idLow;
+  yield run.tasks.idHigh;
+  yield run.tasks.receive;
+  yield run.tasks.token;
+  yield run.lead;
+  yield run.successorTable;
+  yield* run.readPredecessors();
+  yield* page.countCores();
+  columns.rest();
 }
 
 openPage().catch((error) => {

@@ -19,8 +19,8 @@ class Overview {
     this.pictured = null;
   }
 
-  countCores() {
-    this.mostAtOnce = mostAtOnce(this.viewport.run);
+  *countCores(portion) {
+    this.mostAtOnce = yield* mostAtOnce(this.viewport.run, portion);
     this.pictured = null;
   }
 

@@ -15,38 +15,55 @@ function functionTotals(run) {
   return totals.sort((a, b) => b.sum - a.sum || a.id - b.id);
 }
 
-/** The most cores that run a kernel at one moment. */
-function mostAtOnce(run) {
-  const { begins, ends } = runningStretches(run);
-  begins.sort();
-  ends.sort();
+/** The most cores that run a kernel at one moment; counted bit by bit, in stretches of time with about `portion` tasks. */
+function* mostAtOnce(run, portion = 1 << 15) {
+  const cores = [];
+  for (let core = 0; core + 1 < run.firsts.length; core++) cores.push(new CoreRuns(run, run.firsts[core], run.firsts[core + 1]));
+  const stretches = Math.ceil(run.count / portion);
+  let running = 0;
   let most = 0;
-  let over = 0;
-  for (let begun = 0; begun < begins.length; begun++) {
-    while (ends[over] <= begins[begun]) over++;
-    most = Math.max(most, begun + 1 - over);
+  for (let stretch = 1; stretch <= stretches; stretch++) {
+    const until = stretch === stretches ? Infinity : 1 + (run.span * stretch) / stretches;
+    const begins = [];
+    const ends = [];
+    for (const core of cores) core.until(until, begins, ends);
+    const ended = Float64Array.from(ends).sort();
+    let over = 0;
+    for (const begin of Float64Array.from(begins).sort()) {
+      for (; ended[over] <= begin; over++) running--;
+      most = Math.max(most, ++running);
+    }
+    running -= ended.length - over;
+    yield;
   }
   return most;
 }
 
-/** From when to when a core runs, over all cores; kernels that overlap on one core are one stretch. */
-function runningStretches(run) {
-  const { start, end } = run.tasks;
-  const begins = new run.Times(run.count);
-  const ends = new run.Times(run.count);
-  let used = 0;
-  for (let core = 0; core + 1 < run.firsts.length; core++) {
-    const first = used;
-    for (let row = run.firsts[core]; row < run.firsts[core + 1]; row++) {
-      if (!start[row] || end[row] <= start[row]) continue;
-      if (used > first && start[row] <= ends[used - 1]) ends[used - 1] = Math.max(ends[used - 1], end[row]);
-      else {
-        begins[used] = start[row];
-        ends[used++] = end[row];
+/** From when to when one core runs; kernels that overlap are one stretch. */
+class CoreRuns {
+  constructor(run, row, last) {
+    const { start, end } = run.tasks;
+    Object.assign(this, { start, end, row, last, runsTo: 0 });
+  }
+
+  /** Adds what begins before a time, and what ends up to it. */
+  until(time, begins, ends) {
+    const { start, end, last } = this;
+    for (;;) {
+      if (!this.runsTo) {
+        while (this.row < last && !(start[this.row] && end[this.row] > start[this.row])) this.row++;
+        if (this.row === last || start[this.row] >= time) return;
+        begins.push(start[this.row]);
+        this.runsTo = end[this.row++];
       }
+      for (; this.row < last && start[this.row] <= this.runsTo; this.row++) {
+        if (start[this.row]) this.runsTo = Math.max(this.runsTo, end[this.row]);
+      }
+      if (this.runsTo > time) return;
+      ends.push(this.runsTo);
+      this.runsTo = 0;
     }
   }
-  return { begins: begins.subarray(0, used), ends: ends.subarray(0, used) };
 }
 
 /** What ran in a stretch of time, by function and by core, and how busy the cores of each type were. */
