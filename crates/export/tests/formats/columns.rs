@@ -5,7 +5,7 @@ use arrow_array::{Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt
 use lanescope_export::columns;
 use lanescope_export::dataset::Partition;
 use lanescope_export::tables::{Cell, Table};
-use lanescope_trace::{Core, EdgeTable, Session, Task, Trace, TraceParts};
+use lanescope_trace::{EdgeTable, Session, Task, Trace, TraceParts};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::convert::Infallible;
 use std::fs::File;
@@ -227,7 +227,7 @@ fn tiled(trace: &Trace, tasks: u64) -> Trace {
     let session = trace.session();
     Trace::new(TraceParts {
         session: Session {
-            cores: session.cores.iter().copied().collect::<Vec<Core>>(),
+            cores: session.cores.to_vec(),
             ..Session::named(&session.platform, session.ticks_per_second)
         },
         functions: trace.functions().clone(),
