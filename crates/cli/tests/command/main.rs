@@ -2,6 +2,7 @@
 
 mod import;
 
+use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -636,6 +637,11 @@ fn several_files_are_written_all_or_none() {
 #[test]
 fn an_export_that_is_killed_leaves_nothing() {
     let folder = Folder::new();
+    let unnamed = OFlags::WRONLY | OFlags::TMPFILE;
+    if rustix::fs::open(&folder.0, unnamed, Mode::RUSR).is_err() {
+        eprintln!("skipped: this file system has no files without a name");
+        return;
+    }
     let synth = ["synth", "--tasks", "200000", "--out", "run"];
     assert_eq!(lanescope(&folder.0, &synth).status.code(), Some(0));
     let words = ["export", "run", "--format", "chrome", "-o", "trace.json"];

@@ -1,6 +1,6 @@
 //! `chip_swimlane_records.json` of real hardware, and all the streams such a file can have.
 
-use super::{Folder, data};
+use super::{Folder, data, notes};
 use lanescope_trace::{Chip, CoreType, SchedulerPhase, Trace};
 
 #[test]
@@ -78,13 +78,8 @@ fn halves_join_by_run_core_and_number_and_the_graph_names_functions() {
     );
     let submitted = trace.orchestrator_phases(0).next().unwrap();
     assert_eq!((submitted.name(), submitted.task_id), ("orch_submit", 70));
-    let notes: Vec<_> = trace
-        .notes()
-        .iter()
-        .map(|note| (note.count, note.text.as_str()))
-        .collect();
     assert_eq!(
-        notes,
+        notes(&trace),
         [
             (1, "dispatch without the core's half of its record"),
             (1, "scheduler phase of an unknown name, as `release`"),

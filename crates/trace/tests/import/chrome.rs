@@ -1,6 +1,6 @@
 //! Chrome trace JSON of known and unknown writers.
 
-use super::{data, read};
+use super::{data, notes, read};
 use lanescope_trace::{Trace, TraceError};
 
 #[test]
@@ -63,13 +63,8 @@ fn slices_of_any_program_are_tasks_of_a_core_for_each_thread() {
             ("outer".to_owned(), 1, 1500, 2501),
         ]
     );
-    let notes: Vec<_> = trace
-        .notes()
-        .iter()
-        .map(|note| (note.count, note.text.as_str()))
-        .collect();
     assert_eq!(
-        notes,
+        notes(&trace),
         [
             (1, "event that is no slice left out"),
             (1, "event with parts of a nanosecond, rounded"),
@@ -171,11 +166,6 @@ fn malformed_events_are_named_with_their_place() {
         assert_eq!(*found, line, "{refused}");
         assert!(message.contains(expected), "{refused}");
     }
-}
-
-fn notes(trace: &Trace) -> Vec<(u64, &str)> {
-    let notes = trace.notes().iter();
-    notes.map(|note| (note.count, note.text.as_str())).collect()
 }
 
 fn edges(trace: &Trace) -> Vec<(u64, u64)> {

@@ -51,6 +51,12 @@ fn since_base(trace: &Trace, ticks: u64) -> u64 {
     (ticks - session.origin_ticks) * (1_000_000_000 / session.ticks_per_second)
 }
 
+/// What the reader had to assume or leave out, and how often.
+fn notes(trace: &Trace) -> Vec<(u64, &str)> {
+    let notes = trace.notes().iter();
+    notes.map(|note| (note.count, note.text.as_str())).collect()
+}
+
 /// What a file with this text is read as.
 fn read(name: &str, text: impl AsRef<[u8]>) -> Result<Trace, TraceError> {
     let folder = Folder::new();

@@ -1,6 +1,6 @@
 //! Files that the reference runtime wrote, and files it never would.
 
-use super::{Folder, data, read};
+use super::{Folder, data, notes, read};
 use lanescope_trace::{Chip, CoreType, Task, Trace, TraceError};
 
 #[test]
@@ -129,13 +129,8 @@ fn times_without_a_place_are_counted() {
     .unwrap();
     let task = trace.tasks().next().unwrap();
     assert_eq!((task.start_ticks, task.run_ticks()), (0, None));
-    let notes: Vec<_> = trace
-        .notes()
-        .iter()
-        .map(|note| (note.count, note.text.as_str()))
-        .collect();
     assert_eq!(
-        notes,
+        notes(&trace),
         [
             (1, "core whose type the source does not say, taken as aiv"),
             (
@@ -197,13 +192,8 @@ fn phases_of_other_names_are_counted() {
         .map(|phase| phase.name())
         .collect();
     assert_eq!(phases, ["orch_sync", "unknown", "unknown"]);
-    let notes: Vec<_> = trace
-        .notes()
-        .iter()
-        .map(|note| (note.count, note.text.as_str()))
-        .collect();
     assert_eq!(
-        notes,
+        notes(&trace),
         [
             (1, "orchestrator phase of an unknown name, as `later`"),
             (2, "scheduler phases of an unknown name, as `steal`"),
