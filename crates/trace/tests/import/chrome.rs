@@ -106,6 +106,36 @@ fn a_flow_joins_the_slices_it_lies_in() {
     assert_eq!(notes, [2], "{:?}", trace.notes());
 }
 
+/// Flows without events of their own: slices on one track that begin at one time, begins and ends in pairs, ids as text
+/// and as numbers, a flow that ends twice.
+#[test]
+fn a_flow_joins_the_slices_that_say_so() {
+    let text = r#"[
+        {"ph": "X", "pid": 1, "tid": 1, "name": "outer", "ts": 0, "dur": 100, "bind_id": "0xa", "flow_out": true},
+        {"ph": "X", "pid": 1, "tid": 1, "name": "inner", "ts": 0, "dur": 10, "bind_id": 7, "flow_out": true},
+        {"ph": "B", "pid": 1, "tid": 2, "name": "step", "ts": 20, "bind_id": "0xa", "flow_in": true, "flow_out": true},
+        {"ph": "E", "pid": 1, "tid": 2, "ts": 30},
+        {"ph": "X", "pid": 2, "tid": 1, "name": "last", "ts": 40, "dur": 1, "bind_id": "0xa", "flow_in": true},
+        {"ph": "X", "pid": 2, "tid": 2, "name": "late", "ts": 50, "dur": 1, "bind_id": 7, "flow_in": true},
+        {"ph": "X", "pid": 2, "tid": 3, "name": "later", "ts": 60, "dur": 1, "bind_id": 7, "flow_in": true},
+        {"ph": "X", "pid": 2, "tid": 4, "name": "alone", "ts": 60, "dur": 1, "bind_id": 8, "flow_in": true},
+        {"ph": "X", "pid": 2, "tid": 4, "name": "beside", "ts": 70, "dur": 1, "bind_id": 7, "flow_in": false}]"#;
+    let trace = read("trace.json", text).unwrap();
+    let name = |id: u64| {
+        let task = trace.tasks().find(|task| task.task_id == id).unwrap();
+        trace.functions().label(task.func_id).into_owned()
+    };
+    let edges = trace.edges().iter();
+    let mut edges: Vec<_> = edges.map(|(a, b)| name(a) + " " + &name(b)).collect();
+    edges.sort_unstable();
+    let expected = ["inner late", "inner later", "outer step", "step last"];
+    assert_eq!(edges, expected);
+    assert_eq!(
+        notes(&trace),
+        [(1, "flow event left out: it joins no two tasks")]
+    );
+}
+
 /// Nanoseconds since 1970 in microseconds with three decimals: more than a double holds.
 #[test]
 fn times_since_1970_are_exact() {
@@ -319,8 +349,7 @@ fn flows_are_told_apart_by_either_id() {
     text += &flow("f", 2, 22, r#", "id2": {"global": 1}"#);
     text += &flow("s", 1, 3, "");
     text += &flow("f", 1, 12, "");
-    text +=
-        r#",{"ph": "X", "pid": 3, "tid": 1, "ts": 0, "dur": 5, "bind_id": 1, "flow_out": true}]"#;
+    text += r#",{"ph": "X", "pid": 3, "tid": 1, "ts": 0, "dur": 5, "flow_out": true}]"#;
     let trace = read("trace.json", &text).unwrap();
     assert_eq!(edges(&trace), [(0, 1), (0, 2), (2, 5), (3, 4), (3, 5)]);
     assert_eq!(
@@ -329,7 +358,7 @@ fn flows_are_told_apart_by_either_id() {
             (2, "flow events without an id left out"),
             (
                 1,
-                "slice bound to flows by flow_in and flow_out, which are not read"
+                "slice with flow_in or flow_out and without bind_id, which says what flows"
             ),
         ]
     );

@@ -1,6 +1,7 @@
 //! One trace event, as far as it is read.
 
 use super::super::json::{self, Source};
+use super::flows::Point;
 use crate::TraceError;
 use crate::json::{Fixed, Kind, Members};
 use lanescope_abi::Chip;
@@ -20,13 +21,19 @@ pub(super) struct Event {
     pub(super) id: Option<Number>,
     /// The id is one of its process alone.
     is_local: bool,
-    /// It is bound to flows of the second kind, which say so in its own members.
-    pub(super) is_bound: bool,
+    /// A slice's flow of the second kind, which has no events of its own: the slice says what flows into it and out
+    /// of it.
+    bind_id: Option<Number>,
+    flow_in: bool,
+    flow_out: bool,
     /// A flow's end belongs to the slice it lies in, not to the next one.
     pub(super) binds_here: bool,
     pub(super) args: Arguments,
     pub(super) counted: Counted,
 }
+
+/// A slice says that something flows into it or out of it, and not what.
+pub(super) struct NoBindId;
 
 /// The arguments that known writers give.
 #[derive(Clone, Debug, Default)]
@@ -63,9 +70,9 @@ pub(super) struct Counted {
     pub(super) event: Option<u64>,
 }
 
-const EVENT: [&str; 18] = [
+const EVENT: [&str; 19] = [
     "ph", "pid", "tid", "name", "ts", "dur", "args", "cat", "id", "bp", "task_id", "func_id",
-    "thread", "token", "event", "id2", "flow_in", "flow_out",
+    "thread", "token", "event", "id2", "flow_in", "flow_out", "bind_id",
 ];
 const ARGUMENTS: [&str; 23] = [
     "task_id",
@@ -138,9 +145,14 @@ impl Events {
                 13 => event.counted.token = json::maybe_uint(reader)?,
                 14 => event.counted.event = json::maybe_uint(reader)?,
                 15 if reader.kind()? == Kind::Object => event.read_id(reader)?,
-                16 | 17 if reader.kind()? == Kind::Other => {
-                    event.is_bound |= !reader.null()? && reader.boolean()?;
+                16 if reader.kind()? == Kind::Other => {
+                    event.flow_in = !reader.null()? && reader.boolean()?;
                 }
+                17 if reader.kind()? == Kind::Other => {
+                    event.flow_out = !reader.null()? && reader.boolean()?;
+                }
+                18 if reader.null()? => {}
+                18 => event.bind_id = Some(Number::read(reader)?),
                 _ => reader.skip()?,
             }
         }
@@ -270,6 +282,18 @@ impl Event {
         let id = self.id?;
         let process = self.is_local.then_some(self.pid);
         Some(hash(&(&self.cat, &self.name, id, process)))
+    }
+
+    /// What a slice is to its flow of the second kind; an error when it does not say which that is.
+    pub(super) fn bound(&self) -> Result<Option<(Point, u64)>, NoBindId> {
+        let point = match (self.flow_in, self.flow_out) {
+            (false, false) => return Ok(None),
+            (false, true) => Point::Begin,
+            (true, true) => Point::Step,
+            (true, false) => Point::EndHere,
+        };
+        let id = self.bind_id.ok_or(NoBindId)?;
+        Ok(Some((point, hash(&("bind_id", id)))))
     }
 
     /// The name without what the reference writes behind it, as in `complete(3)` or `QK(t7)`.

@@ -1,7 +1,7 @@
 //! Slices as what their track says they are: tasks, what the scheduler said of them, phases.
 
 use super::super::rows::Half;
-use super::event::{self, Event, Number};
+use super::event::{self, Event, NoBindId, Number};
 use super::{CoreName, Events, Shows};
 use crate::phase::{orchestrator_record, scheduler_record, with_rounds};
 use crate::{OrchestratorPhase, SchedulerPhase};
@@ -65,12 +65,9 @@ impl Events<'_> {
             self.draft
                 .note(1, "[event|events] with parts of a nanosecond, rounded");
         }
-        let bound = "[slice|slices] bound to flows by flow_in and flow_out, which are not read";
-        self.draft.note(u64::from(event.is_bound), bound);
         match (shows, core, event.args.task_id) {
             (Shows::Kernels, Some((core, core_type)), Some(task_id)) => {
-                let pushed = self.flows.slice(track, (start, end.max(start)), task_id);
-                self.draft.kept(pushed)?;
+                self.flow_slice(event, track, (start, end.max(start)), task_id)?;
                 let func_id = self.function(event);
                 self.successors(task_id, event.args.fanout_hint.as_deref())?;
                 let mut around = [0; 3];
@@ -93,8 +90,7 @@ impl Events<'_> {
                 })
             }
             (Shows::Stays, Some((core, core_type)), Some(task_id)) => {
-                let pushed = self.flows.slice(track, (start, end), task_id);
-                self.draft.kept(pushed)?;
+                self.flow_slice(event, track, (start, end), task_id)?;
                 self.draft.half_of_scheduler(Half {
                     join: [u64::from(core), task_id, 0],
                     record: TaskRecord {
@@ -146,6 +142,29 @@ impl Events<'_> {
         }
     }
 
+    /// A task's slice, which flows may meet, and what it says itself of one.
+    fn flow_slice(
+        &mut self,
+        event: &Event,
+        track: u64,
+        (start, end): (u64, u64),
+        task_id: u64,
+    ) -> Result<(), String> {
+        let mut pushed = self.flows.slice(track, (start, end), task_id);
+        match event.bound() {
+            // Right behind it in the file, so no other slice is meant.
+            Ok(Some((point, flow))) => {
+                pushed = pushed.and_then(|()| self.flows.point(track, start, point, flow));
+            }
+            Ok(None) => {}
+            Err(NoBindId) => self.draft.note(
+                1,
+                "[slice|slices] with flow_in or flow_out and without bind_id, which says what flows",
+            ),
+        }
+        self.draft.kept(pushed)
+    }
+
     /// The core of a lane that the reference gives no name: tasks that overlap twice. The first lane has one.
     fn core_of_lane(&self, event: &Event, shows: Shows) -> Option<CoreName> {
         let Number::Uint(tid) = event.tid else {
@@ -173,8 +192,7 @@ impl Events<'_> {
         };
         if let Some(at) = self.time(event.at_ns()) {
             let track = self.track(event);
-            let pushed = self.flows.slice(track, (at, at), task_id);
-            self.draft.kept(pushed)?;
+            self.flow_slice(event, track, (at, at), task_id)?;
         }
         let func_id = self.function(event);
         let mut times = [0; 5];
@@ -203,8 +221,7 @@ impl Events<'_> {
         let core = self.unnamed(event);
         let task_id = self.next_task;
         self.next_task += 1;
-        let pushed = self.flows.slice(track, (start, end), task_id);
-        self.draft.kept(pushed)?;
+        self.flow_slice(event, track, (start, end), task_id)?;
         self.draft.unnamed_task(TaskRecord {
             task_id,
             func_id,
