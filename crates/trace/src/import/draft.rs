@@ -86,6 +86,8 @@ pub(super) struct Draft {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DraftCore {
     pub(super) core_type: Option<CoreType>,
+    /// Whether a row of tasks speaks of it.
+    pub(super) has_rows: bool,
     pub(super) thread: Option<u32>,
 }
 
@@ -248,7 +250,7 @@ impl Draft {
         let first = self.cores.len();
         let unnamed = DraftCore {
             core_type: Some(CoreType::Aiv),
-            thread: None,
+            ..DraftCore::default()
         };
         self.cores
             .resize(first + self.unnamed_cores as usize, unnamed);
@@ -274,19 +276,20 @@ impl Draft {
         let core = self.core(record.core);
         let known = core.core_type.or(core_type);
         core.core_type = known;
+        core.has_rows = true;
         self.contrary_types += u64::from(core_type.is_some_and(|said| known != Some(said)));
     }
 
-    /// Gives every core a type, and counts what had to be assumed of them.
+    /// Gives every core a type, and counts what had to be assumed of those with rows.
     pub(super) fn settle_cores(&mut self) {
         let mut untold = 0;
         for core in &mut self.cores {
-            untold += u64::from(core.core_type.is_none());
+            untold += u64::from(core.core_type.is_none() && core.has_rows);
             core.core_type.get_or_insert(CoreType::Aiv);
         }
         self.note(
             untold,
-            "[core|cores] whose type the source does not say, taken as aiv",
+            "[core|cores] with rows, whose type the source does not say, taken as aiv",
         );
         self.note(
             self.contrary_types,

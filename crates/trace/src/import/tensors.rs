@@ -20,7 +20,7 @@ const LINE: usize = size_of::<ArenaMark>();
 pub(super) fn admit(cores: &mut Vec<DraftCore>) {
     let core = |core_type| DraftCore {
         core_type: Some(core_type),
-        thread: None,
+        ..DraftCore::default()
     };
     if !cores.iter().any(is_cube) {
         cores.push(core(CoreType::Aic));
