@@ -22,7 +22,10 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<ExitCode> {
         None => beside(&arguments.dir)?.join(shape.name()),
     };
     refuse_inputs(&shape.files(&to, format), &arguments.dir)?;
-    if becomes_source(&to, format)? {
+    let is_by_default = arguments.output.is_none();
+    if (is_by_default || is_same_folder(files::folder_of(&to), &arguments.dir))
+        && becomes_source(&to, format)?
+    {
         bail!(
             "{} would be read as a part of the run in its folder; name another folder with --output",
             to.display()
@@ -249,12 +252,13 @@ fn inputs(source: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether `to` is new in a folder that is a source, and would be read as one with it, or in place of it.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    other.is_dir() && one.canonicalize().ok() == other.canonicalize().ok()
+}
+
+/// Whether `to` is new in its folder, and would be read as one with the run there, or in place of it.
 fn becomes_source(to: &Path, format: FormatName) -> Result<bool> {
-    let folder = match to.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = files::folder_of(to);
     if to.exists() || folder.join(CAPTURE_FILE_NAME).exists() {
         return Ok(false);
     }

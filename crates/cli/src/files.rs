@@ -65,6 +65,7 @@ enum Place {
     /// Where a file system has none of those: beside its name, under one that is hidden. Whoever reads all files of the
     /// folder meanwhile leaves it out.
     Hidden(PathBuf),
+    Published,
 }
 
 impl Part {
@@ -92,22 +93,21 @@ impl Part {
 
     fn name(&mut self) -> io::Result<()> {
         // A name can be given to what has none only where nothing has it: to replace a file takes two steps.
-        let hidden = match &self.place {
-            Place::Hidden(hidden) => hidden.clone(),
-            Place::Unnamed(file) => {
-                let hidden = link(file, &self.path)?;
-                self.place = Place::Hidden(hidden.clone());
-                hidden
-            }
-        };
-        fs::rename(hidden, &self.path)
+        if let Place::Unnamed(file) = &self.place {
+            self.place = Place::Hidden(link(file, &self.path)?);
+        }
+        if let Place::Hidden(hidden) = &self.place {
+            fs::rename(hidden, &self.path)?;
+        }
+        self.place = Place::Published;
+        Ok(())
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
         if let Place::Hidden(hidden) = &self.place {
-            // Once published there is none.
+            // Nothing is left to tell it to.
             let _ = fs::remove_file(hidden);
         }
     }
@@ -132,16 +132,12 @@ impl Place {
 
 /// Makes a file without a name in the folder of `path`, where the system can do so and give it one later.
 fn unnamed(path: &Path) -> Option<File> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
     if !Path::new(OPEN_FILES).is_dir() {
         return None;
     }
     let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
     let everybody = Mode::from_raw_mode(0o666);
-    rustix::fs::open(folder, flags, everybody)
+    rustix::fs::open(folder_of(path), flags, everybody)
         .ok()
         .map(File::from)
 }
@@ -152,6 +148,8 @@ const OPEN_FILES: &str = "/proc/self/fd";
 /// Gives a file without a name a hidden one beside `path`.
 fn link(file: &File, path: &Path) -> io::Result<PathBuf> {
     let open = format!("{OPEN_FILES}/{}", file.as_raw_fd());
+    // Another command that failed may have taken the folder away, which seems empty.
+    fs::create_dir_all(folder_of(path))?;
     for hidden in hidden_names(path) {
         match rustix::fs::linkat(CWD, &open, CWD, &hidden, AtFlags::SYMLINK_FOLLOW) {
             Err(rustix::io::Errno::EXIST) => {}
@@ -163,20 +161,27 @@ fn link(file: &File, path: &Path) -> io::Result<PathBuf> {
 
 /// Names beside `path` that other commands on the same file do not take.
 fn hidden_names(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = format!(".{name}.{}", process::id());
-    (0_u64..).map(move |number| path.with_file_name(format!("{name}-{number}.part")))
+    let process = process::id();
+    (0_u64..).map(move |number| path.with_file_name(format!(".lanescope.{process}-{number}.part")))
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 fn failure(path: &Path) -> String {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    match folder.filter(|folder| !folder.exists()) {
-        Some(folder) => format!(
+    let folder = folder_of(path);
+    match folder.try_exists() {
+        Ok(false) => format!(
             "cannot write {}, there is no folder {}",
             path.display(),
             folder.display()
         ),
-        None => format!("cannot write {}", path.display()),
+        _ => format!("cannot write {}", path.display()),
     }
 }
 

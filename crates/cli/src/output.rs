@@ -19,26 +19,30 @@ pub(crate) fn data(text: impl Display) -> Result<()> {
     }
 }
 
-/// Tells the user something on stderr.
+/// Tells the user something on stderr, on one line: names of files and what lies in them move no cursor.
 pub(crate) fn note(text: impl Display) {
-    tell("lanescope", &text.to_string());
+    tell("lanescope", &printable(&text.to_string()));
 }
 
 /// What the user may want to do next, on stderr.
 pub(crate) fn hint(text: impl Display) {
-    tell("hint", &text.to_string());
+    tell("hint", &printable(&text.to_string()));
 }
 
-/// Line by line: names of files and what lies in them move no cursor.
-fn tell(what: &str, text: &str) {
+/// Tells what has lines of its own.
+fn note_lines(text: &str) {
     let lines: Vec<_> = text.split('\n').map(printable).collect();
+    tell("lanescope", &lines.join("\n"));
+}
+
+fn tell(what: &str, text: &str) {
     // Nothing is left to tell it to when stderr is gone.
-    let _ = writeln!(io::stderr(), "{what}: {}", lines.join("\n"));
+    let _ = writeln!(io::stderr(), "{what}: {text}");
 }
 
 /// Prints an error with its causes and, where something is known, a hint; exit code 2.
 pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
-    note(format!("{error:#}"));
+    note_lines(&format!("{error:#}"));
     if let Some(text) = hint_of(error) {
         hint(text);
     }
@@ -55,7 +59,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         };
     }
     let text = text.to_string();
-    note(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    note_lines(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     ExitCode::from(2)
 }
 

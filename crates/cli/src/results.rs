@@ -1,6 +1,6 @@
 //! What a run leaves in its folder, and what is printed of it.
 
-use crate::files::{self, MadeFolders, write_file};
+use crate::files::{self, MadeFolders, Part, write_file};
 use crate::output;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
@@ -285,12 +285,17 @@ pub(crate) fn write_tensor_dump(trace: &Trace, folder: &Path) -> Result<()> {
     .map(|name| folder.join(name));
     files::refuse_folders(&[payload.clone(), manifest.clone()])?;
     let made = MadeFolders::of(folder)?;
-    write_file(&payload, |payload| {
-        write_file(&manifest, |manifest| {
+    let mut manifest_part = None;
+    let payload = Part::write(&payload, |payload| {
+        let part = Part::write(&manifest, |manifest| {
             tensor_dump::write(trace, payload, manifest)?;
             Ok(())
-        })
+        });
+        manifest_part = Some(part?);
+        Ok(())
     })?;
+    payload.publish()?;
+    manifest_part.map_or(Ok(()), Part::publish)?;
     made.keep();
     Ok(())
 }

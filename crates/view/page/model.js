@@ -72,8 +72,13 @@ class Run {
 
   /** Makes the table of producers bit by bit; whoever asks for it before has it at once. */
   *readPredecessors() {
-    const value = yield* reversing(this.successorTable);
-    Object.defineProperty(this, "predecessorTable", { value });
+    const isMade = () => !Object.getOwnPropertyDescriptor(this, "predecessorTable").get;
+    const steps = reversing(this.successorTable);
+    while (!isMade()) {
+      const { done, value } = steps.next();
+      if (done) Object.defineProperty(this, "predecessorTable", { value });
+      else yield;
+    }
   }
 
   readPhases(columns, kind, names) {

@@ -28,11 +28,17 @@ async function openPage() {
 /** Reads what the first frame did without, while nothing else is to do: the first choice need not wait for it. */
 function readOn(page, columns) {
   const parts = reading(page, columns);
-  const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 100));
+  // Not every browser says when nothing is to do.
+  const soon = (act) =>
+    setTimeout(() => {
+      const until = performance.now() + 10;
+      act({ timeRemaining: () => until - performance.now() });
+    }, 10);
+  const whenIdle = window.requestIdleCallback ?? soon;
   const next = (deadline) => {
     do {
       if (parts.next().done) return;
-    } while (deadline?.timeRemaining() > 1);
+    } while (deadline.timeRemaining() > 1);
     whenIdle(next);
   };
   whenIdle(next);

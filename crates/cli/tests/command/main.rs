@@ -610,6 +610,44 @@ fn no_export_is_read_as_a_part_of_what_it_is_made_of() {
 }
 
 #[test]
+fn exports_of_several_runs_share_a_folder() {
+    let folder = Folder::new();
+    fs::create_dir(folder.0.join("out")).expect("creates");
+    for run in ["a", "b"] {
+        let synth = ["synth", "--tasks", "50", "--out", run];
+        assert_eq!(lanescope(&folder.0, &synth).status.code(), Some(0));
+        for format in ["chrome", "merged-swimlane"] {
+            let to = format!("out/{run}.{format}.json");
+            let output = lanescope(&folder.0, &["export", run, "--format", format, "-o", &to]);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_a_file_says_is_one_line() {
+    let folder = Folder::new();
+    let phase = r#"{"start_time_us":1.0,"end_time_us":2.0,"phase":"x\nlanescope: all is exact","loop_iter":1,
+        "tasks_processed":1}"#;
+    let records = format!(
+        r#"{{"version":2,"tasks":[{{"task_id":1,"func_id":0,"core_id":0,"core_type":"aiv","ring_id":0,
+        "start_time_us":1.0,"end_time_us":2.0,"duration_us":1.0,"dispatch_time_us":0.0,"finish_time_us":3.0,
+        "fanout":[],"fanout_count":0}}],"aicpu_scheduler_phases":[[{phase}]]}}"#
+    );
+    fs::write(folder.0.join("l2_perf_records.json"), records).expect("writes");
+    let words = ["export", ".", "--format", "chrome", "-o", "x.json"];
+    let output = lanescope(&folder.0, &words);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains(r"x\nlanescope: all"), "{text}");
+    assert!(
+        !text.lines().any(|line| line.starts_with("lanescope: all")),
+        "{text}"
+    );
+}
+
+#[test]
 fn several_files_are_written_all_or_none() {
     let folder = Folder::new();
     let synth = ["synth", "--tasks", "50", "--out", "run"];

@@ -140,7 +140,7 @@ impl Draft {
         }
         let counted = self.notes.get_mut(text);
         match counted.and_then(|words| words.get_mut(word)) {
-            Some(counted) => *counted += count,
+            Some(counted) => *counted = counted.saturating_add(count),
             None => {
                 let words = self.notes.entry(text.to_owned()).or_default();
                 words.insert(word.to_owned(), count);
@@ -223,13 +223,7 @@ impl Draft {
     /// Takes a whole task.
     pub(super) fn task(&mut self, record: TaskRecord) -> Result<(), String> {
         self.see_core(&record);
-        self.see_times([
-            record.dispatch_ticks,
-            record.receive_ticks,
-            record.start_ticks,
-            record.end_ticks,
-            record.finish_ticks,
-        ]);
+        self.see_times_of(&record);
         let pushed = self.tasks.push(ByTime(record));
         self.kept(pushed)
     }
@@ -260,6 +254,7 @@ impl Draft {
     /// Takes what a core said of a task.
     pub(super) fn half_of_core(&mut self, half: Half) -> Result<(), String> {
         self.see_core(&half.record);
+        self.see_times_of(&half.record);
         let pushed = self.halves.0.push(half);
         self.kept(pushed)
     }
@@ -267,6 +262,7 @@ impl Draft {
     /// Takes what the scheduler did with a task.
     pub(super) fn half_of_scheduler(&mut self, half: Half) -> Result<(), String> {
         self.see_core(&half.record);
+        self.see_times_of(&half.record);
         let pushed = self.halves.1.push(half);
         self.kept(pushed)
     }
@@ -278,6 +274,24 @@ impl Draft {
         core.core_type = known;
         core.has_rows = true;
         self.contrary_types += u64::from(core_type.is_some_and(|said| known != Some(said)));
+    }
+
+    /// Leaves the devices out whose cores or threads are not those of the run: they would name those of others.
+    pub(super) fn settle_devices(&mut self) {
+        let sum = |count: fn(&DeviceInfo) -> u32| {
+            let counts = self.devices.iter().map(count);
+            counts.fold(0, u32::saturating_add)
+        };
+        let (cores, threads) = (sum(|device| device.cores), sum(|device| device.threads));
+        if cores as usize == self.cores.len() && threads <= MAX_THREADS {
+            return;
+        }
+        let count = self.devices.len() as u64;
+        self.devices.clear();
+        self.note(
+            count,
+            "[device|devices] whose cores and threads are not those of the run, taken for one",
+        );
     }
 
     /// Gives every core a type, and counts what had to be assumed of those with rows.
@@ -293,7 +307,7 @@ impl Draft {
         );
         self.note(
             self.contrary_types,
-            "[row that names another type for its|rows that name another type for their] core than its first row",
+            "[row that names another type for its core|rows that name another type for their cores] than was told before",
         );
     }
 
@@ -302,6 +316,16 @@ impl Draft {
         let slow_ns = 1_000_000_000 / Chip::A2a3.info().ticks_per_second;
         let mut times = times.into_iter().filter(|&time| time != 0);
         self.fits_slow_counter &= times.all(|time| time.is_multiple_of(slow_ns));
+    }
+
+    fn see_times_of(&mut self, record: &TaskRecord) {
+        self.see_times([
+            record.dispatch_ticks,
+            record.receive_ticks,
+            record.start_ticks,
+            record.end_ticks,
+            record.finish_ticks,
+        ]);
     }
 
     /// Looks what counter these durations fit.

@@ -33,6 +33,7 @@ pub(super) fn write(mut draft: Draft, folder: &Path, out: impl Write) -> Result<
         ));
     }
     draft.settle_cores();
+    draft.settle_devices();
     join_halves(&mut draft)?;
     name_functions(&mut draft, folder)?;
     let scale = Scale::of(&draft);
@@ -299,6 +300,9 @@ fn lanes(draft: &Draft) -> Vec<(Kind, u32)> {
 fn session(draft: &Draft, scale: &Scale, lanes: &[(Kind, u32)]) -> SessionInfo {
     let cores = draft.cores.iter();
     let threads = cores.clone().filter_map(|core| core.thread).max();
+    let threads = threads.map_or(0, |last| last.saturating_add(1));
+    // Of a device's threads some may own no core.
+    let told = draft.devices.iter().map(|device| device.threads);
     let mut settings = vec![(settings::SOURCE.to_owned(), draft.platform.clone())];
     let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
     set(settings::ORIGIN_TICKS, scale.origin_ticks.to_string());
@@ -329,7 +333,7 @@ fn session(draft: &Draft, scale: &Scale, lanes: &[(Kind, u32)]) -> SessionInfo {
             .clone()
             .map(|core| core.core_type.expect("every core was given one"))
             .collect(),
-        thread_count: threads.map_or(0, |last| last.saturating_add(1)),
+        thread_count: threads.max(told.sum()),
         core_to_thread: cores
             .map(|core| core.thread.unwrap_or(settings::NO_THREAD))
             .collect(),

@@ -146,9 +146,10 @@ fn misfit(names: &[&str], chip: Option<Chip>) -> Fault {
         .iter()
         .zip(set)
         .position(|(name, known)| name != known);
+    let differs = differs.unwrap_or(names.len().min(set.len()));
     let set = set.join(",");
     let message = format!("no event type has these counters; {number}, the nearest, has {set}");
-    (place_of(differs.unwrap_or(names.len())), message)
+    (place_of(differs), message)
 }
 
 fn row(text: &str, columns: &Columns, draft: &mut Draft) -> Result<(), Fault> {

@@ -427,3 +427,51 @@ fn long_names_fill_several_blocks() {
     let trace = read("trace.json", format!("[{}]", slices.join(","))).unwrap();
     assert_eq!(trace.functions().len(), 40_000);
 }
+
+/// What an export says it did not draw may be any number, and said twice.
+#[test]
+fn counts_of_a_file_add_up_to_no_more_than_there_are_numbers() {
+    let text = r#"{"undrawn": {"tasks": "18446744073709551615"}, "undrawn": {"tasks": 1},
+        "traceEvents": [{"ph": "X", "name": "a", "ts": 1, "dur": 1}]}"#;
+    if let Ok(trace) = read("trace.json", text) {
+        assert!(trace.notes().iter().any(|note| note.count == u64::MAX));
+    }
+}
+
+/// The counter is told by the times of kernels too, whose two halves are joined later.
+#[test]
+fn kernels_of_parts_of_a_slow_tick_mean_the_faster_counter() {
+    let kernel = |ts: &str| {
+        format!(
+            r#"[{{"ph": "M", "name": "process_name", "pid": 1, "args": {{"name": "AICore"}}}},
+            {{"ph": "M", "name": "thread_name", "pid": 1, "tid": 7, "args": {{"name": "AIC_0"}}}},
+            {{"ph": "X", "pid": 1, "tid": 7, "name": "mm", "ts": {ts}, "dur": 0.04, "args": {{"task_id": 5}}}}]"#
+        )
+    };
+    for (ts, rate) in [("1.02", 50_000_000), ("1.005", 1_000_000_000)] {
+        let trace = read("trace.json", kernel(ts)).unwrap();
+        assert_eq!(trace.session().ticks_per_second, rate);
+        let task = trace.tasks().next().unwrap();
+        assert_eq!(task.run_ticks(), Some(40 * rate / 1_000_000_000));
+    }
+}
+
+/// Devices of which the cores are not those of the run would name the cores of others.
+#[test]
+fn devices_that_are_not_the_runs_are_left_out() {
+    let text = |cores: u32| {
+        format!(
+            r#"{{"otherData": {{"devices": [{{"name": "n/0", "host": "n", "cores": 1, "threads": 2}},
+            {{"name": "n/1", "host": "n", "cores": {cores}, "threads": 2}}]}},
+            "traceEvents": [{{"ph": "X", "name": "a", "pid": 9, "tid": 1, "ts": 1, "dur": 1}}]}}"#
+        )
+    };
+    let trace = read("trace.json", text(1)).unwrap();
+    // A thread that is no core of a device is a core behind them.
+    assert_eq!(
+        (trace.session().cores.len(), trace.session().devices.len()),
+        (3, 0)
+    );
+    let expected = "devices whose cores and threads are not those of the run, taken for one";
+    assert_eq!(notes(&trace), [(2, expected)]);
+}

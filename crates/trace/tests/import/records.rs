@@ -216,7 +216,7 @@ fn rows_that_name_another_type_for_their_core_are_counted() {
     let text = format!(r#"{{"version": 1, "tasks": [{rows}]}}"#);
     let trace = read("given.json", text).unwrap();
     assert_eq!(trace.session().cores[1].core_type, CoreType::Aic);
-    let what = "rows that name another type for their core than its first row";
+    let what = "rows that name another type for their cores than was told before";
     let mut notes = trace.notes().iter().filter(|note| note.text == what);
     assert_eq!(notes.next().unwrap().count, 2);
 }
