@@ -19,11 +19,8 @@ use table::{MUTANTS, Mutant};
 /// Names the mutant of a process.
 pub const VARIABLE: &str = "LANESCOPE_MUTANT";
 
-/// A test of a mutant that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(120);
-
-/// What a test without a mutant may take: it must not fail because the machine is busy.
-const SOUND_LIMIT: Duration = Duration::from_secs(600);
+/// A test that takes longer hangs, with a mutant or without: it must not be called so because the machine is busy.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Platforms whose device programs are weakened.
 const PLATFORMS: [&str; 2] = ["a5sim", "a2a3sim"];
@@ -49,7 +46,7 @@ pub fn run(filter: &str) -> Result<()> {
         if sound.get(&mutant.test_key()) != Some(&Ended::Passed) {
             return Ok("its test fails without it");
         }
-        let ended = mutant.run(&programs, mutant.name, LIMIT)?;
+        let ended = mutant.run(&programs, mutant.name)?;
         Ok(match ended {
             Ended::Failed => "caught",
             Ended::Passed => "not caught",
@@ -132,9 +129,7 @@ fn pass_without(mutants: &[&Mutant], programs: &AllPrograms) -> Result<BTreeMap<
         .map(|mutant| (mutant.test_key(), *mutant))
         .collect();
     let tests: Vec<_> = tests.into_iter().collect();
-    let results = in_parallel(&tests, cpus(), |(_, mutant)| {
-        mutant.run(programs, "none", SOUND_LIMIT)
-    });
+    let results = in_parallel(&tests, cpus(), |(_, mutant)| mutant.run(programs, "none"));
     tests
         .iter()
         .zip(results)
@@ -164,7 +159,7 @@ impl Mutant {
     }
 
     /// Runs its test, with the mutant of this name if there is one.
-    fn run(&self, programs: &AllPrograms, name: &str, limit: Duration) -> Result<Ended> {
+    fn run(&self, programs: &AllPrograms, name: &str) -> Result<Ended> {
         let key = (self.package.to_owned(), self.target.to_owned());
         let program = programs.get(&self.checker);
         let program = program.and_then(|programs| programs.get(&key));
@@ -178,11 +173,11 @@ impl Mutant {
             .env(VARIABLE, name)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        await_end(&mut command, limit).with_context(|| format!("running {}", self.test))
+        await_end(&mut command).with_context(|| format!("running {}", self.test))
     }
 }
 
-fn await_end(command: &mut Command, limit: Duration) -> Result<Ended> {
+fn await_end(command: &mut Command) -> Result<Ended> {
     let begin = Instant::now();
     let mut child = command.spawn().context("the test does not start")?;
     loop {
@@ -193,7 +188,7 @@ fn await_end(command: &mut Command, limit: Duration) -> Result<Ended> {
                 Ended::Failed
             });
         }
-        if begin.elapsed() > limit {
+        if begin.elapsed() > LIMIT {
             child.kill()?;
             child.wait()?;
             return Ok(Ended::Hung);
