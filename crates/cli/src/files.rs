@@ -65,6 +65,7 @@ enum Place {
     /// Where a file system has none of those: beside its name, under one that is hidden. Whoever reads all files of the
     /// folder meanwhile leaves it out.
     Hidden(PathBuf),
+    /// Under its name.
     Published,
 }
 
